@@ -2,9 +2,10 @@
 
 use crate::{
     Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject, Socket,
-    extract::Ended,
-    handler::{Application, Erased, ErasedListener, Handling, Listening, guarded},
+    context::Ended,
+    handler::{Application, Erased, Handling, Listening, guarded},
     hub::Hub,
+    listener::ErasedListener,
     peer::Peer,
     server::Authorize,
 };
@@ -26,7 +27,10 @@ pub(crate) type Admitted = Box<dyn FnOnce(Arc<Peer>) -> Box<dyn Application> + S
 /// A built server without its types.
 pub(crate) trait Authorizer: Send + Sync {
     /// Decides whether a socket may open.
-    fn authorize(self: Arc<Self>, handshake: Handshake) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>>;
+    fn authorize(
+        self: Arc<Self>,
+        handshake: Handshake,
+    ) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>>;
 }
 
 impl<P, St, Se> Authorizer for App<P, St, Se>
@@ -35,12 +39,22 @@ where
     St: Send + Sync + 'static,
     Se: Send + Sync + 'static,
 {
-    fn authorize(self: Arc<Self>, handshake: Handshake) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>> {
+    fn authorize(
+        self: Arc<Self>,
+        handshake: Handshake,
+    ) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>> {
         Box::pin(async move {
-            let opening = Opening { state: self.state.clone() };
+            let opening = Opening {
+                state: self.state.clone(),
+            };
             let session = guarded(|| Ok((self.authorize)(handshake, &opening)))?.await?;
             let admitted: Admitted = Box::new(move |peer| {
-                let socket = Socket::new(peer, Io { hub: self.hub.clone() });
+                let socket = Socket::new(
+                    peer,
+                    Io {
+                        hub: self.hub.clone(),
+                    },
+                );
                 let context = Context::new(socket, self.state.clone(), session);
                 Box::new(Member { app: self, context })
             });
@@ -78,7 +92,10 @@ where
 
     fn received(&self, index: usize, frame: &str) {
         let socket = self.context.socket().id();
-        self.app.hub.hooks().inspect(|| Inspected::received(socket, self.name(index), frame));
+        self.app
+            .hub
+            .hooks()
+            .inspect(|| Inspected::received(socket, self.name(index), frame));
     }
 
     fn opened(&self) -> Listening {

@@ -1,10 +1,10 @@
 //! Calls: an event and its typed reply, from one peer or from many.
 
 use crate::{
-    CallError, Policy, Reject, SocketId,
+    CallError, Event, Events, Policy, Reject, SocketId,
     flusher::Flusher,
     frame::Draft,
-    outbox::{Flush, Pushed},
+    outbox::Pushed,
     peer::{Answer, Peer},
     wire::{self, Frame, Problem},
 };
@@ -52,7 +52,14 @@ impl<R: DeserializeOwned + Send + 'static> Call<R> {
         runtime: Handle,
     ) -> Self {
         let reply = Box::pin(async move { decode(&answer.await?) });
-        Self { reply, deadline: Deadline { timeout, sleep: None, runtime } }
+        Self {
+            reply,
+            deadline: Deadline {
+                timeout,
+                sleep: None,
+                runtime,
+            },
+        }
     }
 }
 
@@ -78,7 +85,9 @@ impl<R> Future for Call<R> {
 
 impl<R> fmt::Debug for Call<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("timeout", &self.deadline.timeout).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("timeout", &self.deadline.timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,7 +103,10 @@ pub struct Replies<R> {
 
 impl<R> Replies<R> {
     pub(crate) fn new(calls: Vec<(SocketId, Call<R>)>) -> Self {
-        Self { unsent: calls, waiting: FuturesUnordered::new() }
+        Self {
+            unsent: calls,
+            waiting: FuturesUnordered::new(),
+        }
     }
 
     /// Waits for at most `timeout` instead of [`Limits::call`](crate::Limits::call), counted from
@@ -117,7 +129,8 @@ impl<R> Stream for Replies<R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let unsent = mem::take(&mut self.unsent);
-        self.waiting.extend(unsent.into_iter().map(|(id, call)| Tagged(id, call)));
+        self.waiting
+            .extend(unsent.into_iter().map(|(id, call)| Tagged(id, call)));
         Pin::new(&mut self.waiting).poll_next(cx)
     }
 
@@ -129,7 +142,9 @@ impl<R> Stream for Replies<R> {
 
 impl<R> fmt::Debug for Replies<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replies").field("left", &self.size_hint().0).finish_non_exhaustive()
+        f.debug_struct("Replies")
+            .field("left", &self.size_hint().0)
+            .finish_non_exhaustive()
     }
 }
 
@@ -163,42 +178,62 @@ impl Deadline {
     }
 }
 
-/// Sends an event that wants an answer, and waits for it as long as the connection lives.
-pub(crate) async fn exchange(
-    peer: Arc<Peer>,
-    flusher: Arc<Flusher>,
-    name: &'static str,
-    payload: Result<Arc<[u8]>, serde_json::Error>,
-) -> Answer {
-    let payload = payload.map_err(CallError::Encode)?;
-    let (sender, answer) = oneshot::channel();
-    let id = match peer.session().call(sender) {
-        Ok(id) => id,
-        Err(_) => return Err(rejected(Reject::new("busy", "too many calls in flight"))),
-    };
-    let call = InFlight { peer, id };
-    let mut draft = Draft::new(name.len() + payload.len() + 40);
-    let Ok(()) = wire::write_event(draft.out(), name, Some(id), |out| {
-        out.extend_from_slice(&payload);
-        Ok::<_, Infallible>(())
-    });
-    let peer = &call.peer;
-    let (pushed, flush) = peer.push(draft.finish(peer.role), (Policy::Reliable, 0), false);
-    if pushed == Pushed::Closed {
-        return Err(CallError::Closed);
-    }
-    match flush {
-        Flush::Pending => {}
-        Flush::Ask => flusher.ask(peer.clone()),
-        Flush::Now => peer.flush(false),
-    }
-    answer.await.unwrap_or(Err(CallError::Lost))
+/// An event that wants an answer, encoded once for all who are asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) name: &'static str,
+    pub(crate) payload: Arc<[u8]>,
 }
 
-/// Forgets a call when nobody waits for it any more.
-struct InFlight {
+impl Question {
+    /// Encodes an event.
+    pub(crate) fn new<E: Event>(event: E) -> Result<Self, CallError> {
+        let mut payload = Vec::new();
+        event
+            .into()
+            .encode(&mut payload)
+            .map_err(CallError::Encode)?;
+        Ok(Self {
+            name: E::NAME,
+            payload: payload.into(),
+        })
+    }
+
+    /// Sends it to a peer.
+    pub(crate) fn ask(&self, peer: Arc<Peer>, flusher: &Flusher) -> Result<InFlight, CallError> {
+        let (sender, answer) = oneshot::channel();
+        let Ok(id) = peer.session().call(sender) else {
+            return Err(rejected(Reject::new("busy", "too many calls in flight")));
+        };
+        let call = InFlight { peer, id, answer };
+        let peer = &call.peer;
+        let mut draft = Draft::new(self.name.len() + self.payload.len() + 40);
+        let Ok(()) = wire::write_event(draft.out(), self.name, Some(id), |out| {
+            out.extend_from_slice(&self.payload);
+            Ok::<_, Infallible>(())
+        });
+        let (pushed, flush) = peer.push(draft.finish(peer.role), (Policy::Reliable, 0), false);
+        flusher.flush(peer, flush);
+        match pushed {
+            Pushed::Closed => Err(CallError::Closed),
+            _ => Ok(call),
+        }
+    }
+}
+
+/// A call that was sent; it is forgotten when nobody waits for it any more.
+#[derive(Debug)]
+pub(crate) struct InFlight {
     peer: Arc<Peer>,
     id: u32,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl InFlight {
+    /// Waits for the answer as long as the connection lives.
+    pub(crate) async fn answer(mut self) -> Answer {
+        (&mut self.answer).await.unwrap_or(Err(CallError::Lost))
+    }
 }
 
 impl Drop for InFlight {
@@ -208,7 +243,10 @@ impl Drop for InFlight {
 }
 
 fn rejected(reject: Reject) -> CallError {
-    CallError::Rejected { code: reject.code.into_owned(), message: reject.message.into_owned() }
+    CallError::Rejected {
+        code: reject.code.into_owned(),
+        message: reject.message.into_owned(),
+    }
 }
 
 /// The refusal that a `failure` frame tells of.

@@ -122,9 +122,20 @@ mod tests {
     #[test]
     fn clients_reconnect_on_the_codes_that_ask_for_it() {
         for (code, again) in [
-            (1000, false), (1001, true), (1003, false), (1006, true), (1009, false), (1012, true),
-            (1013, true), (4400, false), (4401, false), (4403, false), (4408, true), (4409, false),
-            (4429, true), (4500, true),
+            (1000, false),
+            (1001, true),
+            (1003, false),
+            (1006, true),
+            (1009, false),
+            (1012, true),
+            (1013, true),
+            (4400, false),
+            (4401, false),
+            (4403, false),
+            (4408, true),
+            (4409, false),
+            (4429, true),
+            (4500, true),
         ] {
             assert_eq!(CloseCode(code).reconnects(), again, "{code}");
         }

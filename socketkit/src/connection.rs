@@ -30,7 +30,12 @@ impl Connection {
     pub(crate) fn new(transport: Transport, conversation: Conversation) -> Self {
         let peer = &conversation.peer;
         let deadline = peer.session().deadline(peer.queue().sent());
-        Self { transport, conversation, timer: Box::pin(sleep_until(deadline)), paused: None }
+        Self {
+            transport,
+            conversation,
+            timer: Box::pin(sleep_until(deadline)),
+            paused: None,
+        }
     }
 
     /// Serves the connection until it has ended and everything that has to run then has run.
@@ -68,7 +73,10 @@ impl Connection {
                 break;
             }
             let conversation = &mut self.conversation;
-            match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, cx)) {
+            match self
+                .transport
+                .poll_read(cx, |bytes, cx| conversation.digest(bytes, cx))
+            {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Batch::Read(digested, more))) => {
                     self.paused = digested?.map(|pause| Instant::now() + pause);
@@ -85,7 +93,9 @@ impl Connection {
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let peer = &self.conversation.peer;
-        self.transport.poll_flush(peer, cx).map_err(|_| CloseCode::LOST)?;
+        self.transport
+            .poll_flush(peer, cx)
+            .map_err(|_| CloseCode::LOST)?;
         let stalled = peer.queue().stalled(&peer.limits);
         if let Some(early) = stalled.into_iter().chain(self.paused).min() {
             if early < self.timer.deadline() {
@@ -123,7 +133,10 @@ impl Connection {
                 return Err(CloseCode::TIMEOUT.into());
             }
             self.conversation.beat(tick.beat, tick.ping);
-            let next = stalled.into_iter().chain(self.paused).fold(deadline, Instant::min);
+            let next = stalled
+                .into_iter()
+                .chain(self.paused)
+                .fold(deadline, Instant::min);
             self.timer.as_mut().reset(next);
         }
         Ok(())
@@ -131,7 +144,11 @@ impl Connection {
 
     /// Says farewell to the peer while the application finishes.
     async fn end(self, End { disconnect, by }: End) -> Disconnect {
-        let Self { transport, mut conversation, .. } = self;
+        let Self {
+            transport,
+            mut conversation,
+            ..
+        } = self;
         let peer = conversation.peer.clone();
         {
             let mut queue = peer.queue();
@@ -176,7 +193,11 @@ async fn farewell(mut transport: Transport, peer: &Peer, by: By) {
             flushed => Poll::Ready(flushed),
         }
     });
-    if written.await.is_err() || poll_fn(|cx| transport.poll_shutdown(peer, cx)).await.is_err() {
+    if written.await.is_err()
+        || poll_fn(|cx| transport.poll_shutdown(peer, cx))
+            .await
+            .is_err()
+    {
         return;
     }
     if by == By::Us {

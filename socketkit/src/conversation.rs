@@ -74,7 +74,10 @@ pub(crate) enum By {
 impl From<Disconnect> for End {
     fn from(disconnect: Disconnect) -> Self {
         let lost = disconnect.code == CloseCode::LOST;
-        Self { disconnect, by: if lost { By::Nobody } else { By::Us } }
+        Self {
+            disconnect,
+            by: if lost { By::Nobody } else { By::Us },
+        }
     }
 }
 
@@ -89,7 +92,15 @@ impl Conversation {
         let work = Work::Opening(app.opened());
         let websocket = WebSocketContext::new(peer.role, Some(config(&peer.limits)));
         let strange = peer.role == Role::Client;
-        Self { peer, app, websocket, strange, work, waiting: VecDeque::new(), waiting_bytes: 0 }
+        Self {
+            peer,
+            app,
+            websocket,
+            strange,
+            work,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+        }
     }
 
     /// Bytes of the peer that came with its handshake.
@@ -109,8 +120,15 @@ impl Conversation {
     }
 
     /// Takes in a batch of bytes; for how long to leave the next one unread.
-    pub(crate) fn digest(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Result<Option<Duration>, End> {
-        let mut feed = Feed { bytes, answers: Vec::new() };
+    pub(crate) fn digest(
+        &mut self,
+        bytes: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Duration>, End> {
+        let mut feed = Feed {
+            bytes,
+            answers: Vec::new(),
+        };
         let mut messages = 0;
         let result = loop {
             match self.websocket.read(&mut feed) {
@@ -120,7 +138,9 @@ impl Conversation {
                         break Err(end);
                     }
                 }
-                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break Ok(()),
+                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    break Ok(());
+                }
                 Err(error) => break Err(fault(&error).into()),
             }
         };
@@ -138,9 +158,15 @@ impl Conversation {
             Message::Binary(_) => Err(CloseCode::BINARY.into()),
             Message::Close(close) => {
                 let disconnect = close.map_or(CloseCode::NO_CODE.into(), |close| {
-                    Disconnect::new(CloseCode(close.code.into()), close.reason.as_str().to_owned())
+                    Disconnect::new(
+                        CloseCode(close.code.into()),
+                        close.reason.as_str().to_owned(),
+                    )
                 });
-                Err(End { disconnect, by: By::Peer })
+                Err(End {
+                    disconnect,
+                    by: By::Peer,
+                })
             }
         }
     }
@@ -148,9 +174,13 @@ impl Conversation {
     fn frame(&mut self, text: Utf8Bytes, cx: &mut Context<'_>) -> Result<(), End> {
         let frame = wire::read(&text).map_err(|_| CloseCode::BAD_FRAME)?;
         if std::mem::take(&mut self.strange) {
-            let Frame::Hello(hello) = frame else { return Err(CloseCode::BAD_FRAME.into()) };
+            let Frame::Hello(hello) = frame else {
+                return Err(CloseCode::BAD_FRAME.into());
+            };
             let hello: Hello<'_> = serde_json::from_str(hello).map_err(|_| CloseCode::BAD_FRAME)?;
-            self.peer.session().set_heartbeat(Duration::from_millis(hello.heartbeat));
+            self.peer
+                .session()
+                .set_heartbeat(Duration::from_millis(hello.heartbeat));
             self.app.greeted(&hello);
             return Ok(());
         }
@@ -159,7 +189,15 @@ impl Conversation {
             Frame::Event { ref name, id, data } => match self.app.index_of(name) {
                 Some(index) => {
                     let data = span(&text, data);
-                    self.event(Waiting { text, data, index, id }, cx)?;
+                    self.event(
+                        Waiting {
+                            text,
+                            data,
+                            index,
+                            id,
+                        },
+                        cx,
+                    )?;
                 }
                 None => self.unknown(name, id, &text),
             },
@@ -170,7 +208,10 @@ impl Conversation {
                     let _ = caller.send(Ok((text, data)));
                 }
             }
-            Frame::Failure { id: Some(id), error } => {
+            Frame::Failure {
+                id: Some(id),
+                error,
+            } => {
                 if let Some(caller) = self.peer.session().settle(id) {
                     let _ = caller.send(Err(call::refused(error)));
                 }
@@ -210,7 +251,9 @@ impl Conversation {
         }
         self.waiting_bytes += event.text.len();
         self.waiting.push_back(event);
-        if self.waiting_bytes > self.peer.limits.backlog && self.waiting.len() > self.peer.limits.waiting {
+        if self.waiting_bytes > self.peer.limits.backlog
+            && self.waiting.len() > self.peer.limits.waiting
+        {
             return Err(CloseCode::TOO_SLOW.into());
         }
         Ok(())
@@ -223,6 +266,11 @@ impl Conversation {
             Ok(Frame::Event { id, .. }) => id,
             _ => None,
         });
+        self.app.skipped(name);
+        if self.peer.role == Role::Client && id.is_none() {
+            // An old client meets new servers.
+            return;
+        }
         let mut draft = Draft::new(128);
         let reject = Reject::new("unknown_event", "unknown event");
         wire::write_failure(draft.out(), id, Some(name), &reject);
@@ -231,7 +279,12 @@ impl Conversation {
 
     /// Starts the handler of an event.
     fn begin(&mut self, event: Waiting) {
-        let Waiting { text, data, index, id } = event;
+        let Waiting {
+            text,
+            data,
+            index,
+            id,
+        } = event;
         let app = &self.app;
         let start = |data: &str, id| guarded(|| app.handle(index, data, id));
         let data = text.get(data).unwrap_or("null");
@@ -239,9 +292,20 @@ impl Conversation {
             Ok(handling) => (id, Ok(handling)),
             Err(reject) => match wire::read_any(&text) {
                 // `data` was not the last member.
-                Ok(Frame::Event { id: late, data: exact, .. }) if exact != data => {
-                    if late.filter(|_| id.is_none()).is_some_and(|id| self.peer.session().admit(id).is_err()) {
-                        return self.fail(index, late, &Reject::new("busy", "too many calls in flight"));
+                Ok(Frame::Event {
+                    id: late,
+                    data: exact,
+                    ..
+                }) if exact != data => {
+                    if late
+                        .filter(|_| id.is_none())
+                        .is_some_and(|id| self.peer.session().admit(id).is_err())
+                    {
+                        return self.fail(
+                            index,
+                            late,
+                            &Reject::new("busy", "too many calls in flight"),
+                        );
                     }
                     (late, start(exact, late))
                 }
@@ -348,9 +412,13 @@ fn span(text: &str, part: &str) -> Range<usize> {
 /// The close code of a fault of the WebSocket layer (RFC 6455 section 7.4.1).
 fn fault(error: &tungstenite::Error) -> Disconnect {
     match error {
-        tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseCode::TOO_LARGE.into(),
+        tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+            CloseCode::TOO_LARGE.into()
+        }
         tungstenite::Error::Utf8(_) => CloseCode::NOT_UTF8.into(),
-        tungstenite::Error::Protocol(error) => Disconnect::new(CloseCode::PROTOCOL, error.to_string()),
+        tungstenite::Error::Protocol(error) => {
+            Disconnect::new(CloseCode::PROTOCOL, error.to_string())
+        }
         _ => CloseCode::LOST.into(),
     }
 }

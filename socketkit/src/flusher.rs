@@ -1,6 +1,9 @@
 //! Writes what was emitted, once for all that a turn of the runtime emitted.
 
-use crate::peer::{Peer, lock};
+use crate::{
+    outbox::Flush,
+    peer::{Peer, lock},
+};
 use std::{
     mem,
     sync::{
@@ -37,9 +40,18 @@ impl Flusher {
     }
 
     /// Asks to write to `peer`.
-    pub(crate) fn ask(&self, peer: Arc<Peer>) {
+    fn ask(&self, peer: Arc<Peer>) {
         lock(&self.asked).push(peer);
         self.wake.notify_one();
+    }
+
+    /// Has written what was pushed to a peer.
+    pub(crate) fn flush(&self, peer: &Arc<Peer>, flush: Flush) {
+        match flush {
+            Flush::Pending => {}
+            Flush::Ask => self.ask(peer.clone()),
+            Flush::Now => peer.flush(false),
+        }
     }
 
     /// Asks to write to all of `peers`.

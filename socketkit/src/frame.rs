@@ -46,7 +46,10 @@ impl Draft {
         if role == Role::Client {
             return masked(Frame::message(self.0.split_off(HEADER), opcode, true));
         }
-        let header = FrameHeader { opcode, ..FrameHeader::default() };
+        let header = FrameHeader {
+            opcode,
+            ..FrameHeader::default()
+        };
         let length = (self.0.len() - HEADER) as u64;
         let start = HEADER - header.len(length);
         if let Some(mut space) = self.0.get_mut(start..HEADER) {
@@ -79,8 +82,15 @@ pub(crate) fn close(disconnect: &Disconnect, role: Role) -> Bytes {
 }
 
 fn control(frame: Frame, role: Role) -> Bytes {
-    debug_assert!(matches!(frame.header().opcode, OpCode::Control(Control::Close | Control::Ping)));
-    if role == Role::Client { masked(frame) } else { formatted(frame) }
+    debug_assert!(matches!(
+        frame.header().opcode,
+        OpCode::Control(Control::Close | Control::Ping)
+    ));
+    if role == Role::Client {
+        masked(frame)
+    } else {
+        formatted(frame)
+    }
 }
 
 fn masked(mut frame: Frame) -> Bytes {
@@ -117,6 +127,9 @@ mod tests {
     #[test]
     fn a_code_that_must_not_be_sent_makes_an_empty_close() {
         assert_eq!(close(&CloseCode::LOST.into(), Role::Server)[..], [0x88, 0]);
-        assert_eq!(close(&Disconnect::new(CloseCode::DONE, "x"), Role::Server)[..], [0x88, 3, 3, 232, b'x']);
+        assert_eq!(
+            close(&Disconnect::new(CloseCode::DONE, "x"), Role::Server)[..],
+            [0x88, 3, 3, 232, b'x']
+        );
     }
 }

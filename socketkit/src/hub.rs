@@ -24,7 +24,8 @@ use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// What was added at run time to run when a socket opens, and its future.
-pub(crate) type Opened<P> = Arc<dyn Fn(Arc<Hub<P>>, Arc<Peer>) -> Result<Opening, Reject> + Send + Sync>;
+pub(crate) type Opened<P> =
+    Arc<dyn Fn(Arc<Hub<P>>, Arc<Peer>) -> Result<Opening, Reject> + Send + Sync>;
 type Opening = Pin<Box<dyn Future<Output = Result<(), Reject>> + Send>>;
 
 /// All sockets of one server.
@@ -73,7 +74,12 @@ pub(crate) enum Of<R> {
 
 impl<P: Protocol> Hub<P> {
     pub(crate) fn new() -> Self {
-        let members = Members { sockets: HashMap::new(), rooms: HashMap::new(), leaving: 0, stopping: None };
+        let members = Members {
+            sockets: HashMap::new(),
+            rooms: HashMap::new(),
+            leaving: 0,
+            stopping: None,
+        };
         Self {
             members: Mutex::new(members),
             emptied: Notify::new(),
@@ -104,7 +110,11 @@ impl<P: Protocol> Hub<P> {
         if let Some(disconnect) = &members.stopping {
             return Err(disconnect.clone());
         }
-        let member = Member { peer: peer.clone(), rooms: HashSet::new(), leaving: false };
+        let member = Member {
+            peer: peer.clone(),
+            rooms: HashSet::new(),
+            leaving: false,
+        };
         members.sockets.insert(peer.id, member);
         Ok(())
     }
@@ -150,12 +160,20 @@ impl<P: Protocol> Hub<P> {
 
     pub(crate) fn peer(&self, id: SocketId) -> Option<Arc<Peer>> {
         let members = lock(&self.members);
-        members.sockets.get(&id).filter(|member| !member.leaving).map(|member| member.peer.clone())
+        members
+            .sockets
+            .get(&id)
+            .filter(|member| !member.leaving)
+            .map(|member| member.peer.clone())
     }
 
     pub(crate) fn rooms(&self, id: SocketId) -> Vec<P::Room> {
         let members = lock(&self.members);
-        members.sockets.get(&id).map(|member| member.rooms.iter().cloned().collect()).unwrap_or_default()
+        members
+            .sockets
+            .get(&id)
+            .map(|member| member.rooms.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Puts a socket into a room, if it is connected; false if it was there.
@@ -198,7 +216,9 @@ impl<P: Protocol> Hub<P> {
     /// Encodes an event once and queues it for every socket of a selection. Queues are filled under
     /// one lock, so two emits reach all receivers that they share in the same order.
     pub(crate) fn emit(&self, selection: &Selection<P::Room>, event: P::Server) -> Delivery {
-        let Some((frame, policy)) = self.encode(None, event) else { return Delivery::default() };
+        let Some((frame, policy)) = self.encode(None, event) else {
+            return Delivery::default();
+        };
         let mut delivery = Delivery::default();
         let (mut ask, mut now) = (Vec::new(), Vec::new());
         lock(&self.members).each(selection, |peer| {
@@ -219,19 +239,12 @@ impl<P: Protocol> Hub<P> {
 
     /// Queues an event for one socket.
     pub(crate) fn emit_to(&self, peer: &Arc<Peer>, event: P::Server) -> Delivery {
-        let Some((frame, policy)) = self.encode(Some(peer.id), event) else { return Delivery::default() };
+        let Some((frame, policy)) = self.encode(Some(peer.id), event) else {
+            return Delivery::default();
+        };
         let (pushed, flush) = peer.push(frame, policy, false);
-        self.flush(peer, flush);
+        self.flusher.flush(peer, flush);
         Delivery::of(pushed)
-    }
-
-    /// Has written what was pushed.
-    pub(crate) fn flush(&self, peer: &Arc<Peer>, flush: Flush) {
-        match flush {
-            Flush::Pending => {}
-            Flush::Ask => self.flusher.ask(peer.clone()),
-            Flush::Now => peer.flush(false),
-        }
     }
 
     /// Closes every socket, and those that are yet to open.
@@ -245,26 +258,42 @@ impl<P: Protocol> Hub<P> {
 
     /// What was added at run time to run when a socket opens.
     pub(crate) fn listeners(&self) -> Vec<Opened<P>> {
-        self.listeners.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.listeners
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Adds to what runs when a socket opens.
     pub(crate) fn listen(&self, listener: Opened<P>) {
-        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.listeners
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(listener);
     }
 
     /// The frame of an event, made once; `None` if it does not serialise.
-    fn encode(&self, socket: Option<SocketId>, event: P::Server) -> Option<(Bytes, (Policy, usize))> {
+    fn encode(
+        &self,
+        socket: Option<SocketId>,
+        event: P::Server,
+    ) -> Option<(Bytes, (Policy, usize))> {
         let (name, index) = (event.name(), event.index());
         let hooks = self.hooks();
         let mut draft = Draft::new(128);
         match wire::write_event(draft.out(), name, None, |out| event.encode(out)) {
             Ok(()) => {
                 hooks.inspect(|| Inspected::sent(socket, name, &draft));
-                Some((draft.finish(Role::Server), (P::Server::policy(index), index)))
+                Some((
+                    draft.finish(Role::Server),
+                    (P::Server::policy(index), index),
+                ))
             }
             Err(source) => {
-                hooks.error(&EmitError { event: name, source });
+                hooks.error(&EmitError {
+                    event: name,
+                    source,
+                });
                 None
             }
         }
@@ -277,16 +306,24 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
     }
 
     fn join(&mut self, id: SocketId, room: R) -> bool {
-        let Some(member) = self.sockets.get_mut(&id).filter(|member| !member.leaving) else { return false };
+        let Some(member) = self.sockets.get_mut(&id).filter(|member| !member.leaving) else {
+            return false;
+        };
         let new = member.rooms.insert(room.clone());
         if new {
-            self.rooms.entry(room).or_default().insert(id, member.peer.clone());
+            self.rooms
+                .entry(room)
+                .or_default()
+                .insert(id, member.peer.clone());
         }
         new
     }
 
     fn leave(&mut self, id: SocketId, room: &R) -> bool {
-        let was_in = self.sockets.get_mut(&id).is_some_and(|member| member.rooms.remove(room));
+        let was_in = self
+            .sockets
+            .get_mut(&id)
+            .is_some_and(|member| member.rooms.remove(room));
         if was_in {
             self.remove(room, id);
         }
@@ -311,9 +348,14 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
 
     /// Visits each socket of a selection once.
     fn each(&self, selection: &Selection<R>, mut visit: impl FnMut(&Arc<Peer>)) {
-        let except: Vec<_> = selection.except_rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
+        let except: Vec<_> = selection
+            .except_rooms
+            .iter()
+            .filter_map(|room| self.rooms.get(room))
+            .collect();
         let chosen = |id: &SocketId| {
-            !selection.except_sockets.contains(id) && !except.iter().any(|room| room.contains_key(id))
+            !selection.except_sockets.contains(id)
+                && !except.iter().any(|room| room.contains_key(id))
         };
         match &selection.of {
             Of::All => {
@@ -324,7 +366,10 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
                 }
             }
             Of::Rooms(rooms) => {
-                let rooms: Vec<_> = rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
+                let rooms: Vec<_> = rooms
+                    .iter()
+                    .filter_map(|room| self.rooms.get(room))
+                    .collect();
                 for (at, room) in rooms.iter().enumerate() {
                     let before = rooms.get(..at).unwrap_or_default();
                     for (id, peer) in *room {
@@ -346,6 +391,8 @@ impl<P: Protocol> Drop for Hub<P> {
 
 impl<P: Protocol> fmt::Debug for Hub<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("sockets", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("sockets", &self.len())
+            .finish_non_exhaustive()
     }
 }

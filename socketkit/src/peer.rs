@@ -12,7 +12,9 @@ use std::{
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::{net::tcp::OwnedWriteHalf, runtime::Handle, sync::oneshot, task::JoinSet, time::Instant};
+use tokio::{
+    net::tcp::OwnedWriteHalf, runtime::Handle, sync::oneshot, task::JoinSet, time::Instant,
+};
 use tokio_tungstenite::tungstenite::{Utf8Bytes, protocol::Role};
 
 /// Names one socket of a server: unique while the server runs, never used again.
@@ -77,7 +79,12 @@ impl Peer {
     }
 
     /// Queues a frame; a `broadcast` waits until `on_connect` has run.
-    pub(crate) fn push(&self, bytes: Bytes, policy: (Policy, usize), broadcast: bool) -> (Pushed, Flush) {
+    pub(crate) fn push(
+        &self,
+        bytes: Bytes,
+        policy: (Policy, usize),
+        broadcast: bool,
+    ) -> (Pushed, Flush) {
         self.queue().push(bytes, policy, broadcast, &self.limits)
     }
 
@@ -92,13 +99,24 @@ impl Peer {
                 }
                 queue.take(writable)
             };
-            let Some(Turn { frames, stream: Some(stream) }) = turn else { return };
+            let Some(Turn {
+                frames,
+                stream: Some(stream),
+            }) = turn
+            else {
+                return;
+            };
             let written = outbox::write(frames, |slices| match slices {
                 [one] => stream.try_write(one),
                 many => stream.try_write_vectored(many),
             });
-            let Ok(written) = written else { return self.queue().fail() };
-            if !self.queue().put_back(Some(stream), written, &self.limits, Instant::now()) {
+            let Ok(written) = written else {
+                return self.queue().fail();
+            };
+            if !self
+                .queue()
+                .put_back(Some(stream), written, &self.limits, Instant::now())
+            {
                 return;
             }
         }
@@ -127,7 +145,9 @@ impl Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Peer")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -38,15 +38,30 @@ impl Public {
     /// Looks whether the folder is there and the headers are valid.
     pub(crate) fn open(self) -> io::Result<Files> {
         let mut files = Files::default();
-        files.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        files.headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         for (name, value) in self.headers {
-            let invalid = |_| io::Error::new(io::ErrorKind::InvalidInput, format!("`{name}: {value}` is not a valid header"));
+            let invalid = |_| {
+                io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("`{name}: {value}` is not a valid header"),
+                )
+            };
             let key = HeaderName::try_from(&name).map_err(|_| invalid(()))?;
-            files.headers.insert(key, HeaderValue::try_from(&value).map_err(|_| invalid(()))?);
+            files
+                .headers
+                .insert(key, HeaderValue::try_from(&value).map_err(|_| invalid(()))?);
         }
         if let Some(folder) = self.folder {
             let found = std::fs::metadata(&folder).map(|found| found.is_dir());
-            if !found.map_err(|error| io::Error::new(error.kind(), format!("public folder `{}`: {error}", folder.display())))? {
+            if !found.map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!("public folder `{}`: {error}", folder.display()),
+                )
+            })? {
                 let problem = format!("public folder `{}` is not a folder", folder.display());
                 return Err(io::Error::new(io::ErrorKind::NotADirectory, problem));
             }
@@ -67,7 +82,11 @@ impl Files {
                 Ok(reply) => reply.map(Either::Right),
                 Err(error) => {
                     tracing::error!(%error, "a public file cannot be read");
-                    crate::service::plain(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read").map(Either::Left)
+                    crate::service::plain(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        "the file cannot be read",
+                    )
+                    .map(Either::Left)
                 }
             },
             None => crate::service::plain(StatusCode::NOT_FOUND, "not found").map(Either::Left),

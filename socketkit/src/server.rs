@@ -4,18 +4,19 @@ use crate::{
     Context, EmitError, Event, Events, FromContext, Handler, Handshake, Inspected, IntoReply, Io,
     Limits, Listener, Opening, Protocol, Reject, Service,
     application::App,
-    extract::Ended,
-    handler::{Adapted, Erased, ErasedListener, Fallback, Ignored, Typed, TypedListener},
+    context::Ended,
+    handler::{Ignored, Typed},
     hub::Hub,
     inspect::Hooks,
+    listener::TypedListener,
     slots::{Exhaustive, Fill, FreeFor, Rest},
+    table::{self, Fallback, Listeners, Table},
 };
 use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
-type Table<C> = Vec<Option<Box<dyn Erased<C>>>>;
-type Listeners<C> = Vec<Box<dyn ErasedListener<C>>>;
 /// Decides who may connect.
-pub(crate) type Authorize<St, Se> = Box<dyn Fn(Handshake, &Opening<St>) -> Authorizing<Se> + Send + Sync>;
+pub(crate) type Authorize<St, Se> =
+    Box<dyn Fn(Handshake, &Opening<St>) -> Authorizing<Se> + Send + Sync>;
 pub(crate) type Authorizing<Se> = Pin<Box<dyn Future<Output = Result<Arc<Se>, Reject>> + Send>>;
 
 /// A server of the protocol `P`: a builder that ends in [`build`](Self::build) or `listen`.
@@ -51,7 +52,8 @@ pub(crate) type Authorizing<Se> = Pin<Box<dyn Future<Output = Result<Arc<Se>, Re
 /// }
 /// ```
 #[must_use = "a server does nothing until `.listen(..)` or `.build()`"]
-pub struct Server<P: Protocol, St = (), Se = (), Slots = <<P as Protocol>::Client as Events>::Slots> {
+pub struct Server<P: Protocol, St = (), Se = (), Slots = <<P as Protocol>::Client as Events>::Slots>
+{
     table: Table<Context<P, St, Se>>,
     on_connect: Listeners<Context<P, St, Se>>,
     on_disconnect: Listeners<Context<P, St, Se, Ended>>,
@@ -105,18 +107,29 @@ where
         let (unit, authorize) = (self.state, self.authorize);
         let live = {
             let unit = unit.clone();
-            move |context: &Context<P, St, Se>| context.with(unit.clone(), context.session().clone())
+            move |context: &Context<P, St, Se>| {
+                context.with(unit.clone(), context.session().clone())
+            }
         };
         let ended = {
             let unit = unit.clone();
-            move |context: &Context<P, St, Se, Ended>| context.with(unit.clone(), context.session().clone())
+            move |context: &Context<P, St, Se, Ended>| {
+                context.with(unit.clone(), context.session().clone())
+            }
         };
         Server {
-            table: self.table.into_iter().map(|slot| slot.map(|old| adapt(old, &live))).collect(),
-            on_connect: self.on_connect.into_iter().map(|old| adapt_listener(old, &live)).collect(),
-            on_disconnect: self.on_disconnect.into_iter().map(|old| adapt_listener(old, &ended)).collect(),
+            table: table::adapt(self.table, &live),
+            on_connect: table::adapt_listeners(self.on_connect, &live),
+            on_disconnect: table::adapt_listeners(self.on_disconnect, &ended),
             state: Arc::new(state),
-            authorize: Box::new(move |handshake, _| authorize(handshake, &Opening { state: unit.clone() })),
+            authorize: Box::new(move |handshake, _| {
+                authorize(
+                    handshake,
+                    &Opening {
+                        state: unit.clone(),
+                    },
+                )
+            }),
             settings: self.settings,
             slots: PhantomData,
         }
@@ -145,20 +158,25 @@ where
         E: Into<Reject>,
         Se: Send + Sync + 'static,
     {
-        let live = |context: &Context<P, St, Se>| context.with(context.state().clone(), Arc::new(()));
-        let ended = |context: &Context<P, St, Se, Ended>| context.with(context.state().clone(), Arc::new(()));
+        let live =
+            |context: &Context<P, St, Se>| context.with(context.state().clone(), Arc::new(()));
+        let ended = |context: &Context<P, St, Se, Ended>| {
+            context.with(context.state().clone(), Arc::new(()))
+        };
         Server {
-            table: self.table.into_iter().map(|slot| slot.map(|old| adapt(old, &live))).collect(),
-            on_connect: self.on_connect.into_iter().map(|old| adapt_listener(old, &live)).collect(),
-            on_disconnect: self.on_disconnect.into_iter().map(|old| adapt_listener(old, &ended)).collect(),
+            table: table::adapt(self.table, &live),
+            on_connect: table::adapt_listeners(self.on_connect, &live),
+            on_disconnect: table::adapt_listeners(self.on_disconnect, &ended),
             state: self.state,
-            authorize: Box::new(move |handshake, opening| match Args::from_context(opening) {
-                Ok(args) => {
-                    let checked = check.clone().invoke(handshake, args);
-                    Box::pin(async move { checked.await.map(Arc::new).map_err(Into::into) })
-                }
-                Err(reject) => Box::pin(std::future::ready(Err(reject))),
-            }),
+            authorize: Box::new(
+                move |handshake, opening| match Args::from_context(opening) {
+                    Ok(args) => {
+                        let checked = check.clone().invoke(handshake, args);
+                        Box::pin(async move { checked.await.map(Arc::new).map_err(Into::into) })
+                    }
+                    Err(reject) => Box::pin(std::future::ready(Err(reject))),
+                },
+            ),
             settings: self.settings,
             slots: PhantomData,
         }
@@ -182,7 +200,8 @@ where
         Args: FromContext<Context<P, St, Se>> + 'static,
         L::Future: Future<Output: IntoReply<()>> + Send + 'static,
     {
-        self.on_connect.push(Box::new(TypedListener(listener, PhantomData)));
+        self.on_connect
+            .push(Box::new(TypedListener(listener, PhantomData)));
         self
     }
 
@@ -196,7 +215,8 @@ where
         Args: FromContext<Context<P, St, Se, Ended>> + 'static,
         L::Future: Future<Output: IntoReply<()>> + Send + 'static,
     {
-        self.on_disconnect.push(Box::new(TypedListener(listener, PhantomData)));
+        self.on_disconnect
+            .push(Box::new(TypedListener(listener, PhantomData)));
         self
     }
 
@@ -226,7 +246,9 @@ where
     }
 
     /// Receives the event `E` and does nothing; a call of it is answered.
-    pub fn ignore<E: Event<Enum = P::Client, Reply = ()>>(mut self) -> Server<P, St, Se, Slots::Filled>
+    pub fn ignore<E: Event<Enum = P::Client, Reply = ()>>(
+        mut self,
+    ) -> Server<P, St, Se, Slots::Filled>
     where
         Slots: Fill<E, Slot: FreeFor<E>>,
     {
@@ -247,7 +269,11 @@ where
     {
         for (index, slot) in self.table.iter_mut().enumerate() {
             slot.get_or_insert_with(|| {
-                Box::new(Fallback { handler: handler.clone(), index, types: PhantomData })
+                Box::new(Fallback {
+                    handler: handler.clone(),
+                    index,
+                    types: PhantomData,
+                })
             });
         }
         self.refill()
@@ -282,7 +308,9 @@ where
 
     /// All sockets: for HTTP handlers, timers, other tasks.
     pub fn io(&self) -> Io<P> {
-        Io { hub: self.settings.hub.clone() }
+        Io {
+            hub: self.settings.hub.clone(),
+        }
     }
 
     /// The server as a [`Service`], without the further type parameters: to embed or to mount.
@@ -292,7 +320,11 @@ where
     {
         let app = App {
             // Exhaustive slots leave no gap: every event has its handler.
-            table: self.table.into_iter().map(|slot| slot.unwrap_or_else(|| Box::new(Ignored))).collect(),
+            table: self
+                .table
+                .into_iter()
+                .map(|slot| slot.unwrap_or_else(|| Box::new(Ignored)))
+                .collect(),
             on_connect: self.on_connect,
             on_disconnect: self.on_disconnect,
             state: self.state,
@@ -301,7 +333,12 @@ where
         };
         let limits = Arc::new(self.settings.limits);
         self.settings.hub.set_hooks(self.settings.hooks);
-        Service::new(Arc::new(app), self.settings.hub, limits, self.settings.origins)
+        Service::new(
+            Arc::new(app),
+            self.settings.hub,
+            limits,
+            self.settings.origins,
+        )
     }
 
     #[cfg(feature = "http")]
@@ -310,27 +347,31 @@ where
     }
 
     fn refill<Filled>(self) -> Server<P, St, Se, Filled> {
-        let Self { table, on_connect, on_disconnect, state, authorize, settings, .. } = self;
-        Server { table, on_connect, on_disconnect, state, authorize, settings, slots: PhantomData }
+        let Self {
+            table,
+            on_connect,
+            on_disconnect,
+            state,
+            authorize,
+            settings,
+            ..
+        } = self;
+        Server {
+            table,
+            on_connect,
+            on_disconnect,
+            state,
+            authorize,
+            settings,
+            slots: PhantomData,
+        }
     }
 }
 
 impl<P: Protocol, St, Se, Slots> fmt::Debug for Server<P, St, Se, Slots> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("events", &P::Client::NAMES).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("events", &P::Client::NAMES)
+            .finish_non_exhaustive()
     }
-}
-
-fn adapt<Old: 'static, New, F>(old: Box<dyn Erased<Old>>, convert: &F) -> Box<dyn Erased<New>>
-where
-    F: Fn(&New) -> Old + Clone + Send + Sync + 'static,
-{
-    Box::new(Adapted(old, convert.clone()))
-}
-
-fn adapt_listener<Old: 'static, New, F>(old: Box<dyn ErasedListener<Old>>, convert: &F) -> Box<dyn ErasedListener<New>>
-where
-    F: Fn(&New) -> Old + Clone + Send + Sync + 'static,
-{
-    Box::new(Adapted(old, convert.clone()))
 }

@@ -64,12 +64,23 @@ impl<P: Protocol> Service<P> {
     ) -> Self {
         let admission = Arc::new(Admission::new(limits.sockets, limits.sockets_per_address));
         let files = browser::Files::new::<P>(&limits);
-        Self { inner: Arc::new(Inner { app, hub, limits, origins, admission, files }) }
+        Self {
+            inner: Arc::new(Inner {
+                app,
+                hub,
+                limits,
+                origins,
+                admission,
+                files,
+            }),
+        }
     }
 
     /// All sockets.
     pub fn io(&self) -> Io<P> {
-        Io { hub: self.inner.hub.clone() }
+        Io {
+            hub: self.inner.hub.clone(),
+        }
     }
 
     /// Serves a socket over any stream on which a WebSocket handshake was made elsewhere.
@@ -91,24 +102,41 @@ impl<P: Protocol> Service<P> {
         let (service, handshake) = (self.clone(), handshake.into());
         let task = tokio::spawn(async move {
             match service.open(&handshake).await {
-                Ok((admitted, permit)) => service.serve(stream, Vec::new(), handshake, admitted, permit).await,
-                Err(reject) => service.refuse(stream, Vec::new(), handshake, refusal(&reject)).await,
+                Ok((admitted, permit)) => {
+                    service
+                        .serve(stream, Vec::new(), handshake, admitted, permit)
+                        .await
+                }
+                Err(reject) => {
+                    service
+                        .refuse(stream, Vec::new(), handshake, refusal(&reject))
+                        .await
+                }
             }
         });
         task.await.unwrap_or(CloseCode::INTERNAL.into())
     }
 
-    /// Closes every socket and takes no more; ready when all are gone.
-    pub(crate) async fn stop(&self, disconnect: &Disconnect) {
-        self.inner.hub.close_all(disconnect);
+    /// Closes every socket with 1001, after what was emitted to it, and takes no more; ready when all
+    /// handlers are done and all sockets gone, after [`Limits::grace`] at the latest.
+    ///
+    /// For hosts that stop by themselves; a listener of this crate does it: see `Serve::until`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped after its first poll, the sockets are closed all the same.
+    pub async fn shutdown(&self) {
+        self.inner.hub.close_all(&CloseCode::AWAY.into());
         self.inner.hub.emptied().await;
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.inner.limits
     }
 
     /// Whether the last segment of a path is one of the files.
+    #[cfg(feature = "http")]
     pub(crate) fn has_file(&self, name: &str) -> bool {
         self.inner.files.get(name).is_some()
     }
@@ -124,8 +152,13 @@ impl<P: Protocol> Service<P> {
             Err(reply) => return *reply,
         };
         let Some(upgrade) = upgrade else {
-            tracing::warn!("a request to upgrade came over a connection that cannot: http1 `with_upgrades()` is missing");
-            return plain(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded");
+            tracing::warn!(
+                "a request to upgrade came over a connection that cannot: http1 `with_upgrades()` is missing"
+            );
+            return plain(
+                StatusCode::UPGRADE_REQUIRED,
+                "this connection cannot be upgraded",
+            );
         };
         let handshake = Handshake::from(parts);
         if !self.is_welcome(&handshake) {
@@ -137,14 +170,25 @@ impl<P: Protocol> Service<P> {
             return refused(reject);
         }
         tokio::spawn(async move {
-            let Some(upgraded) = self.upgraded_in_time(upgrade).await else { return };
+            let Some(upgraded) = self.upgraded_in_time(upgrade).await else {
+                return;
+            };
             let (disconnect, opened) = match opened {
                 Ok(opened) => (None, Some(opened)),
                 Err(reject) => (Some(refusal(&reject)), None),
             };
             match downcast(upgraded) {
                 Ok((stream, bytes)) => self.run(stream, bytes, handshake, opened, disconnect).await,
-                Err(upgraded) => self.run(TokioIo::new(upgraded), Vec::new(), handshake, opened, disconnect).await,
+                Err(upgraded) => {
+                    self.run(
+                        TokioIo::new(upgraded),
+                        Vec::new(),
+                        handshake,
+                        opened,
+                        disconnect,
+                    )
+                    .await
+                }
             }
         });
         switching(&key, ours)
@@ -159,17 +203,34 @@ impl<P: Protocol> Service<P> {
         disconnect: Option<Disconnect>,
     ) {
         match opened {
-            Some((admitted, permit)) => self.serve(stream, bytes, handshake, admitted, permit).await,
-            None => self.refuse(stream, bytes, handshake, disconnect.unwrap_or(CloseCode::INTERNAL.into())).await,
+            Some((admitted, permit)) => {
+                self.serve(stream, bytes, handshake, admitted, permit).await
+            }
+            None => {
+                self.refuse(
+                    stream,
+                    bytes,
+                    handshake,
+                    disconnect.unwrap_or(CloseCode::INTERNAL.into()),
+                )
+                .await
+            }
         };
     }
 
     /// Decides whether a socket may open, in time.
     async fn open(&self, handshake: &Handshake) -> Result<(Admitted, Permit), Reject> {
         let inner = &self.inner;
-        let permit = inner.admission.enter(handshake.peer().map(|peer| peer.ip()));
+        let permit = inner
+            .admission
+            .enter(handshake.peer().map(|peer| peer.ip()));
         let permit = permit.ok_or_else(|| Reject::new("busy", "too many sockets"))?;
-        match timeout(inner.limits.handshake, inner.app.clone().authorize(handshake.clone())).await {
+        match timeout(
+            inner.limits.handshake,
+            inner.app.clone().authorize(handshake.clone()),
+        )
+        .await
+        {
             Ok(admitted) => Ok((admitted?, permit)),
             Err(_) => Err(Reject::new("timeout", "the handshake took too long")),
         }
@@ -186,15 +247,24 @@ impl<P: Protocol> Service<P> {
     ) -> Disconnect {
         let hub = &self.inner.hub;
         let (transport, write) = Transport::split(stream);
-        let peer = Peer::new(hub.next_id(), Role::Server, self.inner.limits.clone(), handshake, write);
+        let peer = Peer::new(
+            hub.next_id(),
+            Role::Server,
+            self.inner.limits.clone(),
+            handshake,
+            write,
+        );
         let peer = Arc::new(peer);
         hub.flusher.start(&peer.runtime);
         let mut hello = Draft::new(128);
-        wire::write_hello(hello.out(), &Hello {
-            session: Cow::Owned(peer.id.to_string()),
-            heartbeat: u64::try_from(peer.limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
-            limit: peer.limits.frame as u64,
-        });
+        wire::write_hello(
+            hello.out(),
+            &Hello {
+                session: Cow::Owned(peer.id.to_string()),
+                heartbeat: u64::try_from(peer.limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
+                limit: peer.limits.frame as u64,
+            },
+        );
         peer.queue().push_control(hello.finish(Role::Server));
         if let Err(disconnect) = hub.enter(&peer) {
             peer.close(disconnect);
@@ -214,16 +284,22 @@ impl<P: Protocol> Service<P> {
     ) -> Disconnect {
         let (transport, write) = Transport::split(stream);
         let id = self.inner.hub.next_id();
-        let peer = Arc::new(Peer::new(id, Role::Server, self.inner.limits.clone(), handshake, write));
+        let peer = Arc::new(Peer::new(
+            id,
+            Role::Server,
+            self.inner.limits.clone(),
+            handshake,
+            write,
+        ));
         peer.close(disconnect);
         pump(transport, bytes, peer, Box::new(Refused)).await
     }
 
     fn is_welcome(&self, handshake: &Handshake) -> bool {
         match (&self.inner.origins, handshake.origin()) {
-            (Some(origins), Some(origin)) => {
-                origins.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(origin))
-            }
+            (Some(origins), Some(origin)) => origins
+                .iter()
+                .any(|known| known == "*" || known.eq_ignore_ascii_case(origin)),
             (None, _) => handshake.is_same_origin(),
             (_, None) => true,
         }
@@ -233,14 +309,21 @@ impl<P: Protocol> Service<P> {
         match timeout(self.inner.limits.handshake, upgrade).await {
             Ok(upgraded) => upgraded.ok(),
             Err(_) => {
-                tracing::warn!("an upgrade did not finish in time: is the connection served `with_upgrades()`?");
+                tracing::warn!(
+                    "an upgrade did not finish in time: is the connection served `with_upgrades()`?"
+                );
                 None
             }
         }
     }
 }
 
-async fn pump(transport: Transport, bytes: Vec<u8>, peer: Arc<Peer>, app: Box<dyn Application>) -> Disconnect {
+async fn pump(
+    transport: Transport,
+    bytes: Vec<u8>,
+    peer: Arc<Peer>,
+    app: Box<dyn Application>,
+) -> Disconnect {
     let mut conversation = Conversation::new(peer, app);
     if !bytes.is_empty() {
         conversation.preload(bytes);
@@ -257,27 +340,46 @@ fn downcast(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
 /// The key of a request to upgrade, or what to answer to any other (RFC 6455 section 4.2.1).
 fn upgrade_key(parts: &Parts) -> Result<HeaderValue, Box<Reply>> {
     let has = |name, token: &str| {
-        let lines = parts.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-        lines.flat_map(|line| line.split(',')).any(|word| word.trim_ascii().eq_ignore_ascii_case(token))
+        let lines = parts
+            .headers
+            .get_all(name)
+            .iter()
+            .filter_map(|line| line.to_str().ok());
+        lines
+            .flat_map(|line| line.split(','))
+            .any(|word| word.trim_ascii().eq_ignore_ascii_case(token))
     };
     if parts.method != Method::GET {
         let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "GET alone is answered here");
-        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+        reply
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET"));
         return Err(Box::new(reply));
     }
     if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
         let mut reply = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
-        reply.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        reply
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return Err(Box::new(reply));
     }
     if parts.version != Version::HTTP_11 || !has(header::SEC_WEBSOCKET_VERSION, "13") {
-        let mut reply = plain(StatusCode::UPGRADE_REQUIRED, "WebSocket version 13 over HTTP/1.1 is spoken here");
-        reply.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        let mut reply = plain(
+            StatusCode::UPGRADE_REQUIRED,
+            "WebSocket version 13 over HTTP/1.1 is spoken here",
+        );
+        reply.headers_mut().insert(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
         return Err(Box::new(reply));
     }
     match parts.headers.get(header::SEC_WEBSOCKET_KEY) {
         Some(key) if key.len() == 24 => Ok(key.clone()),
-        _ => Err(Box::new(plain(StatusCode::BAD_REQUEST, "no valid Sec-WebSocket-Key"))),
+        _ => Err(Box::new(plain(
+            StatusCode::BAD_REQUEST,
+            "no valid Sec-WebSocket-Key",
+        ))),
     }
 }
 
@@ -291,7 +393,10 @@ fn switching(key: &HeaderValue, ours: bool) -> Reply {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
     if ours {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL));
+        headers.insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(wire::SUBPROTOCOL),
+        );
     }
     reply
 }
@@ -305,7 +410,9 @@ fn refused(reject: &Reject) -> Reply {
     };
     let mut reply = plain(status, reject.message.clone().into_owned());
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        reply
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     reply
 }
@@ -315,8 +422,14 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(text.into()));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     reply
 }
 
@@ -339,12 +452,16 @@ impl<P: Protocol, B> tower_service::Service<Request<B>> for Service<P> {
 
 impl<P: Protocol> Clone for Service<P> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone() }
+        Self {
+            inner: self.inner.clone(),
+        }
     }
 }
 
 impl<P: Protocol> fmt::Debug for Service<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("sockets", &self.inner.hub.len()).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("sockets", &self.inner.hub.len())
+            .finish_non_exhaustive()
     }
 }

@@ -37,7 +37,13 @@ impl<C> Session<C> {
             next: 0,
             ours: HashMap::new(),
             theirs: HashSet::new(),
-            pulse: Pulse { interval: limits.heartbeat, speaks: server, heard: now, beat: now, probed: false },
+            pulse: Pulse {
+                interval: limits.heartbeat,
+                speaks: server,
+                heard: now,
+                beat: now,
+                probed: false,
+            },
             rate: Rate::new(if server { limits.rate } else { 0 }, limits.burst, now),
         }
     }
@@ -150,7 +156,11 @@ impl Pulse {
     fn deadline(&self, sent: Instant) -> Instant {
         let silent = if self.speaks && !self.probed { 1 } else { 2 };
         let hear = self.heard + silent * self.interval;
-        if self.speaks { hear.min(self.beat.max(sent) + self.interval) } else { hear }
+        if self.speaks {
+            hear.min(self.beat.max(sent) + self.interval)
+        } else {
+            hear
+        }
     }
 }
 
@@ -166,7 +176,11 @@ struct Rate {
 impl Rate {
     fn new(rate: u32, burst: u32, now: Instant) -> Self {
         let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
-        Self { interval, burst: interval * burst, due: now }
+        Self {
+            interval,
+            burst: interval * burst,
+            due: now,
+        }
     }
 
     fn take(&mut self, messages: u32, now: Instant) -> Option<Duration> {
@@ -203,9 +217,16 @@ mod tests {
         let first = session.call("a").unwrap();
         let second = session.call("b").unwrap();
         assert_eq!(session.call("c"), Err("c"));
-        assert_eq!((session.settle(first), session.settle(first)), (Some("a"), None));
+        assert_eq!(
+            (session.settle(first), session.settle(first)),
+            (Some("a"), None)
+        );
         session.next = second - 1;
-        assert_ne!(session.call("d").unwrap(), second, "an id in flight is not given again");
+        assert_ne!(
+            session.call("d").unwrap(),
+            second,
+            "an id in flight is not given again"
+        );
         assert_eq!(session.settle_all().count(), 2);
         assert!(!session.is_calling());
     }
@@ -216,11 +237,25 @@ mod tests {
         assert_eq!(session.deadline(start), start + SECOND);
         assert_eq!(session.tick(start, start), Tick::default());
         let now = start + SECOND;
-        assert_eq!(session.tick(start, now), Tick { beat: true, ping: true, dead: false });
+        assert_eq!(
+            session.tick(start, now),
+            Tick {
+                beat: true,
+                ping: true,
+                dead: false
+            }
+        );
         assert_eq!(session.tick(now, now), Tick::default());
         assert_eq!(session.deadline(now), now + SECOND);
         session.hear(1, now);
-        assert_eq!(session.tick(now, now + SECOND), Tick { beat: true, ping: true, dead: false });
+        assert_eq!(
+            session.tick(now, now + SECOND),
+            Tick {
+                beat: true,
+                ping: true,
+                dead: false
+            }
+        );
         assert!(session.tick(now + SECOND, now + 2 * SECOND).dead);
     }
 

@@ -1,11 +1,13 @@
 //! Handles on the hub: one socket, all sockets, a selection.
 
 use crate::{
-    Call, CloseCode, Delivery, Disconnect, Event, Events, Handshake, Protocol, Replies, SocketId,
-    call,
+    Call, CallError, CloseCode, Delivery, Disconnect, Event, Handshake, Protocol, Replies,
+    SocketId,
+    call::Question,
     hub::{Hub, Of, Selection},
-    peer::{Answer, Peer},
+    peer::Peer,
 };
+use serde::de::DeserializeOwned;
 use std::{borrow::Cow, fmt, future::Future, sync::Arc};
 
 /// One connected peer of a server: a cheap handle to clone, keep, and send to other tasks.
@@ -77,7 +79,7 @@ impl<P: Protocol> Socket<P> {
     /// See [`CallError`](crate::CallError); the deadline is [`Limits::call`](crate::Limits::call).
     /// `Rejected` with the code `busy` when [`Limits::calls`](crate::Limits::calls) are in flight.
     pub fn call<E: Event<Enum = P::Server>>(&self, event: E) -> Call<E::Reply> {
-        self.io.call_peer(self.peer.clone(), E::NAME, payload::<P>(event))
+        self.io.ask(self.peer.clone(), Question::new(event))
     }
 
     /// Sends an event to every socket but this one.
@@ -122,13 +124,18 @@ impl<P: Protocol> Socket<P> {
 
 impl<P: Protocol> Clone for Socket<P> {
     fn clone(&self) -> Self {
-        Self { peer: self.peer.clone(), io: self.io.clone() }
+        Self {
+            peer: self.peer.clone(),
+            io: self.io.clone(),
+        }
     }
 }
 
 impl<P: Protocol> fmt::Debug for Socket<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,7 +175,9 @@ impl<P: Protocol> Io<P> {
 
     /// The connected socket of an id.
     pub fn socket(&self, id: SocketId) -> Option<Socket<P>> {
-        self.hub.peer(id).map(|peer| Socket::new(peer, self.clone()))
+        self.hub
+            .peer(id)
+            .map(|peer| Socket::new(peer, self.clone()))
     }
 
     /// Every connected socket, in no order.
@@ -177,29 +186,41 @@ impl<P: Protocol> Io<P> {
     }
 
     fn target(&self, of: Of<P::Room>) -> Target<P> {
-        let selection = Selection { of, except_sockets: Vec::new(), except_rooms: Vec::new() };
-        Target { io: self.clone(), selection }
+        let selection = Selection {
+            of,
+            except_sockets: Vec::new(),
+            except_rooms: Vec::new(),
+        };
+        Target {
+            io: self.clone(),
+            selection,
+        }
     }
 
-    fn call_peer<R>(&self, peer: Arc<Peer>, name: &'static str, payload: Payload) -> Call<R>
+    fn ask<R>(&self, peer: Arc<Peer>, question: Result<Question, CallError>) -> Call<R>
     where
-        R: serde::de::DeserializeOwned + Send + 'static,
+        R: DeserializeOwned + Send + 'static,
     {
         let (timeout, runtime) = (peer.limits.call, peer.runtime.clone());
-        let answer: Answering = Box::pin(call::exchange(peer, self.hub.flusher.clone(), name, payload));
+        let flusher = self.hub.flusher.clone();
+        let answer = async move { question?.ask(peer, &flusher)?.answer().await };
         Call::new(answer, timeout, runtime)
     }
 }
 
 impl<P: Protocol> Clone for Io<P> {
     fn clone(&self) -> Self {
-        Self { hub: self.hub.clone() }
+        Self {
+            hub: self.hub.clone(),
+        }
     }
 }
 
 impl<P: Protocol> fmt::Debug for Io<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Io").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Io")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -237,15 +258,25 @@ impl<P: Protocol> Target<P> {
     /// The payload is encoded once. The deadline is [`Limits::call`](crate::Limits::call) or
     /// [`Replies::timeout`]; failures are items of the stream.
     pub fn call<E: Event<Enum = P::Server>>(self, event: E) -> Replies<E::Reply> {
-        let encoded = payload::<P>(event);
-        let one = |peer: Arc<Peer>| {
-            let payload = match &encoded {
-                Ok(payload) => Ok(payload.clone()),
-                Err(error) => Err(serde::ser::Error::custom(error)),
-            };
-            (peer.id, self.io.call_peer(peer, E::NAME, payload))
+        let question = Question::new(event);
+        let ask = |peer: Arc<Peer>| {
+            let question = question
+                .as_ref()
+                .map(Question::clone)
+                .map_err(|error| match error {
+                    CallError::Encode(error) => CallError::Encode(serde::ser::Error::custom(error)),
+                    _ => CallError::Closed,
+                });
+            (peer.id, self.io.ask(peer, question))
         };
-        Replies::new(self.io.hub.select(&self.selection).into_iter().map(one).collect())
+        Replies::new(
+            self.io
+                .hub
+                .select(&self.selection)
+                .into_iter()
+                .map(ask)
+                .collect(),
+        )
     }
 
     /// How many sockets are selected.
@@ -261,7 +292,9 @@ impl<P: Protocol> Target<P> {
     /// The selected sockets, in no order.
     pub fn sockets(&self) -> Vec<Socket<P>> {
         let peers = self.io.hub.select(&self.selection).into_iter();
-        peers.map(|peer| Socket::new(peer, self.io.clone())).collect()
+        peers
+            .map(|peer| Socket::new(peer, self.io.clone()))
+            .collect()
     }
 
     /// Puts the selected sockets into a room.
@@ -290,7 +323,9 @@ impl<P: Protocol> Target<P> {
 
 impl<P: Protocol> fmt::Debug for Target<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("selection", &self.selection).finish_non_exhaustive()
+        f.debug_struct("Target")
+            .field("selection", &self.selection)
+            .finish_non_exhaustive()
     }
 }
 
@@ -322,14 +357,4 @@ impl<P: Protocol, R: Into<P::Room>> Exclude<P, OneRoom> for R {
     fn exclude_from(self, target: &mut Target<P>) {
         target.selection.except_rooms.push(self.into());
     }
-}
-
-type Payload = Result<Arc<[u8]>, serde_json::Error>;
-type Answering = std::pin::Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-/// The payload of an event, encoded once for all who are called.
-fn payload<P: Protocol>(event: impl Into<P::Server>) -> Payload {
-    let mut out = Vec::new();
-    event.into().encode(&mut out)?;
-    Ok(out.into())
 }

@@ -52,7 +52,9 @@ impl Transport {
     /// Takes a TCP socket apart, or boxes any other stream.
     pub(crate) fn split<S: Stream + 'static>(stream: S) -> (Self, Option<OwnedWriteHalf>) {
         let mut stream = Some(stream);
-        let tcp = (&mut stream as &mut dyn std::any::Any).downcast_mut::<Option<TcpStream>>().and_then(Option::take);
+        let tcp = (&mut stream as &mut dyn std::any::Any)
+            .downcast_mut::<Option<TcpStream>>()
+            .and_then(Option::take);
         match (tcp, stream) {
             (Some(tcp), _) => {
                 // Frames are written when they are complete: there is nothing to wait for.
@@ -104,14 +106,19 @@ impl Transport {
             }
             Self::Stream(stream) => {
                 loop {
-                    let Some(Turn { frames, .. }) = peer.queue().take(true) else { break };
+                    let Some(Turn { frames, .. }) = peer.queue().take(true) else {
+                        break;
+                    };
                     let written = outbox::write(frames, |slices| {
                         match Pin::new(&mut *stream).poll_write_vectored(cx, slices) {
                             Poll::Ready(taken) => taken,
                             Poll::Pending => Err(ErrorKind::WouldBlock.into()),
                         }
                     })?;
-                    if !peer.queue().put_back(None, written, &peer.limits, Instant::now()) {
+                    if !peer
+                        .queue()
+                        .put_back(None, written, &peer.limits, Instant::now())
+                    {
                         break;
                     }
                 }
@@ -124,7 +131,11 @@ impl Transport {
     }
 
     /// Ends the direction to the peer.
-    pub(crate) fn poll_shutdown(&mut self, peer: &Peer, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_shutdown(
+        &mut self,
+        peer: &Peer,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(_) => {
                 peer.queue().shut();
