@@ -1,0 +1,24 @@
+/**
+ * The way in for a page: `connect` with the contract of the endpoint that serves this module.
+ *
+ *     import { connect } from "/ws/client.js";
+ *     const forum = connect();
+ *
+ * @module
+ */
+
+import { CallError, connect as connectTo } from "./socketkit.js";
+
+/** The events and their flags, and the largest frame in bytes; filled in by the server. */
+const contract = "__CONTRACT__";
+
+/**
+ * Connects as `connect` of `socketkit.js` does. An event that the contract does not know is a
+ * `TypeError`, which names the nearest that it does.
+ *
+ * @param {string | URL} [url] by default the endpoint under which this module is served
+ * @param {{ timeout?: number }} [options] milliseconds that a call waits for its reply (10,000)
+ */
+export const connect = (url, options) => connectTo(url, { contract, ...options });
+
+export { CallError };

@@ -1,0 +1,429 @@
+/**
+ * The browser client of socketkit: events and calls, both ways, over one WebSocket that comes
+ * back by itself.
+ *
+ *     import { connect } from "/ws/client.js";
+ *     const forum = connect();
+ *     forum.on("post_update", post => show(post));
+ *     const id = await forum.call("submit_post", { author, body });
+ *
+ * What a handler, a listener or a subscriber of yours throws never ends the connection; it is
+ * reported as an unhandled rejection, and so is the refusal of an event that was only emitted.
+ *
+ * @module
+ */
+
+/** How long a call waits for its reply, and a new connection for `hello`; milliseconds. */
+const TIMEOUT = 10_000;
+/** How many events and calls may wait for a connection. */
+const QUEUE = 256;
+/** How many bytes the browser may hold back on an open connection that has come to a halt. */
+const BUFFER = 1 << 20;
+/** Back-off: a random part of the least pause, which doubles up to the longest; milliseconds. */
+const PAUSE = 500;
+const LONGEST_PAUSE = 20_000;
+/** Close codes after which there is no use in coming back. */
+const FINAL = /^(1000|1003|1009|44(?!08|29)..)$/;
+
+/** The sockets that are not closed, by their URL. */
+const sockets = new Map();
+
+/** Why a call has no reply, or an event was not taken. */
+class CallError extends Error {
+  /**
+   * @param {string} code `timeout`; `lost`: sent, but the connection dropped, so it may have run;
+   *   `closed`: never sent; `busy`: too much waits already; `too_large`: over the server's limit;
+   *   `unsafe_integer`: the reply has an integer that JavaScript cannot hold; or the peer's own.
+   * @param {string} message for people
+   * @param {unknown} [data] whatever the peer added
+   */
+  constructor(code, message, data) {
+    super(message);
+    this.name = "CallError";
+    this.code = code;
+    this.data = data;
+  }
+}
+
+/** Runs what a user gave us: what it throws becomes a rejection. */
+const run = async (fn, value) => fn(value);
+
+/** `setTimeout` for any number of milliseconds: past 2^31 it would fire at once. */
+const after = (pause, fn) => setTimeout(fn, Math.min(pause, 2 ** 31 - 1));
+
+/** Adds a function to a set; the way out of it is returned. */
+const join = (set, fn) => {
+  const entry = value => fn(value);
+  set.add(entry);
+  return () => set.delete(entry);
+};
+
+/** How many letters to change, add or take away to make one name of the other. */
+const distance = (one, other) =>
+  [...one].reduce(
+    (above, letter, i) =>
+      [...other].reduce(
+        (row, its, j) => [...row, Math.min(row[j] + 1, above[j + 1] + 1, above[j] + (letter != its))],
+        [i + 1],
+      ),
+    [...Array(other.length + 1).keys()],
+  ).pop();
+
+/** One socket to one URL: connections come and go below it. */
+function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
+  const handlers = new Map();
+  const subscribers = new Set();
+  const listeners = new Set();
+  /** Calls without a reply yet, by id; `sent` once they are on the wire. */
+  const calls = new Map();
+  /** What waits for a connection: frame, id of its call, event that a later one may replace. */
+  let queue = [];
+  let limit = contract.limit ?? 65_536;
+  let lastId = 0;
+
+  /** The present connection, if there is one: events of any other come too late. */
+  let ws;
+  let state;
+  /** The one thing that is timed: the pause, the wait for `hello`, or the silence of the peer. */
+  let timer;
+  let attempts = 0;
+  let notBefore = 0;
+  let heartbeat;
+  let openedAt;
+  let heardAt;
+  let probed;
+  let closing;
+
+  const enter = next => {
+    if (state == next) return;
+    state = next;
+    flush();
+    subscribers.forEach(subscriber => run(subscriber, state));
+  };
+
+  const isOpen = () => state == "open" && ws?.readyState == 1;
+
+  const check = (side, event) => {
+    const names = contract[side];
+    if (!names || Object.hasOwn(names, event)) return;
+    const [nearest] = Object.keys(names).sort((a, b) => distance(event, a) - distance(event, b));
+    throw new TypeError(`no event "${event}" in the contract` + (nearest ? `; the nearest is "${nearest}"` : ""));
+  };
+
+  // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
+  const encode = frame => {
+    const text = JSON.stringify(frame);
+    // No letter takes more than three bytes, so that most frames need not be measured.
+    if (text.length * 3 > limit && new Blob([text]).size > limit) {
+      throw new CallError("too_large", `a frame of over ${limit} bytes`);
+    }
+    return text;
+  };
+
+  const encodeEvent = (event, data, id) => {
+    if (queue.length >= QUEUE || ws?.bufferedAmount > BUFFER) {
+      throw new CallError("busy", "too much waits for the connection");
+    }
+    return encode({ event, id, data: data ?? undefined });
+  };
+
+  const tell = (direction, frame, { event, data }) =>
+    listeners.forEach(listener => run(listener, { direction, frame, event, data }));
+
+  const send = frame => {
+    ws.send(frame);
+    if (listeners.size) tell("out", frame, JSON.parse(frame));
+  };
+
+  const flush = () => {
+    while (queue.length && isOpen()) {
+      const [frame, id] = queue.shift();
+      if (id) calls.get(id).sent = true;
+      send(frame);
+    }
+  };
+
+  const settle = id => {
+    const call = calls.get(id);
+    calls.delete(id);
+    clearTimeout(call?.timer);
+    return call;
+  };
+
+  const rejectAll = (which, code, message) =>
+    calls.forEach((call, id) => which(call) && settle(id).reject(new CallError(code, message)));
+
+  const answer = async (id, result, from) => {
+    let frame;
+    try {
+      frame = encode({ reply: id, data: (await result) ?? undefined });
+    } catch (error) {
+      let { code, message, data } = error;
+      if (!(error instanceof CallError)) {
+        [code, message, data] = ["internal", "the handler failed"];
+        Promise.reject(error);
+      }
+      frame = JSON.stringify({ reply: id, error: { code, message, data } });
+    }
+    // On a newer connection the id would be that of another call.
+    if (ws == from && isOpen()) send(frame);
+  };
+
+  const receive = ({ event, id, data = null, reply, error, hello }, fault, from) => {
+    if (hello) {
+      ({ heartbeat, limit = limit } = hello);
+      openedAt = heardAt;
+      watch();
+      enter("open");
+    } else if (event) {
+      const known = handlers.get(event) ?? new Map();
+      const results = [];
+      for (const [handler, once] of [...known]) {
+        if (!known.has(handler)) continue;
+        if (once) known.delete(handler);
+        results.push(fault ? Promise.reject(fault) : run(handler, data));
+      }
+      if (id >= 0) {
+        answer(id, results[0] ?? Promise.reject(new CallError("unknown_event", "no handler")), from);
+      }
+    } else if (reply >= 0) {
+      fault ??= error && new CallError(error.code, error.message, error.data);
+      const call = settle(reply);
+      if (fault) call?.reject(fault);
+      else call?.resolve(data);
+    } else if (error) {
+      Promise.reject(new CallError(error.code, error.message + (error.event ? `: ${error.event}` : ""), error.data));
+    }
+  };
+
+  const dial = () => {
+    clearTimeout(timer);
+    const mine = (ws = new WebSocket(url, "socketkit.v1.json"));
+    timer = after(TIMEOUT, fail);
+    mine.onmessage = ({ data: frame }) => {
+      if (ws != mine) return;
+      heardAt = Date.now();
+      probed = false;
+      let message, fault;
+      try {
+        // To look at every number costs five times as much: only where one may be too long.
+        const reviver = /\d{16}/.test(frame) && ((_, value, context) => {
+          const source = context?.source ?? value;
+          if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)) {
+            fault = new CallError("unsafe_integer", `${source} is no safe integer`);
+          }
+          return value;
+        });
+        message = JSON.parse(frame, reviver);
+        tell("in", frame, message);
+      } catch (error) {
+        Promise.reject(error);
+        return end(4400);
+      }
+      receive(message, fault, mine);
+    };
+    mine.onclose = ({ code, reason }) => {
+      if (ws != mine) return;
+      if (FINAL.test(code)) return end();
+      drop();
+      pause(+/^retry (\d+)/.exec(reason)?.[1] || 0);
+    };
+    enter("connecting");
+  };
+
+  /** Gives the present connection up, whatever still arrives on it. */
+  const drop = code => {
+    const old = ws;
+    ws = undefined;
+    clearTimeout(timer);
+    old?.close(code);
+    rejectAll(call => call.sent, "lost", "the connection dropped before the reply");
+  };
+
+  const pause = (least = 0) => {
+    if (state == "open" && Date.now() - openedAt > TIMEOUT) attempts = 0;
+    notBefore = Date.now() + least;
+    timer = after(least + Math.random() * Math.min(PAUSE * 2 ** attempts++, LONGEST_PAUSE), dial);
+    enter("waiting");
+  };
+
+  const fail = () => {
+    drop(4408);
+    pause();
+  };
+
+  const end = code => {
+    closing = false;
+    sockets.delete(url);
+    drop(code);
+    queue = [];
+    rejectAll(() => true, "closed", "the socket is closed");
+    enter("closed");
+  };
+
+  /**
+   * Judges the peer by how long it was silent, now and again; two heartbeats are too long.
+   * A timer may be late and frames may wait behind it: a last probe gives them time to arrive.
+   * Nobody looks at a hidden page, and its timers are slow: it is judged when it is seen again.
+   */
+  const watch = (allowed = heartbeat * 1.9) => {
+    clearTimeout(timer);
+    if (!heartbeat || globalThis.document?.hidden) return (probed = false);
+    const silent = Date.now() - heardAt;
+    if (silent < allowed) {
+      timer = after(heartbeat * 1.9 - Math.max(silent, 0), watch);
+    } else if (probed) {
+      fail();
+    } else {
+      probed = true;
+      send("{}");
+      timer = after(heartbeat / 10, () => watch(allowed));
+    }
+  };
+
+  const wake = type => {
+    if (type == "pagehide") {
+      // A page with an open connection may not be kept, or learns of its end too late.
+      drop(1000);
+      enter("waiting");
+    } else if (type == "offline") {
+      if (ws) fail();
+    } else if (isOpen()) {
+      if (!probed) watch(heartbeat);
+    } else if (!ws && Date.now() >= notBefore && (type != "visibilitychange" || !document.hidden)) {
+      attempts = 0;
+      dial();
+    }
+  };
+
+  const on = (event, handler, once = false) => {
+    check("server", event);
+    if (!handlers.has(event)) handlers.set(event, new Map());
+    const known = handlers.get(event);
+    known.set(handler, once && known.get(handler) != false);
+    return () => known.delete(handler);
+  };
+
+  const socket = {
+    /**
+     * Handles an event of the server. What the first handler of an event returns, or its promise
+     * holds, is the reply if the server calls; what it throws is refused, as `internal` unless it
+     * is a {@link CallError}. A function that handles the event already is not added again.
+     *
+     * @param {string} event
+     * @param {(data: any) => unknown} handler
+     * @returns {() => void} ends it
+     */
+    on: (event, handler) => on(event, handler),
+
+    /** Handles an event as `on` does, one time. */
+    once: (event, handler) => on(event, handler, true),
+
+    /**
+     * Hears of every frame as it passes, heartbeats included: `{ direction, frame, event, data }`,
+     * where `direction` is `in` or `out` and `frame` is the text.
+     *
+     * @param {(passing: object) => void} listener
+     * @returns {() => void} ends it
+     */
+    onAny: listener => join(listeners, listener),
+
+    /**
+     * Sends an event. While there is no connection it waits for one, in order; a volatile one is
+     * dropped then, and of a `latest` one only the newest waits.
+     *
+     * @param {string} event
+     * @param {unknown} [data]
+     * @returns {boolean} whether it was taken: not if it was dropped, or the socket is closed
+     * @throws {CallError} `busy` if 256 events and calls wait already, or 1 MiB on a connection
+     *   that has come to a halt; `too_large`
+     */
+    emit(event, data) {
+      check("client", event);
+      const { volatile, latest } = contract.client?.[event] ?? {};
+      if (state == "closed" || (volatile && !isOpen())) return false;
+      if (latest) queue = queue.filter(([, , replaced]) => replaced != event);
+      queue.push([encodeEvent(event, data), 0, event]);
+      flush();
+      return true;
+    },
+
+    /**
+     * Sends an event and waits for its reply. While there is no connection it waits for one.
+     *
+     * @param {string} event
+     * @param {unknown} [data]
+     * @param {{ timeout?: number }} [options] milliseconds, 10,000 by default
+     * @returns {Promise<any>} rejects with a {@link CallError}
+     */
+    call: (event, data, { timeout = patience } = {}) =>
+      new Promise((resolve, reject) => {
+        check("client", event);
+        if (state == "closed") throw new CallError("closed", "the socket is closed");
+        const id = (lastId = (lastId % (2 ** 32 - 1)) + 1);
+        const frame = encodeEvent(event, data, id);
+        const expire = () => {
+          queue = queue.filter(([, waiting]) => waiting != id);
+          settle(id).reject(new CallError("timeout", `no reply to "${event}" in ${timeout} ms`));
+        };
+        calls.set(id, { resolve, reject, timer: after(timeout, expire) });
+        queue.push([frame, id]);
+        flush();
+      }),
+
+    /**
+     * Where the connection stands, as a store: `connecting`, `open` from the server's `hello` on,
+     * `waiting` for the next attempt, or `closed` for ever. A subscriber is told at once, and at
+     * every change until the function that `subscribe` returns is called.
+     */
+    state: {
+      get value() {
+        return state;
+      },
+      subscribe(subscriber) {
+        const unsubscribe = join(subscribers, subscriber);
+        run(subscriber, state);
+        return unsubscribe;
+      },
+    },
+
+    /**
+     * Closes the socket for all who share it, at the end of this tick: to connect again before is
+     * as if nothing had happened. What waits is dropped; calls reject with `closed` or `lost`.
+     */
+    close() {
+      closing = state != "closed";
+      queueMicrotask(() => closing && end(1000));
+    },
+  };
+
+  dial();
+  return { socket, wake, keep: () => (closing = false) };
+}
+
+/**
+ * Connects to a server, or joins the connection that there is to the same URL.
+ *
+ * @param {string | URL} [url] of the endpoint, `http` or `ws`, relative to the page; by default
+ *   the folder that this script was loaded from
+ * @param {{ timeout?: number, contract?: object }} [options] of a new connection: milliseconds
+ *   that a call waits for its reply (10,000), and the events as `client.js` fills them in
+ */
+function connect(url = new URL(".", script).href.slice(0, -1), options = {}) {
+  const target = new URL(url, globalThis.document?.baseURI ?? location.href);
+  target.protocol = target.protocol.replace("http", "ws");
+  target.hash = "";
+  const { href } = target;
+  if (!sockets.has(href)) sockets.set(href, create(href, options));
+  const { socket, keep } = sockets.get(href);
+  keep();
+  return socket;
+}
+
+for (const type of ["pagehide", "pageshow", "offline", "online", "visibilitychange", "focus", "resume"]) {
+  // Where pages are rendered on a server there is nothing to listen to.
+  globalThis.addEventListener?.(type, () => sockets.forEach(({ wake }) => wake(type)));
+}
+
+const script = import.meta.url;
+export { connect, CallError };

@@ -1,0 +1,106 @@
+//! A page with the client, and the server that it talks to.
+
+use tests::browser::{Browser, Page, Result};
+use tests::stage::Stage;
+
+const CONTRACT: &str = r#"{
+  "client": { "submit_post": {}, "watch": {}, "typing": { "volatile": true }, "cursor": { "latest": true } },
+  "server": { "history": {}, "post_update": {}, "confirm": {} },
+  "limit": 65536
+}"#;
+
+const PAGE: &str = r#"<!doctype html><title>page</title><link rel=icon href="data:,">
+<script type=module>
+  import * as client from "/ws/client.js";
+  import { connect as bare } from "/ws/socketkit.js";
+  Object.assign(window, client, { bare, got: [], states: [] });
+  // What a test looks at: every state, and everything that is handed to `keep`.
+  window.keep = value => got.push(value);
+  window.start = (...args) => {
+    window.socket = connect(...args);
+    socket.state.subscribe(state => states.push(state));
+  };
+  // How long a call takes to fail, and how.
+  window.failure = promise => promise.then(() => "none", ({ code, message }) => [code, message]);
+</script>"#;
+
+const SCRIPT: &str = r#"<!doctype html><title>script</title><link rel=icon href="data:,">
+<script src="/ws/socketkit.global.js"></script>"#;
+
+const OTHER: &str = r#"<!doctype html><title>other</title><link rel=icon href="data:,">"#;
+
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+    pub(crate) page: Page,
+    pub(crate) browser: Browser,
+}
+
+impl Scene {
+    /// A page that has the client and has not connected yet.
+    pub(crate) async fn open() -> Result<Self> {
+        let module = include_str!("../../socketkit/src/browser/socketkit.js");
+        let client = include_str!("../../socketkit/src/browser/client.js");
+        let script = module
+            .strip_suffix("const script = import.meta.url;\nexport { connect, CallError };\n")
+            .expect("the lines that the server replaces");
+        let script = format!(
+            "(() => {{\n\"use strict\";\n{script}const script = document.currentScript.src;\n\
+             globalThis.socketkit = {{ connect, CallError }};\n}})();\n"
+        );
+        let stage = Stage::open([
+            ("/", PAGE),
+            ("/script", SCRIPT),
+            ("/other", OTHER),
+            ("/ws/socketkit.js", module),
+            ("/ws/socketkit.global.js", &script),
+            (
+                "/ws/client.js",
+                &client.replace("\"__CONTRACT__\"", CONTRACT),
+            ),
+        ])
+        .await;
+        let browser = Browser::launch().await?;
+        let page = browser.window().await?;
+        page.goto(&stage.url("/")).await?;
+        page.wait_until("window.start").await?;
+        Ok(Self {
+            stage,
+            page,
+            browser,
+        })
+    }
+
+    /// A page that is connected, and the server's end.
+    pub(crate) async fn connected() -> Result<(Self, tests::stage::Peer)> {
+        let mut scene = Self::open().await?;
+        scene.page.eval("start()").await?;
+        let peer = scene.stage.greet().await;
+        scene
+            .page
+            .wait_until("socket.state.value == 'open'")
+            .await?;
+        Ok((scene, peer))
+    }
+
+    /// Makes the pauses before each attempt as short (0) or long (1) as they can be.
+    pub(crate) async fn jitter(&self, random: u8) -> Result {
+        self.page
+            .eval(&format!("Math.random = () => {random}"))
+            .await
+            .map(drop)
+    }
+
+    /// Waits for a condition and has nothing uncaught, no warning and no error on the console.
+    pub(crate) async fn quietly(&self, condition: &str) -> Result {
+        self.page.wait_until(condition).await?;
+        assert_eq!(self.page.complaints(), [] as [&str; 0]);
+        Ok(())
+    }
+
+    /// Waits until this is true of what was handed to `keep`, as JSON.
+    pub(crate) async fn got(&self, json: &str) -> Result {
+        self.page
+            .wait_until(&format!("JSON.stringify(got) == JSON.stringify({json})"))
+            .await
+    }
+}

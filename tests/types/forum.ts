@@ -1,0 +1,20 @@
+// A contract as a program writes it, with what its events carry and what answers them.
+export interface Post {
+  id: number;
+  author: string;
+  body: string;
+}
+
+export interface Forum {
+  client: {
+    submit_post: { data: { author: string; body: string }; reply: number };
+    watch: { data: number; reply: null };
+    typing: { data: null; reply: null };
+    search: { data: string | null; reply: Post[] };
+  };
+  server: {
+    history: { data: Post[]; reply: null };
+    post_update: { data: Post; reply: null };
+    confirm: { data: { id: number }; reply: boolean };
+  };
+}
