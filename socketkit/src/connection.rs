@@ -21,18 +21,21 @@ const BATCHES: usize = 4;
 pub(crate) struct Connection {
     transport: Transport,
     conversation: Conversation,
+    /// Bytes that came with the handshake.
+    unread: Vec<u8>,
     timer: Pin<Box<Sleep>>,
     /// The peer sends too fast: it is not read before this.
     paused: Option<Instant>,
 }
 
 impl Connection {
-    pub(crate) fn new(transport: Transport, conversation: Conversation) -> Self {
+    pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Vec<u8>) -> Self {
         let peer = &conversation.peer;
         let deadline = peer.session().deadline(peer.queue().sent());
         Self {
             transport,
             conversation,
+            unread,
             timer: Box::pin(sleep_until(deadline)),
             paused: None,
         }
@@ -68,6 +71,13 @@ impl Connection {
             return Err(refused.into());
         }
         self.check_clock(cx)?;
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            self.paused = self
+                .conversation
+                .digest(&unread, cx)?
+                .map(|pause| Instant::now() + pause);
+        }
         for batch in 1.. {
             if self.paused.is_some() || !self.conversation.may_read() {
                 break;

@@ -103,12 +103,6 @@ impl Conversation {
         }
     }
 
-    /// Bytes of the peer that came with its handshake.
-    pub(crate) fn preload(&mut self, bytes: Vec<u8>) {
-        let config = config(&self.peer.limits);
-        self.websocket = WebSocketContext::from_partially_read(bytes, self.peer.role, Some(config));
-    }
-
     /// Whether there is no room for more events.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() >= self.peer.limits.waiting

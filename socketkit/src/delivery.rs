@@ -1,6 +1,6 @@
 //! What became of an event that was emitted.
 
-use crate::outbox::Pushed;
+use crate::{IntoReply, Reject, outbox::Pushed};
 use std::{error::Error, fmt};
 
 /// What became of an emitted event, counted over its receivers. Nobody needs to look at it.
@@ -38,6 +38,13 @@ impl Delivery {
             Pushed::Dropped => self.dropped += 1,
             Pushed::Closed => self.closed += 1,
         }
+    }
+}
+
+/// So that a handler may end with `socket.emit(..)`.
+impl IntoReply<()> for Delivery {
+    fn into_reply(self) -> Result<(), Reject> {
+        Ok(())
     }
 }
 

@@ -6,10 +6,18 @@ use crate::{
     wire,
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
-use std::{error::Error, fmt, future::Future, io, pin::Pin, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
@@ -185,13 +193,12 @@ impl Dialer {
         request.headers_mut().extend(self.headers.clone());
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let mut connection = std::pin::pin!(connection.with_upgrades());
+        // It ends with the upgrade, perhaps before the response is looked at.
+        let mut connection = pin!(connection.with_upgrades().fuse());
+        let mut response = pin!(sender.send_request(request));
         let response = tokio::select! {
-            response = sender.send_request(request) => response?,
-            ended = &mut connection => {
-                ended?;
-                return Err(ConnectError::Io(io::ErrorKind::UnexpectedEof.into()));
-            }
+            response = &mut response => response?,
+            _ = &mut connection => response.await?,
         };
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(ConnectError::Refused(response.status()));
@@ -203,8 +210,12 @@ impl Dialer {
                 "not a WebSocket server",
             )));
         }
-        let (upgraded, _) = tokio::join!(hyper::upgrade::on(response), connection);
-        let parts = upgraded?.downcast::<TokioIo<S>>();
+        let mut upgrade = pin!(hyper::upgrade::on(response));
+        let upgraded = tokio::select! {
+            upgraded = &mut upgrade => upgraded?,
+            _ = &mut connection => upgrade.await?,
+        };
+        let parts = upgraded.downcast::<TokioIo<S>>();
         let parts = parts.map_err(|_| io::Error::other("the stream is of another type"))?;
         let (transport, write) = Transport::split(parts.io.into_inner());
         Ok((transport, write, parts.read_buf.into()))

@@ -158,6 +158,10 @@ impl<P: Protocol> Hub<P> {
         lock(&self.members).len()
     }
 
+    pub(crate) fn room_count(&self) -> usize {
+        lock(&self.members).rooms.len()
+    }
+
     pub(crate) fn peer(&self, id: SocketId) -> Option<Arc<Peer>> {
         let members = lock(&self.members);
         members
@@ -176,14 +180,14 @@ impl<P: Protocol> Hub<P> {
             .unwrap_or_default()
     }
 
-    /// Puts a socket into a room, if it is connected; false if it was there.
-    pub(crate) fn join(&self, id: SocketId, room: P::Room) -> bool {
-        lock(&self.members).join(id, room)
+    /// Puts a socket into a room, if it is connected.
+    pub(crate) fn join(&self, id: SocketId, room: P::Room) {
+        lock(&self.members).join(id, room);
     }
 
-    /// Takes a socket out of a room; false if it was not there.
-    pub(crate) fn leave(&self, id: SocketId, room: &P::Room) -> bool {
-        lock(&self.members).leave(id, room)
+    /// Takes a socket out of a room.
+    pub(crate) fn leave(&self, id: SocketId, room: &P::Room) {
+        lock(&self.members).leave(id, room);
     }
 
     /// Puts every socket of a selection into a room.
@@ -305,29 +309,23 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
         self.sockets.len() - self.leaving
     }
 
-    fn join(&mut self, id: SocketId, room: R) -> bool {
+    fn join(&mut self, id: SocketId, room: R) {
         let Some(member) = self.sockets.get_mut(&id).filter(|member| !member.leaving) else {
-            return false;
+            return;
         };
-        let new = member.rooms.insert(room.clone());
-        if new {
+        if member.rooms.insert(room.clone()) {
             self.rooms
                 .entry(room)
                 .or_default()
                 .insert(id, member.peer.clone());
         }
-        new
     }
 
-    fn leave(&mut self, id: SocketId, room: &R) -> bool {
-        let was_in = self
-            .sockets
-            .get_mut(&id)
-            .is_some_and(|member| member.rooms.remove(room));
-        if was_in {
+    fn leave(&mut self, id: SocketId, room: &R) {
+        let member = self.sockets.get_mut(&id);
+        if member.is_some_and(|member| member.rooms.remove(room)) {
             self.remove(room, id);
         }
-        was_in
     }
 
     /// Takes a socket out of a room, and forgets the room if it was the last.

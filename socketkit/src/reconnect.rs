@@ -99,11 +99,8 @@ impl Reconnect {
             peer.close(CloseCode::DONE.into());
         }
         let (greeted, is_greeted) = oneshot::channel();
-        let mut conversation = Conversation::new(peer.clone(), app(peer.clone(), greeted));
-        if !bytes.is_empty() {
-            conversation.preload(bytes);
-        }
-        let mut run = pin!(Connection::new(transport, conversation).run());
+        let conversation = Conversation::new(peer.clone(), app(peer.clone(), greeted));
+        let mut run = pin!(Connection::new(transport, conversation, bytes).run());
         let mut was_open = false;
         let opened = async {
             match timeout(patience, is_greeted).await {

@@ -324,11 +324,9 @@ async fn pump(
     peer: Arc<Peer>,
     app: Box<dyn Application>,
 ) -> Disconnect {
-    let mut conversation = Conversation::new(peer, app);
-    if !bytes.is_empty() {
-        conversation.preload(bytes);
-    }
-    Connection::new(transport, conversation).run().await
+    Connection::new(transport, Conversation::new(peer, app), bytes)
+        .run()
+        .await
 }
 
 /// The TCP socket below an upgraded connection, with what was already read from it.

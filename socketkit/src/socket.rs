@@ -87,15 +87,14 @@ impl<P: Protocol> Socket<P> {
         self.io.all().except(self.id()).emit(event)
     }
 
-    /// Puts this socket into a room. It leaves by itself when it closes. False if it was in it, or
-    /// is closed.
-    pub fn join(&self, room: impl Into<P::Room>) -> bool {
-        self.io.hub.join(self.id(), room.into())
+    /// Puts this socket into a room, unless it is closed. It leaves by itself when it closes.
+    pub fn join(&self, room: impl Into<P::Room>) {
+        self.io.hub.join(self.id(), room.into());
     }
 
-    /// Takes this socket out of a room. False if it was not in it.
-    pub fn leave(&self, room: impl Into<P::Room>) -> bool {
-        self.io.hub.leave(self.id(), &room.into())
+    /// Takes this socket out of a room.
+    pub fn leave(&self, room: impl Into<P::Room>) {
+        self.io.hub.leave(self.id(), &room.into());
     }
 
     /// The rooms that this socket is in, in no order.
@@ -183,6 +182,11 @@ impl<P: Protocol> Io<P> {
     /// Every connected socket, in no order.
     pub fn sockets(&self) -> Vec<Socket<P>> {
         self.all().sockets()
+    }
+
+    /// How many rooms have somebody in them.
+    pub fn room_count(&self) -> usize {
+        self.hub.room_count()
     }
 
     fn target(&self, of: Of<P::Room>) -> Target<P> {
