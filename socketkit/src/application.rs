@@ -3,7 +3,7 @@
 use crate::{
     Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject, Socket,
     context::Ended,
-    handler::{Application, Erased, Handling, Listening, guarded},
+    handler::{Application, Erased, Handling, Listening, caught, guarded},
     hub::Hub,
     listener::ErasedListener,
     peer::Peer,
@@ -47,7 +47,7 @@ where
             let opening = Opening {
                 state: self.state.clone(),
             };
-            let session = guarded(|| Ok((self.authorize)(handshake, &opening)))?.await?;
+            let session = caught(guarded(|| Ok((self.authorize)(handshake, &opening)))?).await?;
             let admitted: Admitted = Box::new(move |peer| {
                 let socket = Socket::new(
                     peer,

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use tower_http::services::{ServeDir, fs::ServeFileSystemResponseBody};
+use tower_service::Service as _;
 
 /// A body from memory or from a file.
 pub(crate) type Body = Either<Full<Bytes>, ServeFileSystemResponseBody>;
@@ -78,17 +79,10 @@ impl Files {
         B: Send + 'static,
     {
         let mut reply = match &mut self.folder {
-            Some(folder) => match folder.try_call(request).await {
-                Ok(reply) => reply.map(Either::Right),
-                Err(error) => {
-                    tracing::error!(%error, "a public file cannot be read");
-                    crate::service::plain(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        "the file cannot be read",
-                    )
-                    .map(Either::Left)
-                }
-            },
+            Some(folder) => {
+                let Ok(reply) = folder.call(request).await;
+                reply.map(Either::Right)
+            }
             None => crate::service::plain(StatusCode::NOT_FOUND, "not found").map(Either::Left),
         };
         for (name, value) in &self.headers {
