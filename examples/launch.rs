@@ -10,6 +10,10 @@ use std::{
 };
 use tracing::Level;
 
+/// The `Content-Security-Policy` of the pages: they run and load what is served here and nothing else.
+pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// The option that every example has.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Listen {

@@ -5,16 +5,11 @@ mod events;
 mod store;
 
 use clap::Parser;
-use events::client_event::{ReplyTo, SubmitPost, Typing, Unwatch, Watch};
-use events::{Forum, Post, PostId, ServerEvent};
+use events::{Forum, Post, PostId, ServerEvent, client_event::*};
 use examples::Listen;
 use socketkit::{Io, Reject, Server, Socket, State};
 use std::{error::Error, path::PathBuf};
 use store::Store;
-
-/// The page runs nothing and loads nothing that is not served here.
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                   connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A forum whose posts appear on every screen
 #[derive(Parser)]
@@ -35,61 +30,50 @@ async fn count(io: Io<Forum>) {
     io.broadcast(ServerEvent::Online(io.len()));
 }
 
-async fn submit_post(post: SubmitPost, io: Io<Forum>, store: State<Store>) -> Result<PostId, Reject> {
+async fn submit_post(
+    post: SubmitPost,
+    io: Io<Forum>,
+    store: State<Store>,
+) -> Result<PostId, Reject> {
     let (author, body) = checked(post.author, post.body)?;
     let post = store.add(author, body).await?;
     io.broadcast(ServerEvent::PostUpdate(post.clone()));
     Ok(post.id)
 }
 
-async fn watch(Watch(post): Watch, socket: Socket<Forum>, store: State<Store>) -> Result<Vec<Post>, Reject> {
+async fn watch(
+    Watch(post): Watch,
+    socket: Socket<Forum>,
+    store: State<Store>,
+) -> Result<Vec<Post>, Reject> {
     // Before the replies are read: one that comes meanwhile arrives as an update.
     socket.join(post);
-    let Some(replies) = store.replies(post).await? else {
-        socket.leave(post);
-        return Err(no_such_post());
-    };
-    Ok(replies)
-}
-
-async fn unwatch(Unwatch(post): Unwatch, socket: Socket<Forum>) {
-    socket.leave(post);
+    store.replies(post).await
 }
 
 async fn reply_to(reply: ReplyTo, io: Io<Forum>, store: State<Store>) -> Result<PostId, Reject> {
     let (author, body) = checked(reply.author, reply.body)?;
     let post = reply.post;
-    let reply = store.reply(post, author, body).await?.ok_or_else(no_such_post)?;
+    let reply = store.reply(post, author, body).await?;
     io.to(post).emit(ServerEvent::ThreadUpdate { post, reply: reply.clone() });
     Ok(reply.id)
 }
 
 async fn typing(Typing { author }: Typing, socket: Socket<Forum>) {
-    if author.chars().count() <= 100 {
-        socket.broadcast(ServerEvent::SomeoneTyping { author });
-    }
+    socket.broadcast(ServerEvent::SomeoneTyping { author });
 }
 
 /// The texts without white space around them, or why they are refused, with the field at fault.
 fn checked(author: String, body: String) -> Result<(String, String), Reject> {
-    let check = |field: &str, text: String, longest: usize| match text.trim() {
-        "" => Err(Reject::new("empty", format!("{field} is missing")).with_data(Field { field })),
-        text if text.chars().count() > longest => {
-            let message = format!("{field} is longer than {longest} characters");
-            Err(Reject::new("too_long", message).with_data(Field { field }))
-        }
-        text => Ok(text.to_owned()),
+    let check = |field: &str, text: String, longest: usize| {
+        let (code, message) = match text.trim() {
+            "" => ("empty", format!("{field} is missing")),
+            text if text.chars().count() <= longest => return Ok(text.to_owned()),
+            _ => ("too_long", format!("{field} is longer than {longest} characters")),
+        };
+        Err(Reject::new(code, message).with_data(serde_json::json!({ "field": field })))
     };
     Ok((check("author", author, 100)?, check("body", body, 2_000)?))
-}
-
-#[derive(serde::Serialize)]
-struct Field<'a> {
-    field: &'a str,
-}
-
-fn no_such_post() -> Reject {
-    Reject::new("not_found", "there is no such post")
 }
 
 #[tokio::main]
@@ -103,10 +87,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .on_disconnect(count)
         .on(submit_post)
         .on(watch)
-        .on(unwatch)
+        .on(async |Unwatch(post): Unwatch, socket: Socket<Forum>| socket.leave(post))
         .on(reply_to)
         .on(typing)
         .public(concat!(env!("CARGO_MANIFEST_DIR"), "/forum/public"))
-        .header("content-security-policy", CSP);
+        .header("content-security-policy", examples::CSP);
     Ok(args.listen.serve(|addr| server.listen(addr)).await?)
 }

@@ -2,6 +2,7 @@
 
 use crate::events::{Post, PostId};
 use redb::{Database, Error, ReadableDatabase, ReadableTable, TableDefinition};
+use socketkit::Reject;
 use std::{path::Path, sync::Arc, time::SystemTime};
 use tokio::task::spawn_blocking;
 
@@ -25,41 +26,38 @@ impl Store {
     }
 
     /// The newest posts, oldest first.
-    pub(crate) async fn newest(&self, count: usize) -> Result<Vec<Post>, Error> {
+    pub(crate) async fn newest(&self, count: usize) -> Result<Vec<Post>, Reject> {
         self.run(move |database| {
             let posts = database.begin_read()?.open_table(POSTS)?;
-            let newest = posts.iter()?.rev().take(count).map(|entry| Ok(decode(entry?.1.value())));
-            let mut posts: Vec<_> = newest.filter_map(Result::transpose).collect::<Result<_, Error>>()?;
+            let newest = posts.iter()?.rev().take(count).map(|entry| decode(entry?.1.value()));
+            let mut posts = newest.collect::<Result<Vec<_>, Reject>>()?;
             posts.reverse();
             Ok(posts)
         })
         .await
     }
 
-    /// The replies to a post, oldest first; `None` if there is no such post.
-    pub(crate) async fn replies(&self, post: PostId) -> Result<Option<Vec<Post>>, Error> {
+    /// The replies to a post, oldest first; refused as `not_found` if there is no such post.
+    pub(crate) async fn replies(&self, post: PostId) -> Result<Vec<Post>, Reject> {
         self.run(move |database| {
             let read = database.begin_read()?;
-            if read.open_table(POSTS)?.get(post)?.is_none() {
-                return Ok(None);
-            }
+            read.open_table(POSTS)?.get(post)?.ok_or_else(not_found)?;
             let replies = read.open_table(REPLIES)?;
             let range = replies.range((post, 0)..=(post, PostId::MAX))?;
-            let replies = range.map(|entry| Ok(decode(entry?.1.value())));
-            replies.filter_map(Result::transpose).collect::<Result<_, Error>>().map(Some)
+            range.map(|entry| decode(entry?.1.value())).collect()
         })
         .await
     }
 
     /// Adds a post.
-    pub(crate) async fn add(&self, author: String, body: String) -> Result<Post, Error> {
+    pub(crate) async fn add(&self, author: String, body: String) -> Result<Post, Reject> {
         self.run(move |database| {
             let write = database.begin_write()?;
             let post = {
                 let mut posts = write.open_table(POSTS)?;
                 let last = posts.last()?.map_or(0, |(id, _)| id.value());
                 let post = Post { id: last + 1, author, body, at: now() };
-                posts.insert(post.id, encode(&post).as_slice())?;
+                posts.insert(post.id, encode(&post)?.as_slice())?;
                 post
             };
             write.commit()?;
@@ -68,44 +66,49 @@ impl Store {
         .await
     }
 
-    /// Adds a reply; `None` if there is no such post.
-    pub(crate) async fn reply(&self, to: PostId, author: String, body: String) -> Result<Option<Post>, Error> {
+    /// Adds a reply; refused as `not_found` if there is no such post.
+    pub(crate) async fn reply(
+        &self,
+        to: PostId,
+        author: String,
+        body: String,
+    ) -> Result<Post, Reject> {
         self.run(move |database| {
             let write = database.begin_write()?;
             let reply = {
-                if write.open_table(POSTS)?.get(to)?.is_none() {
-                    return Ok(None);
-                }
+                write.open_table(POSTS)?.get(to)?.ok_or_else(not_found)?;
                 let mut replies = write.open_table(REPLIES)?;
                 let last = replies.range((to, 0)..=(to, PostId::MAX))?.next_back().transpose()?;
                 let last = last.map_or(0, |(key, _)| key.value().1);
                 let reply = Post { id: last + 1, author, body, at: now() };
-                replies.insert((to, reply.id), encode(&reply).as_slice())?;
+                replies.insert((to, reply.id), encode(&reply)?.as_slice())?;
                 reply
             };
             write.commit()?;
-            Ok(Some(reply))
+            Ok(reply)
         })
         .await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Database) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+        work: impl FnOnce(&Database) -> Result<T, Reject> + Send + 'static,
+    ) -> Result<T, Reject> {
         let database = self.0.clone();
-        spawn_blocking(move || work(&database)).await.unwrap_or(Err(Error::DatabaseAlreadyOpen))
+        spawn_blocking(move || work(&database)).await?
     }
 }
 
-fn encode(post: &Post) -> Vec<u8> {
-    // Numbers and strings always serialise.
-    serde_json::to_vec(post).unwrap_or_default()
+fn encode(post: &Post) -> Result<Vec<u8>, Reject> {
+    Ok(serde_json::to_vec(post)?)
 }
 
-/// A post, unless the file was written by something else.
-fn decode(bytes: &[u8]) -> Option<Post> {
-    serde_json::from_slice(bytes).ok()
+fn decode(bytes: &[u8]) -> Result<Post, Reject> {
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+fn not_found() -> Reject {
+    Reject::new("not_found", "there is no such post")
 }
 
 fn now() -> u64 {

@@ -32,10 +32,7 @@ impl<P: Protocol> Client<P> {
 
     /// Prepares to connect, with handlers for calls of the server, headers, a token, limits.
     pub fn builder(url: impl AsRef<str>) -> ClientBuilder<P> {
-        let uri = url
-            .as_ref()
-            .parse()
-            .map_err(|_| ConnectError::Url("it does not parse"));
+        let uri = url.as_ref().parse().map_err(|_| ConnectError::Url("it does not parse"));
         ClientBuilder::new(uri.map(To::Url))
     }
 
@@ -86,8 +83,6 @@ impl<P: Protocol> Drop for Client<P> {
 
 impl<P: Protocol> fmt::Debug for Client<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("remote", &self.remote)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("remote", &self.remote).finish_non_exhaustive()
     }
 }
