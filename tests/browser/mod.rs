@@ -74,7 +74,7 @@ impl Error {
 pub struct Browser {
     devtools: DevTools,
     process: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -98,7 +98,7 @@ impl Browser {
             Ok(devtools) => Ok(Self {
                 devtools,
                 process,
-                _profile: profile,
+                profile,
             }),
             Err(error) => {
                 end(&mut process);
@@ -144,6 +144,11 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         end(&mut self.process);
+        // Its child processes end by themselves, a moment later, and write until then.
+        let ended = Instant::now();
+        while std::fs::remove_dir_all(self.profile.path()).is_err() && ended.elapsed() < DEADLINE {
+            std::thread::sleep(POLL);
+        }
     }
 }
 

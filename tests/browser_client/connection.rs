@@ -132,7 +132,7 @@ async fn a_frame_that_is_no_json_object_ends_the_session() -> Result {
             .page
             .wait_until("socket.state.value == 'closed'")
             .await?;
-        assert_eq!(scene.page.complaints().len(), 1, "{frame}");
+        assert_eq!(scene.page.complained(1).await?.len(), 1, "{frame}");
     }
     Ok(())
 }

@@ -71,7 +71,7 @@ async fn a_handler_that_throws_is_reported_and_disturbs_nothing() -> Result {
     peer.send(r#"{"event":"history","data":1}"#).await;
     peer.send(r#"{"event":"history","data":2}"#).await;
     scene.got("[1, 2]").await?;
-    let complaints = scene.page.complaints().join("\n");
+    let complaints = scene.page.complained(6).await?.join("\n");
     for name in ["Error: sync", "Error: async", "Error: listener"] {
         assert_eq!(complaints.matches(name).count(), 2, "{complaints}");
     }

@@ -255,7 +255,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const watch = (allowed = heartbeat * 1.9) => {
     clearTimeout(timer);
     if (!heartbeat || globalThis.document?.hidden) return (probed = false);
-    const silent = Math.max(Date.now() - heardAt, 0); // clocks are set back, too
+    const silent = Math.abs(Date.now() - heardAt); // clocks are set back, too
     if (silent < allowed) {
       timer = after(heartbeat * 1.9 - silent, watch);
     } else if (probed) {
