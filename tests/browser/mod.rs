@@ -74,7 +74,7 @@ impl Error {
 pub struct Browser {
     devtools: DevTools,
     process: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -95,7 +95,7 @@ impl Browser {
             Err(error) => Err(error),
         };
         match connected {
-            Ok(devtools) => Ok(Self { devtools, process, _profile: profile }),
+            Ok(devtools) => Ok(Self { devtools, process, profile }),
             Err(error) => {
                 end(&mut process);
                 Err(error)
@@ -133,6 +133,11 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         end(&mut self.process);
+        // Its child processes end by themselves, a moment later, and write until then.
+        let ended = Instant::now();
+        while std::fs::remove_dir_all(self.profile.path()).is_err() && ended.elapsed() < DEADLINE {
+            std::thread::sleep(POLL);
+        }
     }
 }
 

@@ -241,6 +241,21 @@ impl Page {
         lines
     }
 
+    /// Waits until there are this many complaints, as the page reports some a moment later.
+    pub async fn complained(&self, count: usize) -> Result<Vec<String>> {
+        let started = Instant::now();
+        loop {
+            let complaints = self.complaints();
+            if complaints.len() >= count {
+                return Ok(complaints);
+            }
+            if started.elapsed() > DEADLINE {
+                return Err(Error::new(format!("not {count} complaints"), complaints.join("\n  ")));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Closes the page as its visitor does.
     pub async fn close(self) -> Result {
         self.devtools

@@ -71,6 +71,35 @@ async fn no_more_than_256_wait() -> Result {
 }
 
 #[tokio::test]
+async fn what_is_emitted_while_the_connection_closes_goes_over_the_next() -> Result {
+    let mut scene = Scene::open().await?;
+    scene.jitter(0).await?;
+    scene
+        .page
+        .eval(
+            "const Real = WebSocket;
+             window.WebSocket = function (...args) { return (latest = new Real(...args)) };
+             start()",
+        )
+        .await?;
+    let mut peer = scene.stage.greet().await;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
+    scene
+        .page
+        .eval(
+            "latest.close(); keep(socket.emit('watch', 1)); keep(socket.emit('typing'));
+             keep(socket.state.value)",
+        )
+        .await?;
+    scene.got(r#"[true, false, "open"]"#).await?;
+    assert_eq!(peer.closed().await, Some((1005, String::new())));
+    drop(peer);
+    let mut peer = scene.stage.greet().await;
+    assert_eq!(peer.frame().await, r#"{"event":"watch","data":1}"#);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_call_that_ran_out_of_time_is_never_sent() -> Result {
     let mut scene = Scene::open().await?;
     scene.page.eval("start(); failure(socket.call('watch', 1, { timeout: 20 })).then(([code]) => keep(code)); 0").await?;

@@ -110,7 +110,7 @@ async fn a_handler_that_fails_answers_internal_and_keeps_its_text() -> Result {
     scene.page.eval("socket.on('confirm', () => 'x'.repeat(70000)); 0").await?;
     peer.send(r#"{"event":"confirm","id":1}"#).await;
     assert_eq!(peer.json().await["error"]["code"], "too_large");
-    let complaints = scene.page.complaints();
+    let complaints = scene.page.complained(4).await?;
     assert_eq!(complaints.len(), 4, "{complaints:?}");
     assert!(complaints[0].contains("Error: secret"), "{complaints:?}");
     Ok(())

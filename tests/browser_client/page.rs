@@ -20,6 +20,19 @@ async fn a_server_that_is_silent_for_two_heartbeats_is_given_up() -> Result {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_hides_no_silence() -> Result {
+    let mut scene = Scene::open().await?;
+    scene.page.eval("start()").await?;
+    let mut silent = scene.stage.accept().await;
+    silent.hello(400).await;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
+    scene.page.eval("const now = Date.now; Date.now = () => now() - 3600000").await?;
+    assert_eq!(silent.frame().await, "{}");
+    assert_eq!(silent.closed().await.map(|(code, _)| code), Some(4408));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_heartbeat_keeps_a_quiet_connection_and_is_not_answered() -> Result {
     let mut scene = Scene::open().await?;
     scene
@@ -73,6 +86,8 @@ async fn a_hidden_page_whose_server_lives_stays_connected_when_it_is_seen() -> R
     scene.page.eval("const now = Date.now; Date.now = () => now() + 6000").await?;
     scene.page.show().await?;
     assert_eq!(peer.frame().await, "{}");
+    // Seen twice at once, it is asked one time.
+    scene.page.eval("dispatchEvent(new Event('focus'))").await?;
     peer.send("{}").await;
     scene.page.eval("new Promise(done => setTimeout(done, 800))").await?;
     scene.quietly("states.join() == 'connecting,open'").await
