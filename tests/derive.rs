@@ -1,6 +1,13 @@
 //! What `#[derive(Events)]` and `#[derive(Protocol)]` make of an enum, seen from outside.
 #![allow(missing_docs, unreachable_pub)]
 #![deny(warnings)]
+// The traps of users are the subject.
+#![allow(
+    clippy::box_collection,
+    clippy::enum_variant_names,
+    clippy::needless_pub_self,
+    clippy::non_minimal_cfg
+)]
 
 use serde::{Deserialize, Serialize};
 use socketkit::{Event, Events, NoEvents, NoRoom, Policy, Protocol};

@@ -34,7 +34,9 @@ async fn events_of_one_socket_are_handled_one_after_the_other() {
 async fn sockets_are_handled_beside_each_other() {
     let gate = Arc::new(tokio::sync::Barrier::new(2));
     let service = Server::<Chat>::new()
-        .on(async move |_: Tell| drop(gate.wait().await))
+        .on(async move |_: Tell| {
+            gate.wait().await;
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let [a, b] = clients(&service).await;

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 /// The other end of a [`Server`](crate::Server) of the same protocol.
 ///
 /// It connects again by itself when the connection breaks, and says so ([`status`](Self::status)).
-/// Calls that were in flight then end with [`CallError::Lost`]. Dropping the client closes it.
+/// Calls that were in flight then end with [`CallError::Lost`](crate::CallError::Lost). Dropping the client closes it.
 ///
 /// What the server emits waits for [`recv`](Self::recv), at most
 /// [`Limits::received`](crate::Limits::received) events; then the client stops reading, and the
@@ -59,7 +59,7 @@ impl<P: Protocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// See [`CallError`].
+    /// See [`CallError`](crate::CallError).
     pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply> {
         self.remote.call(event)
     }

@@ -100,12 +100,11 @@ impl Connection {
         let peer = &self.conversation.peer;
         self.transport.poll_flush(peer, cx).map_err(|_| CloseCode::LOST)?;
         let stalled = peer.queue().stalled(&peer.limits);
-        if let Some(early) = stalled.into_iter().chain(self.paused).min() {
-            if early < self.timer.deadline() {
-                self.timer.as_mut().reset(early);
-                if self.timer.as_mut().poll(cx).is_ready() {
-                    cx.waker().wake_by_ref();
-                }
+        let early = stalled.into_iter().chain(self.paused).min();
+        if let Some(early) = early.filter(|early| *early < self.timer.deadline()) {
+            self.timer.as_mut().reset(early);
+            if self.timer.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
             }
         }
         Ok(())

@@ -101,7 +101,7 @@ impl Handshake {
         };
         let host = self
             .header("host")
-            .or_else(|| self.0.parts.uri.authority().map(|authority| authority.as_str()));
+            .or_else(|| self.0.parts.uri.authority().map(http::uri::Authority::as_str));
         let Some((scheme, authority)) = origin.split_once("://") else {
             return false;
         };

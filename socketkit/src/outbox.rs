@@ -230,14 +230,13 @@ impl Queue {
         if blocked {
             self.wake();
         }
+        let is_full = self.is_full(limits);
         if !rest.is_empty() {
             rest.append(&mut self.frames);
             self.frames = rest;
         }
-        if !self.is_full(limits) {
-            if let Some(room) = self.room.take() {
-                room.notify_waiters();
-            }
+        if let Some(room) = self.room.take_if(|_| !is_full) {
+            room.notify_waiters();
         }
         !blocked && !self.frames.is_empty()
     }

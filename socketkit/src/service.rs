@@ -162,8 +162,8 @@ impl<P: Protocol> Service<P> {
             match downcast(upgraded) {
                 Ok((stream, bytes)) => self.run(stream, bytes, handshake, opened, disconnect).await,
                 Err(upgraded) => {
-                    self.run(TokioIo::new(upgraded), Vec::new(), handshake, opened, disconnect)
-                        .await
+                    let stream = TokioIo::new(upgraded);
+                    self.run(stream, Vec::new(), handshake, opened, disconnect).await;
                 }
             }
         });
