@@ -12,9 +12,9 @@ pub struct Yes;
 #[derive(Debug)]
 pub struct No;
 
-/// The slots of a side with a fallback: all taken.
+/// The slots of a side with a fallback: all taken, each still knowing whether it has its own handler.
 #[derive(Debug)]
-pub struct Any;
+pub struct Rest<Slots>(std::marker::PhantomData<fn() -> Slots>);
 
 /// Slots that know the event `E`; `Filled` are the same with the one of `E` taken.
 ///
@@ -30,6 +30,11 @@ pub trait Fill<E> {
     type Slot;
     /// These slots with the one of `E` taken.
     type Filled;
+}
+
+impl<E, Slots: Fill<E>> Fill<E> for Rest<Slots> {
+    type Slot = Slots::Slot;
+    type Filled = Rest<Slots::Filled>;
 }
 
 /// A slot that is free for a handler of `E`.
@@ -52,5 +57,5 @@ impl<E> HandlerFor<E> for Yes {}
 
 /// Slots that are all taken.
 pub trait Exhaustive {}
-impl Exhaustive for Any {}
+impl<Slots> Exhaustive for Rest<Slots> {}
 impl Exhaustive for () {}

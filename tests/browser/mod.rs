@@ -97,11 +97,7 @@ impl Browser {
             Err(error) => Err(error),
         };
         match connected {
-            Ok(devtools) => Ok(Self {
-                devtools,
-                process,
-                profile,
-            }),
+            Ok(devtools) => Ok(Self { devtools, process, profile }),
             Err(error) => {
                 end(&mut process);
                 Err(error)
@@ -111,8 +107,7 @@ impl Browser {
 
     /// A page in a window of its own, visible as every window is.
     pub async fn window(&self) -> Result<Page> {
-        self.open(json!({ "url": "about:blank", "newWindow": true }))
-            .await
+        self.open(json!({ "url": "about:blank", "newWindow": true })).await
     }
 
     /// A page in a new tab of the last window, whose other tabs are hidden by it.
@@ -122,10 +117,7 @@ impl Browser {
 
     /// A window that shares no cookies, storage or cache with the others.
     pub async fn stranger(&self) -> Result<Page> {
-        let context = self
-            .devtools
-            .call(None, "Target.createBrowserContext", json!({}))
-            .await?;
+        let context = self.devtools.call(None, "Target.createBrowserContext", json!({})).await?;
         self.open(json!({
             "url": "about:blank",
             "newWindow": true,
@@ -135,10 +127,7 @@ impl Browser {
     }
 
     async fn open(&self, target: serde_json::Value) -> Result<Page> {
-        let created = self
-            .devtools
-            .call(None, "Target.createTarget", target)
-            .await?;
+        let created = self.devtools.call(None, "Target.createTarget", target).await?;
         Page::attach(self.devtools.clone(), &created["targetId"]).await
     }
 }

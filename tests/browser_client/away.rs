@@ -19,10 +19,7 @@ async fn events_and_calls_wait_for_hello_in_order() -> Result {
     peer.send(r#"{"event":"history"}"#).await;
     peer.hello(25_000).await;
     assert_eq!(peer.frame().await, r#"{"event":"watch","data":1}"#);
-    assert_eq!(
-        peer.frame().await,
-        r#"{"event":"submit_post","id":1,"data":2}"#
-    );
+    assert_eq!(peer.frame().await, r#"{"event":"submit_post","id":1,"data":2}"#);
     assert_eq!(peer.frame().await, r#"{"event":"watch","data":3}"#);
     assert_eq!(peer.frame().await, r#"{"event":"watch","data":4}"#);
     peer.send(r#"{"reply":1,"data":5}"#).await;
@@ -34,10 +31,7 @@ async fn events_and_calls_wait_for_hello_in_order() -> Result {
 async fn volatile_events_are_dropped_and_only_the_latest_of_its_kind_waits() -> Result {
     let (mut scene, peer) = Scene::connected().await?;
     drop(peer);
-    scene
-        .page
-        .wait_until("socket.state.value != 'open'")
-        .await?;
+    scene.page.wait_until("socket.state.value != 'open'").await?;
     scene
         .page
         .eval(
@@ -89,10 +83,7 @@ async fn what_is_emitted_while_the_connection_closes_goes_over_the_next() -> Res
         )
         .await?;
     let mut peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open'")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
     scene
         .page
         .eval(

@@ -1,0 +1,359 @@
+//! `#[derive(Events)]`: the module of structs, and the impls beside the enum.
+
+use crate::errors::Errors;
+use crate::input::{Event, Input, Payload, Policy};
+use crate::path::{self, Inside};
+use crate::slots::Slots;
+use crate::{serde, stub};
+use proc_macro2::{Literal, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{DeriveInput, Field, Fields, Member, Result};
+
+/// The expansion, and before it each mistake as a `compile_error!`.
+pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
+    let mut errors = Errors::default();
+    let mut input = Input::parse(syn::parse2::<DeriveInput>(input)?, &mut errors);
+    match errors.finish() {
+        Ok(()) => Ok(expand(&input, Bodies::Real)),
+        Err(errors) => {
+            stub::own_data(&mut input);
+            let errors = errors.into_compile_error();
+            let stub = expand(&input, Bodies::Stub);
+            Ok(quote!(#errors #stub))
+        }
+    }
+}
+
+/// Whether the impls do anything.
+///
+/// Beside errors they are stubs: handlers elsewhere find every name, so that the error that counts
+/// is not lost among others.
+#[derive(Clone, Copy, PartialEq)]
+enum Bodies {
+    Real,
+    Stub,
+}
+
+fn expand(input: &Input, bodies: Bodies) -> TokenStream {
+    let slots = Slots::new(input);
+    let made = input.events.iter().filter(|event| matches!(event.payload, Payload::Made(_)));
+    let mut inside = Inside::new(&input.ident, made.map(|event| &event.ident));
+    let module = module(input, bodies, &slots, &mut inside);
+    let aliases = inside.aliases();
+    let events = match bodies {
+        Bodies::Real => events_impl(input, &slots),
+        Bodies::Stub => stub::events_impl(input, &slots),
+    };
+    let each =
+        input.events.iter().enumerate().map(|(index, event)| event_impls(input, index, event));
+    let slots = slots.impls();
+    quote! {
+        #aliases
+        #module
+        #[doc(hidden)]
+        #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic)]
+        const _: () = {
+            #events
+            #(#each)*
+            #slots
+        };
+    }
+}
+
+fn module(
+    input: &Input,
+    bodies: Bodies,
+    slots: &Slots<'_>,
+    inside: &mut Inside<'_>,
+) -> TokenStream {
+    let Input { ident, vis, krate, module, .. } = input;
+    let doc = format!(" The events of [`{ident}`], one struct for each.");
+    let inner_vis = path::visibility(vis);
+    let mut structs = TokenStream::new();
+    for event in &input.events {
+        if let Payload::Made(fields) = &event.payload {
+            structs.extend(event_struct(input, bodies, event, fields, &inner_vis, inside));
+        }
+    }
+    let slots = slots.types(&inner_vis);
+    // What these lints have to say of a struct, they have said of its variant.
+    quote! {
+        #[doc = #doc]
+        #[allow(
+            deprecated,
+            missing_copy_implementations,
+            missing_debug_implementations,
+            nonstandard_style,
+            private_interfaces,
+            unreachable_pub,
+            unused_imports,
+            unused_qualifications,
+            clippy::all,
+            clippy::pedantic
+        )]
+        #vis mod #module {
+            use super::*;
+            use #krate::__private::serde as __serde;
+
+            #structs
+            #slots
+        }
+    }
+}
+
+fn event_struct(
+    input: &Input,
+    bodies: Bodies,
+    event: &Event,
+    fields: &Fields,
+    vis: &TokenStream,
+    inside: &mut Inside<'_>,
+) -> TokenStream {
+    let Event { ident, attrs, .. } = event;
+    let about = about(event);
+    let derives: Vec<_> =
+        input.derives.iter().map(|path| inside.tokens(path.to_token_stream())).collect();
+    let own_impls = bodies == Bodies::Stub || fields.is_empty();
+    let serde = if own_impls {
+        quote!(#[derive(#(#derives),*)])
+    } else {
+        let copied = input.serde.iter().filter(|_| matches!(fields, Fields::Named(_)));
+        quote! {
+            #[derive(__serde::Serialize, __serde::Deserialize #(, #derives)*)]
+            #[serde(crate = "self::__serde" #(, #copied)*)]
+        }
+    };
+    let impls = own_impls.then(|| match bodies {
+        Bodies::Real => no_payload(event),
+        Bodies::Stub => stub::serde_impls(event),
+    });
+    let body: Vec<_> =
+        fields.iter().map(|field| event_field(field, own_impls, vis, inside)).collect();
+    let body = match fields {
+        Fields::Named(_) => quote!({ #(#body),* }),
+        Fields::Unnamed(_) => quote!((#(#body),*);),
+        Fields::Unit => quote!(;),
+    };
+    quote! {
+        #(#attrs)*
+        #about
+        #serde
+        #vis struct #ident #body
+        #impls
+    }
+}
+
+fn event_field(
+    field: &Field,
+    plain: bool,
+    vis: &TokenStream,
+    inside: &mut Inside<'_>,
+) -> TokenStream {
+    let mut attrs = TokenStream::new();
+    let mut documented = field.ident.is_none();
+    for attr in &field.attrs {
+        if attr.path().is_ident("doc") || attr.path().is_ident("deprecated") {
+            documented |= attr.path().is_ident("doc");
+            attr.to_tokens(&mut attrs);
+        } else if attr.path().is_ident("serde") && !plain {
+            attrs.extend(serde::on_field(attr, |path| inside.tokens(path)));
+        }
+    }
+    // `missing_docs` has been said of the variant, and cannot be allowed where it is forbidden.
+    let empty = (!documented).then(|| quote!(#[doc = ""]));
+    let name = field.ident.as_ref().map(|name| quote!(#name:));
+    let ty = inside.tokens(field.ty.to_token_stream());
+    quote!(#empty #attrs #vis #name #ty)
+}
+
+/// A line of documentation on how the event travels.
+fn about(event: &Event) -> TokenStream {
+    let mut about = format!(" On the wire: `{}`.", event.name);
+    if !event.aliases.is_empty() {
+        about += &format!(" Also received as `{}`.", event.aliases.join("`, `"));
+    }
+    if let Some(reply) = &event.reply {
+        about += &format!(" Answered with `{}`.", source_of(reply));
+    }
+    about += match event.policy {
+        Policy::Reliable => "",
+        Policy::Volatile => " Dropped where its receiver is slow to read.",
+        Policy::Latest => " Replaces an unsent one where its receiver is slow to read.",
+    };
+    let gap =
+        event.attrs.iter().any(|attr| attr.path().is_ident("doc")).then(|| quote!(#[doc = ""]));
+    quote!(#gap #[doc = #about])
+}
+
+/// The tokens without the spaces that nobody would write.
+fn source_of(tokens: &impl ToTokens) -> String {
+    let tokens = tokens.to_token_stream().to_string();
+    let word = |char: char| char.is_alphanumeric() || char == '_' || char == '\'';
+    let mut source = String::new();
+    let mut chars = tokens.chars().peekable();
+    while let Some(char) = chars.next() {
+        let before = source.chars().next_back();
+        let kept = before.is_some_and(|char| matches!(char, ',' | ';'))
+            || before.is_some_and(word) && chars.peek().is_some_and(|next| word(*next));
+        if char != ' ' || kept {
+            source.push(char);
+        }
+    }
+    source
+}
+
+/// An event without payload reads any, so that fields can be added later.
+fn no_payload(event: &Event) -> TokenStream {
+    let Event { ident, .. } = event;
+    quote! {
+        #[automatically_derived]
+        impl __serde::Serialize for #ident {
+            fn serialize<__S: __serde::Serializer>(
+                &self,
+                __serializer: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                __serde::Serializer::serialize_unit(__serializer)
+            }
+        }
+        #[automatically_derived]
+        impl<'__de> __serde::Deserialize<'__de> for #ident {
+            fn deserialize<__D: __serde::Deserializer<'__de>>(
+                __deserializer: __D,
+            ) -> ::core::result::Result<Self, __D::Error> {
+                ::core::result::Result::map(
+                    <__serde::de::IgnoredAny as __serde::Deserialize>::deserialize(__deserializer),
+                    |_| Self {},
+                )
+            }
+        }
+    }
+}
+
+fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
+    let Input { ident, ty, krate, module, events, .. } = input;
+    let private = quote!(#krate::__private);
+    let names = events.iter().map(|event| &event.name);
+    let slots = slots.unfilled();
+    let indexes: Vec<_> = (0..events.len()).map(Literal::usize_unsuffixed).collect();
+    let known_as = events.iter().map(|Event { name, aliases, .. }| quote!(#name #(| #aliases)*));
+    let variants = events.iter().map(|event| &event.ident);
+    let policy = policy(input);
+    let encode = events.iter().map(|event| encode_arm(input, event));
+    let tys = events.iter().map(|event| event.ty(module));
+    quote! {
+        #[automatically_derived]
+        impl #krate::Events for #ty {
+            const NAMES: &'static [&'static str] = &[#(#names),*];
+            type Slots = #slots;
+
+            fn index_of(__name: &str) -> ::core::option::Option<usize> {
+                match __name {
+                    #(#known_as => ::core::option::Option::Some(#indexes),)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+
+            fn index(&self) -> usize {
+                match *self {
+                    #(#ident::#variants { .. } => #indexes,)*
+                }
+            }
+
+            #policy
+
+            fn encode(self, __out: &mut ::std::vec::Vec<u8>) -> #private::serde_json::Result<()> {
+                match self {
+                    #(#encode)*
+                }
+            }
+
+            fn decode(__index: usize, __data: &str) -> #private::serde_json::Result<Self> {
+                match __index {
+                    #(#indexes => ::core::result::Result::map(
+                        #private::serde_json::from_str::<#tys>(__data),
+                        ::core::convert::From::from,
+                    ),)*
+                    _ => ::core::result::Result::Err(
+                        <#private::serde_json::Error as #private::serde::de::Error>::custom("no such event"),
+                    ),
+                }
+            }
+        }
+    }
+}
+
+fn policy(input: &Input) -> Option<TokenStream> {
+    let Input { krate, events, .. } = input;
+    let arms = [(Policy::Volatile, quote!(Volatile)), (Policy::Latest, quote!(Latest))];
+    let arms: Vec<_> = arms
+        .into_iter()
+        .filter_map(|(policy, name)| {
+            let events = events.iter().enumerate().filter(|(_, event)| event.policy == policy);
+            let indexes: Vec<_> =
+                events.map(|(index, _)| Literal::usize_unsuffixed(index)).collect();
+            (!indexes.is_empty()).then(|| quote!(#(#indexes)|* => #krate::Policy::#name,))
+        })
+        .collect();
+    (!arms.is_empty()).then(|| {
+        quote! {
+            fn policy(__index: usize) -> #krate::Policy {
+                match __index {
+                    #(#arms)*
+                    _ => #krate::Policy::Reliable,
+                }
+            }
+        }
+    })
+}
+
+fn encode_arm(input: &Input, event: &Event) -> TokenStream {
+    let Input { ident, krate, module, .. } = input;
+    let variant = &event.ident;
+    let to_writer = quote!(#krate::__private::serde_json::to_writer);
+    match &event.payload {
+        Payload::Own(_) => quote!(#ident::#variant(__0) => #to_writer(__out, &__0),),
+        Payload::Made(fields) if fields.is_empty() => {
+            quote!(#ident::#variant { .. } => ::core::result::Result::Ok(()),)
+        }
+        Payload::Made(fields) => {
+            let event = event.ty(module);
+            let members: Vec<_> = fields.members().collect();
+            // Names of their own: a constant in scope could have the name of a field.
+            let values: Vec<_> = (0..members.len()).map(|at| format_ident!("__{at}")).collect();
+            quote! {
+                #ident::#variant { #(#members: #values),* } => {
+                    #to_writer(__out, &#event { #(#members: #values),* })
+                }
+            }
+        }
+    }
+}
+
+fn event_impls(input: &Input, index: usize, event: &Event) -> TokenStream {
+    let Input { ident, ty, krate, module, .. } = input;
+    let variant = &event.ident;
+    let event_ty = event.ty(module);
+    let reply = event.reply.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let index = Literal::usize_unsuffixed(index);
+    let fields = match &event.payload {
+        Payload::Own(_) => quote!((__event)),
+        Payload::Made(fields) => {
+            let members: Vec<Member> = fields.members().collect();
+            quote!({ #(#members: __event.#members),* })
+        }
+    };
+    quote! {
+        #[automatically_derived]
+        impl #krate::Event for #event_ty {
+            type Enum = #ty;
+            type Reply = #reply;
+            const INDEX: usize = #index;
+        }
+        #[automatically_derived]
+        impl ::core::convert::From<#event_ty> for #ty {
+            fn from(__event: #event_ty) -> Self {
+                #ident::#variant #fields
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `#[derive(Protocol)]`: names the two sets of events and the rooms.
+
+use crate::attr::ProtocolAttr;
+use crate::errors::Errors;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{DeriveInput, Result};
+
+/// The expansion, and before it each mistake as a `compile_error!`.
+pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
+    let mut errors = Errors::default();
+    let input: DeriveInput = syn::parse2(input)?;
+    let attr = ProtocolAttr::read(&input.attrs, &mut errors);
+    if !input.attrs.iter().any(|attr| attr.path().is_ident("protocol")) {
+        errors.at(
+            &input.ident,
+            "say whose events this protocol carries: \
+             `#[protocol(client = ClientEvent, server = ServerEvent)]`, or one of the two",
+        );
+    }
+    let errors = errors.finish().err().map(syn::Error::into_compile_error);
+
+    let ident = &input.ident;
+    let (parameters, arguments, conditions) = input.generics.split_for_impl();
+    let krate = attr.krate.map_or_else(|| quote!(::socketkit), ToTokens::into_token_stream);
+    let client = attr.client.map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
+    let server = attr.server.map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
+    let room = attr.room.map_or_else(|| quote!(#krate::NoRoom), ToTokens::into_token_stream);
+    Ok(quote! {
+        #errors
+        #[automatically_derived]
+        impl #parameters #krate::Protocol for #ident #arguments #conditions {
+            type Client = #client;
+            type Server = #server;
+            type Room = #room;
+        }
+    })
+}

@@ -1,0 +1,106 @@
+//! The part of `#[serde(..)]` that is read: what is copied, and what is refused.
+
+use crate::errors::Errors;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Result, Token};
+
+type Metas = Punctuated<Meta, Token![,]>;
+
+fn metas(attr: &Attribute) -> Result<Metas> {
+    attr.parse_args_with(Metas::parse_terminated)
+}
+
+fn each_meta(attrs: &[Attribute], errors: &mut Errors, mut read: impl FnMut(&Meta, &mut Errors)) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
+        if let Some(metas) = errors.ok(metas(attr)) {
+            metas.iter().for_each(|meta| read(meta, errors));
+        }
+    }
+}
+
+/// What every struct with named fields takes over from the enum.
+///
+/// Keys such as `tag` and `untagged` serve the enum's own `Serialize`.
+pub(crate) fn on_enum(attrs: &[Attribute], errors: &mut Errors) -> Vec<TokenStream> {
+    let mut copied = Vec::new();
+    each_meta(attrs, errors, |meta, errors| {
+        if meta.path().is_ident("rename_all") {
+            errors.at(meta, "names on the wire come from `#[events(rename_all = ..)]`");
+        } else if meta.path().is_ident("deny_unknown_fields") {
+            copied.push(meta.to_token_stream());
+        } else if meta.path().is_ident("rename_all_fields") {
+            copied.push(match meta {
+                Meta::Path(_) => quote!(rename_all),
+                Meta::List(list) => {
+                    let rules = &list.tokens;
+                    quote!(rename_all(#rules))
+                }
+                Meta::NameValue(pair) => {
+                    let rule = &pair.value;
+                    quote!(rename_all = #rule)
+                }
+            });
+        }
+    });
+    copied
+}
+
+/// Refuses all of it: names are told by `#[event]`, and payloads by the attributes of fields.
+pub(crate) fn on_variant(attrs: &[Attribute], errors: &mut Errors) {
+    each_meta(attrs, errors, |meta, errors| {
+        let key = meta.path().to_token_stream().to_string();
+        match key.as_str() {
+            "rename" => errors.at(meta, "names on the wire come from `#[event(rename = ..)]`"),
+            "alias" => errors.at(meta, "names on the wire come from `#[event(alias = ..)]`"),
+            "rename_all" => errors.at(
+                meta,
+                "fields are renamed by `#[serde(rename_all_fields = ..)]` on the enum, \
+                 or one by one by `#[serde(rename = ..)]`",
+            ),
+            _ => errors.at(
+                meta,
+                format!(
+                    "`{key}` has no meaning on an event; serde's attributes belong to its fields"
+                ),
+            ),
+        }
+    });
+}
+
+/// Whether a field with these attributes need not implement `Deserialize`.
+pub(crate) fn replaces_deserialize(attrs: &[Attribute]) -> bool {
+    let keys = ["skip", "skip_deserializing", "with", "deserialize_with"];
+    attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("serde"))
+        .filter_map(|attr| metas(attr).ok())
+        .flatten()
+        .any(|meta| keys.iter().any(|key| meta.path().is_ident(key)))
+}
+
+/// The attribute of a field with `rewrite` applied to the paths in its strings.
+pub(crate) fn on_field(
+    attr: &Attribute,
+    mut rewrite: impl FnMut(TokenStream) -> TokenStream,
+) -> TokenStream {
+    let keys = ["default", "deserialize_with", "serialize_with", "skip_serializing_if", "with"];
+    let Ok(mut metas) = metas(attr) else {
+        // serde reports it.
+        return attr.to_token_stream();
+    };
+    for meta in &mut metas {
+        if let Meta::NameValue(pair) = meta
+            && keys.iter().any(|key| pair.path.is_ident(key))
+            && let Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) = &mut pair.value
+            && let Ok(tokens) = path.parse::<TokenStream>()
+        {
+            let seen = rewrite(tokens.clone()).to_string();
+            if seen != tokens.to_string() {
+                *path = LitStr::new(&seen.replace(' ', ""), path.span());
+            }
+        }
+    }
+    quote!(#[serde(#metas)])
+}

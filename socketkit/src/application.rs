@@ -1,0 +1,144 @@
+//! A built server as its connections see it: the table of handlers, one context for each socket.
+
+use crate::{
+    Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject, Socket,
+    context::Ended,
+    handler::{Application, Erased, Handling, Listening, caught, guarded},
+    hub::Hub,
+    listener::ErasedListener,
+    peer::Peer,
+    server::Authorize,
+};
+use std::{future::Future, pin::Pin, sync::Arc};
+
+/// What the builder made, with all its types.
+pub(crate) struct App<P: Protocol, St, Se> {
+    pub(crate) table: Vec<Box<dyn Erased<Context<P, St, Se>>>>,
+    pub(crate) on_connect: Vec<Box<dyn ErasedListener<Context<P, St, Se>>>>,
+    pub(crate) on_disconnect: Vec<Box<dyn ErasedListener<Context<P, St, Se, Ended>>>>,
+    pub(crate) state: Arc<St>,
+    pub(crate) authorize: Authorize<St, Se>,
+    pub(crate) hub: Arc<Hub<P>>,
+}
+
+/// Makes the application of a socket that was let in.
+pub(crate) type Admitted = Box<dyn FnOnce(Arc<Peer>) -> Box<dyn Application> + Send>;
+
+/// A built server without its types.
+pub(crate) trait Authorizer: Send + Sync {
+    /// Decides whether a socket may open.
+    fn authorize(
+        self: Arc<Self>,
+        handshake: Handshake,
+    ) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>>;
+}
+
+impl<P, St, Se> Authorizer for App<P, St, Se>
+where
+    P: Protocol,
+    St: Send + Sync + 'static,
+    Se: Send + Sync + 'static,
+{
+    fn authorize(
+        self: Arc<Self>,
+        handshake: Handshake,
+    ) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>> {
+        Box::pin(async move {
+            let opening = Opening { state: self.state.clone() };
+            let session = caught(guarded(|| Ok((self.authorize)(handshake, &opening)))?).await?;
+            let admitted: Admitted = Box::new(move |peer| {
+                let socket = Socket::new(peer, Io { hub: self.hub.clone() });
+                let context = Context::new(socket, self.state.clone(), session);
+                Box::new(Member { app: self, context })
+            });
+            Ok(admitted)
+        })
+    }
+}
+
+/// One socket of the server.
+struct Member<P: Protocol, St, Se> {
+    app: Arc<App<P, St, Se>>,
+    context: Context<P, St, Se>,
+}
+
+impl<P, St, Se> Application for Member<P, St, Se>
+where
+    P: Protocol,
+    St: Send + Sync + 'static,
+    Se: Send + Sync + 'static,
+{
+    fn index_of(&self, name: &str) -> Option<usize> {
+        P::Client::index_of(name)
+    }
+
+    fn name(&self, index: usize) -> &'static str {
+        P::Client::NAMES.get(index).copied().unwrap_or_default()
+    }
+
+    fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject> {
+        match self.app.table.get(index) {
+            Some(handler) => handler.call(data, reply, &self.context),
+            None => Err(Reject::internal()),
+        }
+    }
+
+    fn received(&self, index: usize, frame: &str) {
+        let socket = self.context.socket().id();
+        self.app.hub.hooks().inspect(|| Inspected::received(socket, self.name(index), frame));
+    }
+
+    fn opened(&self) -> Listening {
+        let (app, context) = (self.app.clone(), self.context.clone());
+        let peer = self.context.socket().peer().clone();
+        Box::pin(async move {
+            for listener in &app.on_connect {
+                guarded(|| listener.call(&context))?.await?;
+            }
+            for listener in app.hub.listeners() {
+                guarded(|| listener(app.hub.clone(), peer.clone()))?.await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn leaving(&self) {
+        self.app.hub.leaving(self.context.socket().id());
+    }
+
+    fn ended(&self, why: Disconnect) -> Listening {
+        let (app, context) = (self.app.clone(), self.context.ended(why));
+        Box::pin(async move {
+            let mut result = Ok(());
+            for listener in &app.on_disconnect {
+                let ended = match guarded(|| listener.call(&context)) {
+                    Ok(listening) => listening.await,
+                    Err(reject) => Err(reject),
+                };
+                result = result.and(ended);
+            }
+            result
+        })
+    }
+
+    fn left(&self) {
+        self.app.hub.exit(self.context.socket().id());
+    }
+}
+
+/// A socket that was refused: it is told why and hears nothing else.
+pub(crate) struct Refused;
+
+impl Application for Refused {
+    fn index_of(&self, _: &str) -> Option<usize> {
+        None
+    }
+
+    fn name(&self, _: usize) -> &'static str {
+        ""
+    }
+
+    fn handle(&self, _: usize, _: &str, _: Option<u32>) -> Result<Handling, Reject> {
+        Err(Reject::internal())
+    }
+}

@@ -1,0 +1,111 @@
+//! The browser client, as the server serves it under its mount.
+
+use crate::{Events, Limits, Policy, Protocol};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http_body_util::Full;
+use serde_json::{Map, Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+const MODULE: &str = include_str!("browser/socketkit.js");
+const ENTRY: &str = include_str!("browser/client.js");
+const TYPES: &str = include_str!("browser/socketkit.d.ts");
+
+/// What a module may say and a classic script may not, and what it says instead.
+const MODULE_END: &str = "const script = import.meta.url;\nexport { connect, CallError };\n";
+const GLOBAL_END: &str =
+    "const script = document.currentScript.src;\nglobalThis.socketkit = { connect, CallError };\n";
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const TYPESCRIPT: &str = "application/typescript; charset=utf-8";
+
+/// The files of one service.
+#[derive(Debug)]
+pub(crate) struct Files([File; 4]);
+
+/// A file, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct File {
+    name: &'static str,
+    media: &'static str,
+    tag: HeaderValue,
+    content: Bytes,
+}
+
+impl Files {
+    pub(crate) fn new<P: Protocol>(limits: &Limits) -> Self {
+        let contract = contract::<P>(limits).to_string();
+        let body = MODULE.strip_suffix(MODULE_END).unwrap_or(MODULE);
+        Self([
+            File::new("client.js", JAVASCRIPT, ENTRY.replace("\"__CONTRACT__\"", &contract)),
+            File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
+            File::new(
+                "socketkit.global.js",
+                JAVASCRIPT,
+                format!("(() => {{\n{body}{GLOBAL_END}}})();\n"),
+            ),
+            File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
+        ])
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&File> {
+        self.0.iter().find(|file| file.name == name)
+    }
+}
+
+impl File {
+    fn new(name: &'static str, media: &'static str, content: String) -> Self {
+        let mut hasher = DefaultHasher::new();
+        content.hash(&mut hasher);
+        let tag = format!("\"{:016x}\"", hasher.finish());
+        let tag = HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"0\""));
+        Self { name, media, tag, content: content.into() }
+    }
+
+    pub(crate) fn answer(&self, request: &Parts) -> Response<Full<Bytes>> {
+        let mut reply = Response::new(Full::default());
+        let known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|tags| {
+            let tag = self.tag.as_bytes();
+            tags == "*" || tags.as_bytes().windows(tag.len()).any(|known| known == tag)
+        });
+        match request.method {
+            Method::GET | Method::HEAD if known => *reply.status_mut() = StatusCode::NOT_MODIFIED,
+            Method::GET => *reply.body_mut() = Full::new(self.content.clone()),
+            Method::HEAD => {}
+            _ => *reply.status_mut() = StatusCode::METHOD_NOT_ALLOWED,
+        }
+        let headers = reply.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media));
+        headers.insert(header::ETAG, self.tag.clone());
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // Pages of other origins load modules only with this; who may connect is another question.
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        reply
+    }
+}
+
+/// What the client has to know of the events: their names and what may be dropped.
+fn contract<P: Protocol>(limits: &Limits) -> Value {
+    json!({ "client": names::<P::Client>(), "server": names::<P::Server>(), "limit": limits.frame })
+}
+
+fn names<E: Events>() -> Map<String, Value> {
+    let flags = |index| match E::policy(index) {
+        Policy::Reliable => json!({}),
+        Policy::Volatile => json!({ "volatile": true }),
+        Policy::Latest => json!({ "latest": true }),
+    };
+    E::NAMES.iter().enumerate().map(|(index, name)| ((*name).to_owned(), flags(index))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_have_the_places_that_the_server_fills_in() {
+        assert!(MODULE.ends_with(MODULE_END));
+        assert_eq!(ENTRY.matches("\"__CONTRACT__\"").count(), 1);
+    }
+}

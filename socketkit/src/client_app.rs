@@ -1,0 +1,112 @@
+//! A client as its connections see it: the table of handlers, and the queue of `recv`.
+
+use crate::{
+    Events, FromContext, Protocol, Reject, Remote, State,
+    handler::{Application, Erased, Handling},
+    peer::{Peer, lock},
+    wire::Hello,
+};
+use std::{
+    fmt,
+    future::ready,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
+
+/// What a client's handlers can draw their arguments from: [`Remote`] and [`State`].
+pub struct ClientContext<P: Protocol, St> {
+    pub(crate) remote: Remote<P>,
+    pub(crate) state: Arc<St>,
+}
+
+impl<P: Protocol, St> FromContext<ClientContext<P, St>> for Remote<P> {
+    fn from_context(context: &ClientContext<P, St>) -> Result<Self, Reject> {
+        Ok(context.remote.clone())
+    }
+}
+
+impl<P: Protocol, St> FromContext<ClientContext<P, St>> for State<St> {
+    fn from_context(context: &ClientContext<P, St>) -> Result<Self, Reject> {
+        Ok(State(context.state.clone()))
+    }
+}
+
+impl<P: Protocol, St> fmt::Debug for ClientContext<P, St> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientContext").field("remote", &self.remote).finish_non_exhaustive()
+    }
+}
+
+/// What the builder made, with all its types.
+pub(crate) struct ClientApp<P: Protocol, St> {
+    pub(crate) table: Vec<Option<Box<dyn Erased<ClientContext<P, St>>>>>,
+    pub(crate) context: ClientContext<P, St>,
+    pub(crate) sender: mpsc::Sender<P::Server>,
+}
+
+impl<P: Protocol, St> ClientApp<P, St> {
+    /// The application of one connection; `greeted` is told when the server has said hello.
+    pub(crate) fn member(
+        self: Arc<Self>,
+        peer: Arc<Peer>,
+        greeted: oneshot::Sender<()>,
+    ) -> Member<P, St> {
+        Member { app: self, peer, greeted: Mutex::new(Some(greeted)) }
+    }
+}
+
+/// One connection of a client.
+pub(crate) struct Member<P: Protocol, St> {
+    app: Arc<ClientApp<P, St>>,
+    peer: Arc<Peer>,
+    greeted: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
+    fn index_of(&self, name: &str) -> Option<usize> {
+        P::Server::index_of(name)
+    }
+
+    fn name(&self, index: usize) -> &'static str {
+        P::Server::NAMES.get(index).copied().unwrap_or_default()
+    }
+
+    fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject> {
+        if let Some(Some(handler)) = self.app.table.get(index) {
+            return handler.call(data, reply, &self.app.context);
+        }
+        if reply.is_some() {
+            return Err(Reject::new("unknown_event", "no handler answers this call"));
+        }
+        let event = P::Server::decode(index, data).map_err(|error| Reject::bad_data(&error))?;
+        Ok(match self.app.sender.try_send(event) {
+            Err(TrySendError::Full(event)) => {
+                let sender = self.app.sender.clone();
+                Box::pin(async move {
+                    // Nobody receives any more: the client is closing.
+                    let _ = sender.send(event).await;
+                    Ok(None)
+                })
+            }
+            Ok(()) | Err(TrySendError::Closed(_)) => Box::pin(ready(Ok(None))),
+        })
+    }
+
+    fn skipped(&self, name: &str) {
+        self.app.context.remote.shared.skip(name);
+    }
+
+    fn greeted(&self, _: &Hello<'_>) {
+        self.app.context.remote.shared.up(&self.peer);
+        if let Some(greeted) = lock(&self.greeted).take() {
+            let _ = greeted.send(());
+        }
+    }
+
+    fn leaving(&self) {
+        self.app.context.remote.shared.down();
+    }
+}

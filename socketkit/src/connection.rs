@@ -1,0 +1,200 @@
+//! The task of one WebSocket: pumps bytes between its transport and its conversation.
+
+use crate::{
+    CloseCode, Disconnect,
+    conversation::{By, Conversation, End, log},
+    frame,
+    peer::Peer,
+    transport::{Batch, Transport},
+};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+/// Batches that are read before other tasks get their turn.
+const BATCHES: usize = 4;
+
+/// One WebSocket after its handshake.
+pub(crate) struct Connection {
+    transport: Transport,
+    conversation: Conversation,
+    /// Bytes that came with the handshake.
+    unread: Vec<u8>,
+    timer: Pin<Box<Sleep>>,
+    /// The peer sends too fast: it is not read before this.
+    paused: Option<Instant>,
+}
+
+impl Connection {
+    pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Vec<u8>) -> Self {
+        let peer = &conversation.peer;
+        let deadline = peer.session().deadline(peer.queue().sent());
+        Self {
+            transport,
+            conversation,
+            unread,
+            timer: Box::pin(sleep_until(deadline)),
+            paused: None,
+        }
+    }
+
+    /// Serves the connection until it has ended and everything that has to run then has run.
+    pub(crate) async fn run(mut self) -> Disconnect {
+        let end = poll_fn(|cx| self.poll(cx)).await;
+        Box::pin(self.end(end)).await
+    }
+
+    /// One turn: work, read, look at the clock, write all that this emitted.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let ended = {
+            let mut queue = self.conversation.peer.queue();
+            queue.set_waker(cx.waker());
+            queue.corked = true;
+            queue.ended().cloned()
+        };
+        let result = match ended {
+            Some(disconnect) => Err(disconnect.into()),
+            None => self.turn(cx),
+        };
+        self.conversation.peer.queue().corked = false;
+        match result.and_then(|()| self.flush(cx)) {
+            Ok(()) => Poll::Pending,
+            Err(end) => Poll::Ready(end),
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if let Poll::Ready(Err(refused)) = self.conversation.poll_work(cx) {
+            return Err(refused.into());
+        }
+        self.check_clock(cx)?;
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            self.paused =
+                self.conversation.digest(&unread, cx)?.map(|pause| Instant::now() + pause);
+        }
+        for batch in 1.. {
+            if self.paused.is_some() || !self.conversation.may_read() {
+                break;
+            }
+            let conversation = &mut self.conversation;
+            match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, cx)) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(Batch::Read(digested, more))) => {
+                    self.paused = digested?.map(|pause| Instant::now() + pause);
+                    if more && batch >= BATCHES {
+                        cx.waker().wake_by_ref();
+                        break;
+                    }
+                }
+                Poll::Ready(Ok(Batch::End) | Err(_)) => return Err(CloseCode::LOST.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let peer = &self.conversation.peer;
+        self.transport.poll_flush(peer, cx).map_err(|_| CloseCode::LOST)?;
+        let stalled = peer.queue().stalled(&peer.limits);
+        if let Some(early) = stalled.into_iter().chain(self.paused).min() {
+            if early < self.timer.deadline() {
+                self.timer.as_mut().reset(early);
+                if self.timer.as_mut().poll(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due. The timer is only set anew when it has fired, not on all traffic.
+    fn check_clock(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let peer = &self.conversation.peer;
+            self.paused = self.paused.filter(|until| *until > now);
+            let (stalled, sent) = {
+                let queue = peer.queue();
+                (queue.stalled(&peer.limits), queue.sent())
+            };
+            if stalled.is_some_and(|deadline| deadline <= now) {
+                return Err(CloseCode::TOO_SLOW.into());
+            }
+            let (tick, deadline) = {
+                let mut session = peer.session();
+                if self.paused.is_some() || self.conversation.is_full() {
+                    // A peer that is not read is not silent.
+                    session.hear(0, now);
+                }
+                (session.tick(sent, now), session.deadline(sent))
+            };
+            if tick.dead {
+                return Err(CloseCode::TIMEOUT.into());
+            }
+            self.conversation.beat(tick.beat, tick.ping);
+            let next = stalled.into_iter().chain(self.paused).fold(deadline, Instant::min);
+            self.timer.as_mut().reset(next);
+        }
+        Ok(())
+    }
+
+    /// Says farewell to the peer while the application finishes.
+    async fn end(self, End { disconnect, by }: End) -> Disconnect {
+        let Self { transport, mut conversation, .. } = self;
+        let peer = conversation.peer.clone();
+        {
+            let mut queue = peer.queue();
+            if disconnect.code == CloseCode::TOO_SLOW {
+                queue.clear();
+            }
+            match by {
+                By::Nobody => queue.fail(),
+                By::Us | By::Peer => queue.push_close(frame::close(&disconnect, peer.role)),
+            }
+        }
+        // Whoever waits for a reply learns that it will not come.
+        drop(peer.session().settle_all());
+        conversation.app.leaving();
+        peer.end_tasks();
+        let farewell = timeout(peer.limits.handshake, farewell(transport, &peer, by));
+        let finish = async {
+            let finished = poll_fn(|cx| conversation.poll_work(cx));
+            if timeout(peer.limits.grace, finished).await.is_err() {
+                tracing::warn!(socket = %peer.id, "a handler did not finish after its socket ended");
+            }
+            if let Err(reject) = conversation.app.ended(disconnect.clone()).await {
+                log(&peer, "on_disconnect", &reject);
+            }
+            conversation.app.left();
+        };
+        // How the farewell went is nobody's concern any more.
+        let _ = tokio::join!(farewell, finish);
+        disconnect
+    }
+}
+
+/// Writes what waits, the close frame last, and ends the stream.
+async fn farewell(mut transport: Transport, peer: &Peer, by: By) {
+    if by == By::Nobody {
+        return;
+    }
+    let written = poll_fn(|cx| {
+        peer.queue().set_waker(cx.waker());
+        match transport.poll_flush(peer, cx) {
+            Ok(()) if !peer.queue().is_empty() => Poll::Pending,
+            flushed => Poll::Ready(flushed),
+        }
+    });
+    if written.await.is_err() || poll_fn(|cx| transport.poll_shutdown(peer, cx)).await.is_err() {
+        return;
+    }
+    if by == By::Us {
+        // Were the stream dropped while the peer still sends, the kernel would reset it and the
+        // close frame might be lost (RFC 6455 section 7.1.1).
+        while let Ok(Batch::Read(..)) = poll_fn(|cx| transport.poll_read(cx, |_, _| ())).await {}
+    }
+}

@@ -1,0 +1,220 @@
+//! Making a connection to a server: TCP, perhaps TLS, and the WebSocket handshake.
+
+use crate::{
+    Disconnect,
+    transport::{Stream, Transport},
+    wire,
+};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+};
+use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
+
+/// Why a client could not connect.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL cannot be used: `ws://` (or `wss://`, with the feature `tls`), a host, perhaps a path
+    /// and a query. Nothing was sent.
+    Url(&'static str),
+    /// The connection could not be made, or broke during the handshake. It may work later.
+    Io(io::Error),
+    /// The server answered with another HTTP status than 101.
+    Refused(StatusCode),
+    /// The server accepted and closed before it said hello: its `authorize` refused, or it is full.
+    Closed(Box<Disconnect>),
+    /// The handshake took longer than [`Limits::handshake`](crate::Limits::handshake).
+    Timeout,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(problem) => write!(f, "unusable url: {problem}"),
+            Self::Io(_) => f.write_str("the connection could not be made"),
+            Self::Refused(status) => write!(f, "refused with status {status}"),
+            Self::Closed(disconnect) => write!(f, "closed: {disconnect}"),
+            Self::Timeout => f.write_str("the handshake took too long"),
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<hyper::Error> for ConnectError {
+    fn from(error: hyper::Error) -> Self {
+        Self::Io(io::Error::other(error))
+    }
+}
+
+/// An open stream: the connection's end, the half that emitters write to, and bytes that were read
+/// with the handshake.
+pub(crate) type Line = (Transport, Option<OwnedWriteHalf>, Vec<u8>);
+
+/// Makes a stream without a network, to a service of this process.
+pub(crate) type Pipe = Arc<dyn Fn(Request<()>) -> Box<dyn Stream> + Send + Sync>;
+
+/// How a server is reached.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    pub(crate) to: To,
+    pub(crate) headers: HeaderMap,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<tokio_rustls::rustls::ClientConfig>>,
+}
+
+/// Where the server is.
+#[derive(Clone)]
+pub(crate) enum To {
+    Url(Uri),
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    Pipe(Pipe, Uri),
+}
+
+impl Dialer {
+    /// Reaches a server without headers of one's own.
+    #[cfg(feature = "server")]
+    pub(crate) fn new(to: To) -> Self {
+        Self {
+            to,
+            headers: HeaderMap::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Opens a stream and makes the handshake.
+    pub(crate) fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Line, ConnectError>> + Send>> {
+        let dialer = self.clone();
+        Box::pin(async move {
+            match &dialer.to {
+                To::Pipe(pipe, uri) => {
+                    let mut request = Request::new(());
+                    *request.uri_mut() = uri.clone();
+                    *request.headers_mut() = dialer.headers.clone();
+                    let (transport, write) = Transport::split(pipe(request));
+                    Ok((transport, write, Vec::new()))
+                }
+                To::Url(uri) => dialer.open(uri).await,
+            }
+        })
+    }
+
+    async fn open(&self, uri: &Uri) -> Result<Line, ConnectError> {
+        let host = uri.host().ok_or(ConnectError::Url("it names no host"))?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        match uri.scheme_str() {
+            Some("ws") => {
+                let stream = TcpStream::connect((bare, uri.port_u16().unwrap_or(80))).await?;
+                self.upgrade(uri, host, stream).await
+            }
+            #[cfg(feature = "tls")]
+            Some("wss") => {
+                let stream = TcpStream::connect((bare, uri.port_u16().unwrap_or(443))).await?;
+                stream.set_nodelay(true)?;
+                let name = tokio_rustls::rustls::pki_types::ServerName::try_from(bare.to_owned())
+                    .map_err(|_| ConnectError::Url("its host is not valid for TLS"))?;
+                let stream = tokio_rustls::TlsConnector::from(self.tls_config())
+                    .connect(name, stream)
+                    .await?;
+                self.upgrade(uri, host, stream).await
+            }
+            #[cfg(not(feature = "tls"))]
+            Some("wss") => Err(ConnectError::Url("`wss` needs the feature `tls`")),
+            _ => Err(ConnectError::Url("its scheme is neither `ws` nor `wss`")),
+        }
+    }
+
+    /// What certificates are checked with: by default the roots of Mozilla.
+    #[cfg(feature = "tls")]
+    fn tls_config(&self) -> Arc<tokio_rustls::rustls::ClientConfig> {
+        use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+        self.tls.clone().unwrap_or_else(|| {
+            let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+            Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+        })
+    }
+
+    /// Makes the handshake (RFC 6455 section 4.1).
+    async fn upgrade<S: Stream + 'static>(
+        &self,
+        uri: &Uri,
+        host: &str,
+        stream: S,
+    ) -> Result<Line, ConnectError> {
+        let key = generate_key();
+        let target = uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority =
+            uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let mut request = Request::builder()
+            .uri(target)
+            .header(header::HOST, authority)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, &key)
+            .header(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL))
+            .body(Empty::<Bytes>::new())
+            .map_err(|_| ConnectError::Url("it does not make a valid request"))?;
+        request.headers_mut().extend(self.headers.clone());
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // It ends with the upgrade, perhaps before the response is looked at.
+        let mut connection = pin!(connection.with_upgrades().fuse());
+        let mut response = pin!(sender.send_request(request));
+        let response = tokio::select! {
+            response = &mut response => response?,
+            _ = &mut connection => response.await?,
+        };
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(ConnectError::Refused(response.status()));
+        }
+        let accept = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
+        if accept.is_none_or(|accept| accept != derive_accept_key(key.as_bytes()).as_str()) {
+            return Err(ConnectError::Io(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "not a WebSocket server",
+            )));
+        }
+        let mut upgrade = pin!(hyper::upgrade::on(response));
+        let upgraded = tokio::select! {
+            upgraded = &mut upgrade => upgraded?,
+            _ = &mut connection => upgrade.await?,
+        };
+        let parts = upgraded.downcast::<TokioIo<S>>();
+        let parts = parts.map_err(|_| io::Error::other("the stream is of another type"))?;
+        let (transport, write) = Transport::split(parts.io.into_inner());
+        Ok((transport, write, parts.read_buf.into()))
+    }
+}
+
+impl fmt::Debug for Dialer {
+    // Headers and query may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer").finish_non_exhaustive()
+    }
+}

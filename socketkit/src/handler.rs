@@ -1,0 +1,155 @@
+//! Handlers: plain async functions of an event, and how a connection calls them.
+
+use crate::{Disconnect, Event, FromContext, IntoReply, Reject, frame::Draft, wire};
+use futures_util::FutureExt;
+use serde::Serialize;
+use std::{future::Future, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin};
+
+/// A function of an event and of things that [`FromContext`] can supply.
+///
+/// The trait only takes the type of a function apart. What each part has to be is asked for where
+/// the function is used, so that an error names the part that is wrong.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    label = "expected an async function of an event and up to six other arguments"
+)]
+pub trait Handler<E, Args>: Clone + Send + Sync + 'static {
+    /// What the function returns.
+    type Future;
+
+    /// Calls the function.
+    fn invoke(self, event: E, args: Args) -> Self::Future;
+}
+
+macro_rules! functions {
+    ($($t:ident)*) => {
+        #[allow(non_snake_case)]
+        impl<E, F, Fut, $($t,)*> Handler<E, ($($t,)*)> for F
+        where
+            F: FnOnce(E, $($t,)*) -> Fut + Clone + Send + Sync + 'static,
+        {
+            type Future = Fut;
+
+            fn invoke(self, event: E, ($($t,)*): ($($t,)*)) -> Fut {
+                self(event, $($t,)*)
+            }
+        }
+
+        impl<Cx, $($t: FromContext<Cx>,)*> FromContext<Cx> for ($($t,)*) {
+            fn from_context(_context: &Cx) -> Result<Self, Reject> {
+                Ok(($($t::from_context(_context)?,)*))
+            }
+        }
+    };
+}
+functions!();
+functions!(A);
+functions!(A B);
+functions!(A B C);
+functions!(A B C D);
+functions!(A B C D G);
+functions!(A B C D G H);
+
+/// The future of a handler at work: the frame of its reply, if one is wanted.
+pub(crate) type Handling = Pin<Box<dyn Future<Output = Result<Option<Draft>, Reject>> + Send>>;
+
+/// The future of a listener at work.
+pub(crate) type Listening = Pin<Box<dyn Future<Output = Result<(), Reject>> + Send>>;
+
+/// A handler in a table: JSON in, a frame out.
+pub(crate) trait Erased<C>: Send + Sync {
+    /// Reads the payload and calls the handler; `reply` is the id of the call to answer.
+    fn call(&self, data: &str, reply: Option<u32>, context: &C) -> Result<Handling, Reject>;
+}
+
+/// The handler of one event.
+pub(crate) struct Typed<H, E, Args>(pub(crate) H, pub(crate) PhantomData<fn() -> (E, Args)>);
+
+impl<C, E, Args, H> Erased<C> for Typed<H, E, Args>
+where
+    E: Event,
+    Args: FromContext<C> + 'static,
+    H: Handler<E, Args, Future: Future<Output: IntoReply<E::Reply>> + Send + 'static>,
+{
+    fn call(&self, data: &str, reply: Option<u32>, context: &C) -> Result<Handling, Reject> {
+        let event = serde_json::from_str(data).map_err(|error| Reject::bad_data(&error))?;
+        let args = Args::from_context(context)?;
+        Ok(answer(self.0.clone().invoke(event, args), reply))
+    }
+}
+
+/// The handler of an event that is received and nothing else.
+pub(crate) struct Ignored;
+
+impl<C> Erased<C> for Ignored {
+    fn call(&self, _: &str, reply: Option<u32>, _: &C) -> Result<Handling, Reject> {
+        Ok(answer(std::future::ready(()), reply))
+    }
+}
+
+/// Runs a handler to the end and writes its reply.
+pub(crate) fn answer<R: Serialize>(
+    future: impl Future<Output: IntoReply<R>> + Send + 'static,
+    reply: Option<u32>,
+) -> Handling {
+    Box::pin(caught(async move {
+        let value = future.await.into_reply()?;
+        let Some(id) = reply else { return Ok(None) };
+        let mut draft = Draft::new(64);
+        wire::write_reply(draft.out(), id, |out| serde_json::to_writer(out, &value))?;
+        Ok(Some(draft))
+    }))
+}
+
+/// Turns a panic into a refusal.
+pub(crate) async fn caught<T>(
+    future: impl Future<Output = Result<T, Reject>>,
+) -> Result<T, Reject> {
+    match AssertUnwindSafe(future).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => Err(Reject::panicked(&*panic)),
+    }
+}
+
+/// Calls a function of users that makes a future, and turns a panic into a refusal.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Reject>) -> Result<T, Reject> {
+    std::panic::catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|panic| Err(Reject::panicked(&*panic)))
+}
+
+/// What a connection hands its peer's events to.
+pub(crate) trait Application: Send {
+    /// Index of the event that is called `name`.
+    fn index_of(&self, name: &str) -> Option<usize>;
+
+    /// Name of an event.
+    fn name(&self, index: usize) -> &'static str;
+
+    /// Begins to handle an event; `reply` is the id of the call to answer.
+    fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject>;
+
+    /// An event came in, as this frame.
+    fn received(&self, _index: usize, _frame: &str) {}
+
+    /// An event came in that nobody has heard of.
+    fn skipped(&self, _name: &str) {}
+
+    /// The server introduced itself.
+    fn greeted(&self, _hello: &wire::Hello<'_>) {}
+
+    /// Runs before the first event is handled.
+    fn opened(&self) -> Listening {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// The connection has ended: the socket is not counted any more.
+    fn leaving(&self) {}
+
+    /// Runs once, after the last event was handled.
+    fn ended(&self, _why: Disconnect) -> Listening {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// All is over.
+    fn left(&self) {}
+}

@@ -1,0 +1,361 @@
+//! Who is connected and in which rooms, and the fan-out of one frame to many.
+
+use crate::{
+    Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
+    flusher::Flusher,
+    frame::Draft,
+    inspect::{Hooks, Inspected},
+    outbox::Flush,
+    peer::{Peer, lock},
+    wire,
+};
+use bytes::Bytes;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// What was added at run time to run when a socket opens, and its future.
+pub(crate) type Opened<P> =
+    Arc<dyn Fn(Arc<Hub<P>>, Arc<Peer>) -> Result<Opening, Reject> + Send + Sync>;
+type Opening = Pin<Box<dyn Future<Output = Result<(), Reject>> + Send>>;
+
+/// All sockets of one server.
+pub(crate) struct Hub<P: Protocol> {
+    members: Mutex<Members<P::Room>>,
+    emptied: Notify,
+    pub(crate) flusher: Arc<Flusher>,
+    listeners: RwLock<Vec<Opened<P>>>,
+    /// Fixed when the server is built, before the first socket.
+    hooks: OnceLock<Hooks>,
+    next: AtomicU64,
+}
+
+/// Who is connected, and in which rooms.
+#[derive(Debug)]
+struct Members<R> {
+    sockets: HashMap<SocketId, Member<R>>,
+    rooms: HashMap<R, HashMap<SocketId, Arc<Peer>>>,
+    /// Sockets of `sockets` that have ended and are in their rooms until `on_disconnect` has run.
+    leaving: usize,
+    /// How sockets are closed that are yet to open.
+    stopping: Option<Disconnect>,
+}
+
+#[derive(Debug)]
+struct Member<R> {
+    peer: Arc<Peer>,
+    rooms: HashSet<R>,
+    leaving: bool,
+}
+
+/// Which sockets are meant.
+#[derive(Debug)]
+pub(crate) struct Selection<R> {
+    pub(crate) of: Of<R>,
+    pub(crate) except_sockets: Vec<SocketId>,
+    pub(crate) except_rooms: Vec<R>,
+}
+
+/// What a selection is taken from.
+#[derive(Debug)]
+pub(crate) enum Of<R> {
+    All,
+    Rooms(Vec<R>),
+}
+
+impl<P: Protocol> Hub<P> {
+    pub(crate) fn new() -> Self {
+        let members =
+            Members { sockets: HashMap::new(), rooms: HashMap::new(), leaving: 0, stopping: None };
+        Self {
+            members: Mutex::new(members),
+            emptied: Notify::new(),
+            flusher: Arc::default(),
+            listeners: RwLock::default(),
+            hooks: OnceLock::new(),
+            next: AtomicU64::new(1),
+        }
+    }
+
+    /// Fixes the hooks; a server is built once.
+    pub(crate) fn set_hooks(&self, hooks: Hooks) {
+        let _ = self.hooks.set(hooks);
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        self.hooks.get_or_init(Hooks::default)
+    }
+
+    /// An id for the next socket.
+    pub(crate) fn next_id(&self) -> SocketId {
+        SocketId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Counts a socket in, unless the server is stopping.
+    pub(crate) fn enter(&self, peer: &Arc<Peer>) -> Result<(), Disconnect> {
+        let mut members = lock(&self.members);
+        if let Some(disconnect) = &members.stopping {
+            return Err(disconnect.clone());
+        }
+        let member = Member { peer: peer.clone(), rooms: HashSet::new(), leaving: false };
+        members.sockets.insert(peer.id, member);
+        Ok(())
+    }
+
+    /// Counts a socket out; it stays in its rooms.
+    pub(crate) fn leaving(&self, id: SocketId) {
+        let mut members = lock(&self.members);
+        if let Some(member) = members.sockets.get_mut(&id) {
+            member.leaving = true;
+            members.leaving += 1;
+        }
+    }
+
+    /// Forgets a socket and takes it out of its rooms.
+    pub(crate) fn exit(&self, id: SocketId) {
+        let mut members = lock(&self.members);
+        if let Some(member) = members.sockets.remove(&id) {
+            members.leaving -= usize::from(member.leaving);
+            for room in member.rooms {
+                members.remove(&room, id);
+            }
+        }
+        if members.sockets.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// Waits until no socket is left.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let mut emptied = pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if lock(&self.members).sockets.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.members).len()
+    }
+
+    pub(crate) fn room_count(&self) -> usize {
+        lock(&self.members).rooms.len()
+    }
+
+    pub(crate) fn peer(&self, id: SocketId) -> Option<Arc<Peer>> {
+        let members = lock(&self.members);
+        members.sockets.get(&id).filter(|member| !member.leaving).map(|member| member.peer.clone())
+    }
+
+    pub(crate) fn rooms(&self, id: SocketId) -> Vec<P::Room> {
+        let members = lock(&self.members);
+        members
+            .sockets
+            .get(&id)
+            .map(|member| member.rooms.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Puts a socket into a room, if it is connected.
+    pub(crate) fn join(&self, id: SocketId, room: P::Room) {
+        lock(&self.members).join(id, room);
+    }
+
+    /// Takes a socket out of a room.
+    pub(crate) fn leave(&self, id: SocketId, room: &P::Room) {
+        lock(&self.members).leave(id, room);
+    }
+
+    /// Puts every socket of a selection into a room.
+    pub(crate) fn join_all(&self, selection: &Selection<P::Room>, room: &P::Room) {
+        let mut members = lock(&self.members);
+        for peer in members.select(selection) {
+            members.join(peer.id, room.clone());
+        }
+    }
+
+    /// Takes every socket of a selection out of a room.
+    pub(crate) fn leave_all(&self, selection: &Selection<P::Room>, room: &P::Room) {
+        let mut members = lock(&self.members);
+        for peer in members.select(selection) {
+            members.leave(peer.id, room);
+        }
+    }
+
+    /// The sockets of a selection.
+    pub(crate) fn select(&self, selection: &Selection<P::Room>) -> Vec<Arc<Peer>> {
+        lock(&self.members).select(selection)
+    }
+
+    pub(crate) fn count(&self, selection: &Selection<P::Room>) -> usize {
+        let mut count = 0;
+        lock(&self.members).each(selection, |_| count += 1);
+        count
+    }
+
+    /// Encodes an event once and queues it for every socket of a selection. Queues are filled under
+    /// one lock, so two emits reach all receivers that they share in the same order.
+    pub(crate) fn emit(&self, selection: &Selection<P::Room>, event: P::Server) -> Delivery {
+        let Some((frame, policy)) = self.encode(None, event) else {
+            return Delivery::default();
+        };
+        let mut delivery = Delivery::default();
+        let (mut ask, mut now) = (Vec::new(), Vec::new());
+        lock(&self.members).each(selection, |peer| {
+            let (pushed, flush) = peer.push(frame.clone(), policy, true);
+            delivery.count(pushed);
+            match flush {
+                Flush::Pending => {}
+                Flush::Ask => ask.push(peer.clone()),
+                Flush::Now => now.push(peer.clone()),
+            }
+        });
+        self.flusher.ask_all(ask);
+        for peer in now {
+            peer.flush(false);
+        }
+        delivery
+    }
+
+    /// Queues an event for one socket.
+    pub(crate) fn emit_to(&self, peer: &Arc<Peer>, event: P::Server) -> Delivery {
+        let Some((frame, policy)) = self.encode(Some(peer.id), event) else {
+            return Delivery::default();
+        };
+        let (pushed, flush) = peer.push(frame, policy, false);
+        self.flusher.flush(peer, flush);
+        Delivery::of(pushed)
+    }
+
+    /// Closes every socket, and those that are yet to open.
+    pub(crate) fn close_all(&self, disconnect: &Disconnect) {
+        let mut members = lock(&self.members);
+        members.stopping = Some(disconnect.clone());
+        for member in members.sockets.values() {
+            member.peer.close(disconnect.clone());
+        }
+    }
+
+    /// What was added at run time to run when a socket opens.
+    pub(crate) fn listeners(&self) -> Vec<Opened<P>> {
+        self.listeners.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds to what runs when a socket opens.
+    pub(crate) fn listen(&self, listener: Opened<P>) {
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    /// The frame of an event, made once; `None` if it does not serialise.
+    fn encode(
+        &self,
+        socket: Option<SocketId>,
+        event: P::Server,
+    ) -> Option<(Bytes, (Policy, usize))> {
+        let (name, index) = (event.name(), event.index());
+        let hooks = self.hooks();
+        let mut draft = Draft::new(128);
+        match wire::write_event(draft.out(), name, None, |out| event.encode(out)) {
+            Ok(()) => {
+                hooks.inspect(|| Inspected::sent(socket, name, &draft));
+                Some((draft.finish(Role::Server), (P::Server::policy(index), index)))
+            }
+            Err(source) => {
+                hooks.error(&EmitError { event: name, source });
+                None
+            }
+        }
+    }
+}
+
+impl<R: Clone + Eq + std::hash::Hash> Members<R> {
+    fn len(&self) -> usize {
+        self.sockets.len() - self.leaving
+    }
+
+    fn join(&mut self, id: SocketId, room: R) {
+        let Some(member) = self.sockets.get_mut(&id).filter(|member| !member.leaving) else {
+            return;
+        };
+        if member.rooms.insert(room.clone()) {
+            self.rooms.entry(room).or_default().insert(id, member.peer.clone());
+        }
+    }
+
+    fn leave(&mut self, id: SocketId, room: &R) {
+        let member = self.sockets.get_mut(&id);
+        if member.is_some_and(|member| member.rooms.remove(room)) {
+            self.remove(room, id);
+        }
+    }
+
+    /// Takes a socket out of a room, and forgets the room if it was the last.
+    fn remove(&mut self, room: &R, id: SocketId) {
+        if let Some(peers) = self.rooms.get_mut(room) {
+            peers.remove(&id);
+            if peers.is_empty() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+
+    fn select(&self, selection: &Selection<R>) -> Vec<Arc<Peer>> {
+        let mut peers = Vec::new();
+        self.each(selection, |peer| peers.push(peer.clone()));
+        peers
+    }
+
+    /// Visits each socket of a selection once.
+    fn each(&self, selection: &Selection<R>, mut visit: impl FnMut(&Arc<Peer>)) {
+        let except: Vec<_> =
+            selection.except_rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
+        let chosen = |id: &SocketId| {
+            !selection.except_sockets.contains(id)
+                && !except.iter().any(|room| room.contains_key(id))
+        };
+        match &selection.of {
+            Of::All => {
+                for (id, member) in &self.sockets {
+                    if !member.leaving && chosen(id) {
+                        visit(&member.peer);
+                    }
+                }
+            }
+            Of::Rooms(rooms) => {
+                let rooms: Vec<_> = rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
+                for (at, room) in rooms.iter().enumerate() {
+                    let before = rooms.get(..at).unwrap_or_default();
+                    for (id, peer) in *room {
+                        if !before.iter().any(|room| room.contains_key(id)) && chosen(id) {
+                            visit(peer);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<P: Protocol> Drop for Hub<P> {
+    fn drop(&mut self) {
+        self.flusher.stop();
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Hub<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("sockets", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! Every limit, its default, and what happens when it is hit.
+
+use std::time::Duration;
+
+macro_rules! limits {
+    ($($(#[$doc:meta])+ $name:ident: $type:ty = $default:expr,)+) => {
+        /// Every limit of a server or client, with its default.
+        ///
+        /// ```
+        /// use socketkit::Limits;
+        /// use std::time::Duration;
+        ///
+        /// let limits = Limits::default().frame(256 * 1024).call(Duration::from_secs(3));
+        /// assert_eq!(limits.frame, 256 * 1024);
+        /// ```
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $($(#[$doc])+ pub $name: $type,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            $($(#[$doc])+ #[must_use] pub fn $name(mut self, $name: $type) -> Self {
+                self.$name = $name;
+                self
+            })+
+        }
+    };
+}
+
+limits! {
+    /// Bytes of one incoming message: 64 KiB.
+    ///
+    /// A larger one closes the socket with 1009, judged by its announced length, before the
+    /// payload is read.
+    frame: usize = 64 * 1024,
+    /// Calls in flight, each way: 64.
+    ///
+    /// One more of the peer is answered `busy`; one more of ours fails with the same code.
+    calls: usize = 64,
+    /// Time for a call's reply: 10 s.
+    ///
+    /// The call then ends with [`CallError::Timeout`](crate::CallError::Timeout); the other side is
+    /// told nothing.
+    call: Duration = Duration::from_secs(10),
+    /// Received events that wait for their handler: 64.
+    ///
+    /// Reading then stops, and TCP holds the sender back. While a handler may be waiting for the
+    /// reply to a call of its own, reading goes on up to [`backlog`](Self::backlog).
+    waiting: usize = 64,
+    /// Bytes of events that wait for their handler while a call to their sender is in flight: 256 KiB.
+    ///
+    /// Beyond it the socket is closed with 4429.
+    backlog: usize = 256 * 1024,
+    /// Messages a second that one socket may send: 1,000. Zero means no limit.
+    ///
+    /// A socket that sends more, after its [`burst`](Self::burst), is read no faster than this.
+    rate: u32 = 1_000,
+    /// Messages that one socket may send at once before [`rate`](Self::rate) holds it back: 2,000.
+    burst: u32 = 2_000,
+    /// Messages that wait to be sent to one socket: 256. The queue is full beyond it.
+    ///
+    /// From a quarter on a receiver that lags loses `volatile` events; when the queue is full a
+    /// `latest` event replaces the unsent one of its name; and a receiver that took not one byte
+    /// for [`stall`](Self::stall) is closed with 4429.
+    queue: usize = 256,
+    /// Bytes that wait to be sent to one socket: 1 MiB. The queue is full beyond it, as with
+    /// [`queue`](Self::queue).
+    queue_bytes: usize = 1024 * 1024,
+    /// Bytes to which the queue of a socket that still reads may grow: 4 MiB.
+    ///
+    /// Beyond it the socket is closed with 4429.
+    queue_hard_bytes: usize = 4 * 1024 * 1024,
+    /// Time in which a receiver with a full queue has to take at least one byte: 5 s.
+    stall: Duration = Duration::from_secs(5),
+    /// Interval of heartbeats on a silent connection: 25 s.
+    ///
+    /// A peer of which nothing was heard for two intervals is closed with 4408.
+    heartbeat: Duration = Duration::from_secs(25),
+    /// Time for the whole handshake, `authorize` included, and for the farewell of a socket: 5 s.
+    ///
+    /// An unfinished one is closed.
+    handshake: Duration = Duration::from_secs(5),
+    /// Time that the handlers of a socket that has ended have to finish: 10 s.
+    ///
+    /// A handler still at work, and events still waiting, are then dropped.
+    grace: Duration = Duration::from_secs(10),
+    /// Bytes of a request's head: 16 KiB, at least 8 KiB. A longer one is answered 431.
+    head: usize = 16 * 1024,
+    /// Connections of a listener that have not finished their handshake: 1,024.
+    ///
+    /// One more is dropped as soon as it was accepted.
+    handshakes: usize = 1_024,
+    /// The same for one address (one /64 in IPv6): 64. Loopback addresses are exempt, since they
+    /// may be a proxy of this machine.
+    handshakes_per_address: usize = 64,
+    /// Sockets of a service: no limit. One more is refused with 503 and `Retry-After`, or closed
+    /// with 1013 if it offered our subprotocol.
+    sockets: usize = usize::MAX,
+    /// The same for one address (one /64 in IPv6): 1,024. Loopback addresses are exempt.
+    sockets_per_address: usize = 1_024,
+    /// Events that wait for [`Client::recv`](crate::Client::recv): 64.
+    ///
+    /// The client then stops reading, as with [`waiting`](Self::waiting).
+    received: usize = 64,
+    /// Events and calls that a client keeps while it is not connected: 256.
+    ///
+    /// One more is dropped, and its [`Delivery`](crate::Delivery) says so; a call fails with
+    /// [`CallError::Closed`](crate::CallError::Closed).
+    unsent: usize = 256,
+    /// Shortest and longest pause of a client before it connects again: 0.5 s and 20 s.
+    ///
+    /// Each pause is drawn between zero and a bound that doubles from the first to the second
+    /// ("full jitter").
+    backoff: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20)),
+}

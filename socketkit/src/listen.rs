@@ -1,0 +1,357 @@
+//! A listener of its own: several services and a folder of files on one port, until a signal.
+
+use crate::{
+    Limits, PeerAddr, Protocol, Server, Service,
+    admission::Admission,
+    public::{Body, Files, Public},
+    slots::Exhaustive,
+};
+use http::{Request, Response};
+use http_body_util::Either;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Future, IntoFuture, pending},
+    io,
+    net::SocketAddr,
+    path::Path,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tower_service::Service as _;
+
+/// Connections that the kernel keeps for us while we are busy: with the usual 128 a storm of
+/// reconnecting clients loses packets and takes seconds.
+const BACKLOG: u32 = 4096;
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl<P, St, Se, Slots> Server<P, St, Se, Slots>
+where
+    P: Protocol,
+    St: Send + Sync + 'static,
+    Se: Send + Sync + 'static,
+{
+    /// Serves the files of a folder beside the sockets, `index.html` for folders.
+    ///
+    /// For [`listen`](Self::listen), which fails if the folder is not there.
+    pub fn public(mut self, folder: impl AsRef<Path>) -> Self {
+        self.settings().public.folder(folder.as_ref());
+        self
+    }
+
+    /// Adds a header to every file of [`public`](Self::public), such as `Content-Security-Policy`.
+    ///
+    /// `X-Content-Type-Options: nosniff` is sent anyway. An invalid one fails [`listen`](Self::listen).
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.settings().public.header(name.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Listens on `addr`, serves the sockets at `/ws`, and the folder of [`public`](Self::public).
+    ///
+    /// The future fails when `addr` cannot be bound or the folder is not there.
+    pub fn listen<A>(mut self, addr: A) -> Serve
+    where
+        A: ToSocketAddrs + Send + 'static,
+        A::Future: Send,
+        Slots: Exhaustive,
+    {
+        let public = std::mem::take(&mut self.settings().public);
+        Routes { public, ..Routes::new() }.at("/ws", self.build()).listen(addr)
+    }
+}
+
+impl<P: Protocol> Service<P> {
+    /// Listens on `addr` and serves the sockets at `/ws`.
+    pub fn listen<A>(&self, addr: A) -> Serve
+    where
+        A: ToSocketAddrs + Send + 'static,
+        A::Future: Send,
+    {
+        Routes::new().at("/ws", self.clone()).listen(addr)
+    }
+}
+
+/// Several services on several paths of one listener, and a folder of files beside them.
+///
+/// ```no_run
+/// # use socketkit::{NoEvents, NoRoom, Protocol, Routes, Server};
+/// # struct Forum;
+/// # impl Protocol for Forum { type Client = NoEvents; type Server = NoEvents; type Room = NoRoom; }
+/// # async fn run() -> std::io::Result<()> {
+/// let forum = Server::<Forum>::new().build();
+/// let lobby = Server::<Forum>::new().build();
+/// Routes::new().at("/forum", forum).at("/lobby", lobby).public("public").listen("127.0.0.1:3000").await
+/// # }
+/// ```
+#[must_use = "routes do nothing until `.listen(..)`"]
+#[derive(Default)]
+pub struct Routes {
+    routes: Vec<Route>,
+    public: Public,
+    limits: Option<Arc<Limits>>,
+}
+
+/// A service without the type of its protocol.
+#[derive(Clone)]
+struct Route {
+    path: String,
+    call: Arc<dyn Fn(Request<Incoming>) -> Boxed<Response<Body>> + Send + Sync>,
+    has_file: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    shutdown: Arc<dyn Fn() -> Boxed<()> + Send + Sync>,
+}
+
+impl Routes {
+    /// No services, no files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Mounts a service at a path, such as `/ws`. Two at one path fail [`listen`](Self::listen).
+    pub fn at<P: Protocol>(mut self, path: impl Into<String>, service: Service<P>) -> Self {
+        let path: String = path.into();
+        let path = format!("/{}", path.trim_matches('/'));
+        // The listener's own limits are those of the first service.
+        self.limits.get_or_insert_with(|| service.limits().clone());
+        let (files, stopped) = (service.clone(), service.clone());
+        self.routes.push(Route {
+            path,
+            call: Arc::new(move |request| {
+                let answer = service.clone().call(request);
+                Box::pin(async move {
+                    let Ok(reply) = answer.await;
+                    reply.map(Either::Left)
+                })
+            }),
+            has_file: Arc::new(move |name| files.has_file(name)),
+            shutdown: Arc::new(move || {
+                let service = stopped.clone();
+                Box::pin(async move { service.shutdown().await })
+            }),
+        });
+        self
+    }
+
+    /// Serves the files of a folder on all other paths: see [`Server::public`].
+    pub fn public(mut self, folder: impl AsRef<Path>) -> Self {
+        self.public.folder(folder.as_ref());
+        self
+    }
+
+    /// Adds a header to every file of [`public`](Self::public): see [`Server::header`].
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.public.header(name.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Listens on `addr`.
+    ///
+    /// The future fails when `addr` cannot be bound, the folder is not there, a header is invalid, or
+    /// two services have one path.
+    pub fn listen<A>(self, addr: A) -> Serve
+    where
+        A: ToSocketAddrs + Send + 'static,
+        A::Future: Send,
+    {
+        self.over(Box::pin(async move { bind(addr).await }))
+    }
+
+    /// Listens with a socket that was bound elsewhere.
+    pub fn serve(self, listener: TcpListener) -> Serve {
+        self.over(Box::pin(async move { Ok(listener) }))
+    }
+
+    fn over(self, listener: Boxed<io::Result<TcpListener>>) -> Serve {
+        Serve { routes: self, listener, ready: Box::new(|_| {}), until: Box::pin(pending()) }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        for (at, route) in self.routes.iter().enumerate() {
+            if self.routes.iter().skip(at + 1).any(|other| other.path == route.path) {
+                let problem = format!("two services at `{}`", route.path);
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.routes.iter().map(|route| &route.path)).finish()
+    }
+}
+
+/// A server that listens: a future that ends with it, or with an error if it could not start.
+///
+/// # Cancel safety
+///
+/// Dropping it closes the listener; the sockets that are open stay so until their runtime ends. To
+/// close them as well use [`until`](Self::until).
+#[must_use = "a server does nothing until it is awaited"]
+pub struct Serve {
+    routes: Routes,
+    listener: Boxed<io::Result<TcpListener>>,
+    ready: Box<dyn FnOnce(SocketAddr) + Send>,
+    until: Boxed<()>,
+}
+
+impl Serve {
+    /// Calls `ready` with the address when the listener is bound: with port 0 it tells which.
+    pub fn ready(mut self, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Self {
+        self.ready = Box::new(ready);
+        self
+    }
+
+    /// Serves until `signal` is ready, such as `tokio::signal::ctrl_c()`.
+    ///
+    /// It then stops to accept, closes every socket with 1001 after what was emitted to it, gives
+    /// handlers [`Limits::grace`] to finish, and ends when all are gone.
+    pub fn until<T>(mut self, signal: impl Future<Output = T> + Send + 'static) -> Self {
+        self.until = Box::pin(async move { drop(signal.await) });
+        self
+    }
+
+    async fn run(self) -> io::Result<()> {
+        let Self { routes, listener, ready, mut until } = self;
+        routes.check()?;
+        let limits = routes.limits.clone().unwrap_or_default();
+        let site = Site { routes: routes.routes.into(), files: routes.public.open()? };
+        let listener = listener.await?;
+        ready(listener.local_addr()?);
+        let admission = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = &mut until => break,
+                accepted = accept(&listener) => {
+                    let (stream, peer) = accepted;
+                    while connections.try_join_next().is_some() {}
+                    let Some(permit) = admission.enter(Some(peer.ip())) else { continue };
+                    let connection = site.clone().connection(stream, peer, limits.clone());
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(permit);
+                    });
+                }
+            }
+        }
+        drop(listener);
+        let mut stopped = JoinSet::new();
+        for route in site.routes.iter() {
+            stopped.spawn((route.shutdown)());
+        }
+        // Handlers have their grace, farewells and `on_disconnect` some time on top.
+        let patience = limits.grace + 2 * limits.handshake;
+        if timeout(patience, async { while stopped.join_next().await.is_some() {} }).await.is_err()
+        {
+            tracing::warn!("sockets were still open when the server ended");
+        }
+        Ok(())
+    }
+}
+
+impl IntoFuture for Serve {
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Serve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+/// What one listener serves.
+#[derive(Clone)]
+struct Site {
+    routes: Arc<[Route]>,
+    files: Files,
+}
+
+impl Site {
+    /// Serves one TCP connection until it ends or becomes a socket.
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, limits: Arc<Limits>) {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(PeerAddr(peer));
+            let site = self.clone();
+            async move { Ok::<_, Infallible>(site.answer(request).await) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.handshake)
+            .max_buf_size(limits.head.max(8192));
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        if let Err(error) = connection.await {
+            tracing::debug!(%peer, %error, "a connection failed");
+        }
+    }
+
+    async fn answer(mut self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        let route = self.routes.iter().find(|route| match path.strip_prefix(&*route.path) {
+            Some("" | "/") => true,
+            Some(rest) => rest.strip_prefix('/').is_some_and(|name| (route.has_file)(name)),
+            None => false,
+        });
+        match route {
+            Some(route) => (route.call)(request).await,
+            None => self.files.answer(request).await,
+        }
+    }
+}
+
+/// Binds the first address that can be bound.
+async fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));
+    for addr in lookup_host(addr).await? {
+        result = listen(addr).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
+        });
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if cfg!(unix) {
+        // On Windows it would let two servers have one port.
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// The next connection. When none can be had, as with too many open files, it waits a little.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                ) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted");
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}

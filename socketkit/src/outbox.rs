@@ -1,0 +1,520 @@
+//! What waits to be sent to one receiver: reliable, volatile and latest frames.
+//!
+//! Whoever writes takes all frames at once, and the socket with them ([`Queue::take`]), writes
+//! without the lock ([`write`]), and gives back what the transport did not take
+//! ([`Queue::put_back`]). So emitters never wait for a system
+//! call, there is one writer at a time, and a frame that was handed to the transport is neither
+//! dropped nor replaced.
+
+use crate::{Disconnect, Limits, Policy};
+use bytes::{Buf, Bytes};
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    task::Waker,
+};
+use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
+
+/// A frame that waits, and what may happen to it meanwhile.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) bytes: Bytes,
+    /// The event's index, if a newer one of it may take its place.
+    latest: Option<u32>,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pushed {
+    /// It waits to be sent.
+    Queued,
+    /// It waits, in the place of an older one of the same event.
+    Replaced,
+    /// The receiver lags: it was left out.
+    Dropped,
+    /// The socket is closed, or was closed just now for being too slow.
+    Closed,
+}
+
+/// Who has to write what was pushed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Flush {
+    /// Somebody who was asked before will.
+    Pending,
+    /// The flusher is to be asked.
+    Ask,
+    /// There is much: whoever pushed, at once.
+    Now,
+}
+
+/// The queue of one receiver.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// A TCP socket, unless a writer has it; any other stream is written by its connection.
+    stream: Option<OwnedWriteHalf>,
+    frames: Vec<Queued>,
+    /// Broadcasts that wait until `on_connect` has run, so that its snapshot comes first.
+    held: Option<Vec<Queued>>,
+    /// Frames and bytes that wait, those in the hands of a writer and held ones included.
+    count: usize,
+    bytes: usize,
+    /// The first frame went out in part: nothing may come before it.
+    partial: bool,
+    /// A writer is at work.
+    writing: bool,
+    /// Its connection writes at the end of its turn.
+    pub(crate) corked: bool,
+    /// The flusher was asked.
+    asked: bool,
+    /// The transport took no more; its task waits until it does. Since when not one byte.
+    blocked: Option<Instant>,
+    /// When bytes were last taken.
+    sent: Instant,
+    end: Option<Disconnect>,
+    /// The close frame is queued, or never will be: nothing more is taken.
+    closed: bool,
+    /// The direction to the peer is over.
+    shut: bool,
+    /// The connection's task.
+    waker: Option<Waker>,
+    /// Senders that wait for room.
+    room: Option<Arc<Notify>>,
+}
+
+impl Queue {
+    pub(crate) fn new(stream: Option<OwnedWriteHalf>, now: Instant) -> Self {
+        Self {
+            stream,
+            frames: Vec::new(),
+            held: Some(Vec::new()),
+            count: 0,
+            bytes: 0,
+            partial: false,
+            writing: false,
+            corked: false,
+            asked: false,
+            blocked: None,
+            sent: now,
+            end: None,
+            closed: false,
+            shut: false,
+            waker: None,
+            room: None,
+        }
+    }
+
+    /// Queues a frame. A `broadcast` is held until [`release`](Self::release).
+    pub(crate) fn push(
+        &mut self,
+        bytes: Bytes,
+        (policy, index): (Policy, usize),
+        broadcast: bool,
+        limits: &Limits,
+    ) -> (Pushed, Flush) {
+        if self.closed || self.end.is_some() {
+            return (Pushed::Closed, Flush::Pending);
+        }
+        let lags = self.blocked.is_some() || self.writing;
+        let full = self.is_full(limits);
+        if policy == Policy::Volatile && lags && self.is_quarter_full(limits) {
+            return (Pushed::Dropped, Flush::Pending);
+        }
+        let latest = (policy == Policy::Latest).then_some(index as u32);
+        let replaced = latest.is_some() && full && self.remove(latest);
+        if full && !replaced && self.is_hopeless(limits) {
+            self.end = Some(Disconnect::from(crate::CloseCode::TOO_SLOW));
+            self.wake();
+            return (Pushed::Closed, Flush::Pending);
+        }
+        self.count += 1;
+        self.bytes += bytes.len();
+        let queued = Queued { bytes, latest };
+        match &mut self.held {
+            Some(held) if broadcast => held.push(queued),
+            _ => self.frames.push(queued),
+        }
+        let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
+        (pushed, self.flush_by(full || self.is_quarter_full(limits)))
+    }
+
+    /// Queues a control frame, before all that has not begun to go out.
+    pub(crate) fn push_control(&mut self, bytes: Bytes) {
+        if self.closed {
+            return;
+        }
+        self.count += 1;
+        self.bytes += bytes.len();
+        let at = usize::from(self.partial).min(self.frames.len());
+        self.frames.insert(at, Queued { bytes, latest: None });
+    }
+
+    /// Queues the close frame, after all that waits; nothing is taken from now on.
+    pub(crate) fn push_close(&mut self, bytes: Bytes) {
+        if !self.closed {
+            self.release();
+            self.count += 1;
+            self.bytes += bytes.len();
+            self.frames.push(Queued { bytes, latest: None });
+            self.seal();
+        }
+    }
+
+    /// Takes nothing from now on.
+    pub(crate) fn seal(&mut self) {
+        self.closed = true;
+        if let Some(room) = self.room.take() {
+            room.notify_waiters();
+        }
+    }
+
+    /// Drops what waits, but for a frame that has begun to go out.
+    pub(crate) fn clear(&mut self) {
+        self.held = None;
+        let keep = usize::from(self.partial).min(self.frames.len());
+        for frame in self.frames.drain(keep..) {
+            self.count -= 1;
+            self.bytes -= frame.bytes.len();
+        }
+    }
+
+    /// Ends the time in which broadcasts are held.
+    pub(crate) fn release(&mut self) {
+        if let Some(mut held) = self.held.take() {
+            self.frames.append(&mut held);
+        }
+    }
+
+    /// Asks the connection to close; the first who asks decides how.
+    pub(crate) fn end(&mut self, disconnect: Disconnect) {
+        if self.end.is_none() && !self.closed {
+            self.end = Some(disconnect);
+            self.wake();
+        }
+    }
+
+    /// How the connection was asked to close.
+    pub(crate) fn ended(&self) -> Option<&Disconnect> {
+        self.end.as_ref()
+    }
+
+    /// Takes all frames for writing; `None` if there are none, another writer is at work, or the
+    /// transport took no more and is not known to be `writable` again.
+    pub(crate) fn take(&mut self, writable: bool) -> Option<Turn> {
+        self.asked = false;
+        if self.writing || self.frames.is_empty() || (self.blocked.is_some() && !writable) {
+            return None;
+        }
+        self.writing = true;
+        Some(Turn { frames: std::mem::take(&mut self.frames), stream: self.stream.take() })
+    }
+
+    /// Ends a turn of writing. True if there is more to write.
+    pub(crate) fn put_back(
+        &mut self,
+        stream: Option<OwnedWriteHalf>,
+        written: Written,
+        limits: &Limits,
+        now: Instant,
+    ) -> bool {
+        let Written { mut rest, frames, bytes, partial, blocked } = written;
+        self.stream = stream.filter(|_| !self.shut);
+        self.writing = false;
+        self.partial = partial;
+        self.count -= frames;
+        self.bytes -= bytes;
+        if bytes > 0 {
+            self.sent = now;
+            self.blocked = None;
+        }
+        self.blocked = blocked.then(|| self.blocked.unwrap_or(now));
+        if blocked {
+            self.wake();
+        }
+        if !rest.is_empty() {
+            rest.append(&mut self.frames);
+            self.frames = rest;
+        }
+        if !self.is_full(limits) {
+            if let Some(room) = self.room.take() {
+                room.notify_waiters();
+            }
+        }
+        !blocked && !self.frames.is_empty()
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    /// The transport is broken: nothing can be sent any more.
+    pub(crate) fn fail(&mut self) {
+        self.end(crate::CloseCode::LOST.into());
+        self.seal();
+        self.shut();
+        self.frames = Vec::new();
+        self.held = None;
+        (self.count, self.bytes) = (0, 0);
+    }
+
+    /// Ends the direction to the peer, of a TCP socket.
+    pub(crate) fn shut(&mut self) {
+        self.shut = true;
+        self.stream = None;
+    }
+
+    /// Whether the connection alone writes.
+    pub(crate) fn is_written_by_connection(&self) -> bool {
+        self.stream.is_none() && !self.writing
+    }
+
+    /// When bytes were last taken.
+    pub(crate) fn sent(&self) -> Instant {
+        self.sent
+    }
+
+    /// When a receiver that takes nothing is given up.
+    pub(crate) fn stalled(&self, limits: &Limits) -> Option<Instant> {
+        self.blocked.filter(|_| self.is_full(limits)).map(|since| since + limits.stall)
+    }
+
+    /// Waits for room: the notification to wait for, or `None` if there is some.
+    pub(crate) fn wait_for_room(&mut self, limits: &Limits) -> Option<Arc<Notify>> {
+        let wait = self.is_full(limits) && !self.closed && self.end.is_none();
+        wait.then(|| self.room.get_or_insert_default().clone())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Remembers the connection's task.
+    pub(crate) fn set_waker(&mut self, waker: &Waker) {
+        match &mut self.waker {
+            Some(known) => known.clone_from(waker),
+            None => self.waker = Some(waker.clone()),
+        }
+    }
+
+    /// Wakes the connection's task.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn flush_by(&mut self, urgent: bool) -> Flush {
+        if self.blocked.is_some() || self.writing {
+            Flush::Pending
+        } else if urgent {
+            Flush::Now
+        } else if self.corked || std::mem::replace(&mut self.asked, true) {
+            Flush::Pending
+        } else {
+            Flush::Ask
+        }
+    }
+
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.count >= limits.queue || self.bytes >= limits.queue_bytes
+    }
+
+    fn is_quarter_full(&self, limits: &Limits) -> bool {
+        self.count >= limits.queue.div_ceil(4) || self.bytes >= limits.queue_bytes / 4
+    }
+
+    fn is_hopeless(&self, limits: &Limits) -> bool {
+        self.bytes >= limits.queue_hard_bytes
+            || self.blocked.is_some_and(|since| since.elapsed() >= limits.stall)
+    }
+
+    /// Removes the unsent frame of a `latest` event. The newer one goes to the end, so that the
+    /// order of what is delivered is the order in which it was emitted.
+    fn remove(&mut self, latest: Option<u32>) -> bool {
+        let begun = usize::from(self.partial);
+        let held = self.held.as_mut().map(|held| (held, 0));
+        for (frames, begun) in held.into_iter().chain([(&mut self.frames, begun)]) {
+            let found = frames.iter().skip(begun).position(|frame| frame.latest == latest);
+            if let Some(at) = found {
+                let old = frames.remove(at + begun);
+                self.count -= 1;
+                self.bytes -= old.bytes.len();
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// What one turn of writing writes, and where to.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) frames: Vec<Queued>,
+    pub(crate) stream: Option<OwnedWriteHalf>,
+}
+
+/// What one turn of writing did.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// What did not go out.
+    pub(crate) rest: Vec<Queued>,
+    /// Whole frames that went out.
+    pub(crate) frames: usize,
+    /// Bytes that went out.
+    pub(crate) bytes: usize,
+    /// The first of the rest went out in part.
+    pub(crate) partial: bool,
+    /// The transport takes no more for now.
+    pub(crate) blocked: bool,
+}
+
+/// Frames that one vectored write carries at most.
+const SLICES: usize = 64;
+
+/// Writes frames until all are gone or `sink` takes no more, which it says by `WouldBlock`.
+pub(crate) fn write(
+    mut frames: Vec<Queued>,
+    mut sink: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<Written> {
+    let mut written = Written::default();
+    while let Some(waiting) = frames.get_mut(written.frames..).filter(|rest| !rest.is_empty()) {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = waiting.len().min(SLICES);
+        for (slice, frame) in slices.iter_mut().zip(waiting.iter()) {
+            *slice = IoSlice::new(&frame.bytes);
+        }
+        let mut taken = match sink(slices.get(..count).unwrap_or_default()) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(taken) => taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                written.blocked = true;
+                break;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        written.bytes += taken;
+        for frame in waiting {
+            if taken < frame.bytes.len() {
+                written.partial |= taken > 0;
+                frame.bytes.advance(taken);
+                break;
+            }
+            taken -= frame.bytes.len();
+            written.partial = false;
+            written.frames += 1;
+        }
+    }
+    frames.drain(..written.frames);
+    written.rest = frames;
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> Queue {
+        let mut queue = Queue::new(None, Instant::now());
+        queue.release();
+        queue
+    }
+
+    fn push(queue: &mut Queue, text: &'static str, policy: Policy, limits: &Limits) -> Pushed {
+        queue.push(Bytes::from_static(text.as_bytes()), (policy, 1), false, limits).0
+    }
+
+    /// Writes with a sink that takes `room` bytes; what it took.
+    fn drain(queue: &mut Queue, mut room: usize, limits: &Limits) -> String {
+        let mut out = String::new();
+        let Some(turn) = queue.take(true) else {
+            return out;
+        };
+        let written = write(turn.frames, |slices| {
+            if room == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            let taken = &all[..room.min(all.len())];
+            room -= taken.len();
+            out += std::str::from_utf8(taken).unwrap();
+            Ok(taken.len())
+        });
+        queue.put_back(None, written.unwrap(), limits, Instant::now());
+        out
+    }
+
+    #[test]
+    fn frames_go_out_in_order_whatever_the_transport_takes() {
+        let (mut queue, limits) = (queue(), Limits::default());
+        let mut out = String::new();
+        for (at, text) in ["one", "two", "three", "four"].into_iter().enumerate() {
+            push(&mut queue, text, Policy::Reliable, &limits);
+            out += &drain(&mut queue, at, &limits);
+        }
+        assert_eq!(out + &drain(&mut queue, 99, &limits), "onetwothreefour");
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_control_frame_goes_first_but_not_into_a_frame_that_has_begun() {
+        let (mut queue, limits) = (queue(), Limits::default());
+        push(&mut queue, "one", Policy::Reliable, &limits);
+        push(&mut queue, "two", Policy::Reliable, &limits);
+        let begun = drain(&mut queue, 1, &limits);
+        queue.push_control(Bytes::from_static(b"!"));
+        assert_eq!(begun + &drain(&mut queue, 99, &limits), "one!two");
+    }
+
+    #[test]
+    fn a_lagging_receiver_loses_volatile_and_keeps_the_latest() {
+        let (mut queue, limits) = (queue(), Limits::default().queue(4));
+        assert_eq!(push(&mut queue, "a", Policy::Latest, &limits), Pushed::Queued);
+        assert_eq!(drain(&mut queue, 0, &limits), "");
+        assert_eq!(push(&mut queue, "v", Policy::Volatile, &limits), Pushed::Dropped);
+        for text in ["b", "c", "d"] {
+            assert_eq!(push(&mut queue, text, Policy::Reliable, &limits), Pushed::Queued);
+        }
+        assert_eq!(push(&mut queue, "e", Policy::Latest, &limits), Pushed::Replaced);
+        assert_eq!(drain(&mut queue, 99, &limits), "bcde");
+    }
+
+    #[test]
+    fn broadcasts_wait_for_the_snapshot() {
+        let (mut queue, limits) = (Queue::new(None, Instant::now()), Limits::default());
+        let live = Bytes::from_static(b"live");
+        queue.push(live, (Policy::Reliable, 0), true, &limits);
+        push(&mut queue, "snapshot ", Policy::Reliable, &limits);
+        queue.release();
+        assert_eq!(drain(&mut queue, 99, &limits), "snapshot live");
+    }
+
+    #[test]
+    fn the_close_frame_is_the_last() {
+        let (mut queue, limits) = (queue(), Limits::default());
+        push(&mut queue, "one ", Policy::Reliable, &limits);
+        queue.push_close(Bytes::from_static(b"close"));
+        assert_eq!(push(&mut queue, "two", Policy::Reliable, &limits), Pushed::Closed);
+        assert_eq!(drain(&mut queue, 99, &limits), "one close");
+    }
+
+    #[test]
+    fn a_receiver_that_takes_nothing_is_closed_when_its_queue_is_full() {
+        let limits = Limits::default().queue(2).stall(std::time::Duration::ZERO);
+        let mut queue = queue();
+        push(&mut queue, "a", Policy::Reliable, &limits);
+        drain(&mut queue, 0, &limits);
+        assert_eq!(push(&mut queue, "b", Policy::Reliable, &limits), Pushed::Queued);
+        assert_eq!(push(&mut queue, "c", Policy::Reliable, &limits), Pushed::Closed);
+        assert_eq!(queue.ended().unwrap().code, crate::CloseCode::TOO_SLOW);
+    }
+
+    #[test]
+    fn a_receiver_that_still_reads_has_more_room_but_not_without_end() {
+        let limits = Limits::default().queue(2).queue_hard_bytes(4);
+        let mut queue = queue();
+        for _ in 0..4 {
+            assert_eq!(push(&mut queue, "x", Policy::Reliable, &limits), Pushed::Queued);
+        }
+        assert_eq!(push(&mut queue, "x", Policy::Reliable, &limits), Pushed::Closed);
+    }
+}

@@ -1,0 +1,155 @@
+//! One connected peer: what its connection and everybody who holds a handle of it share.
+
+use crate::{
+    CallError, Disconnect, Handshake, Limits, Policy,
+    outbox::{self, Flush, Pushed, Queue, Turn},
+    session::Session,
+};
+use bytes::Bytes;
+use std::{
+    fmt,
+    future::Future,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{
+    net::tcp::OwnedWriteHalf, runtime::Handle, sync::oneshot, task::JoinSet, time::Instant,
+};
+use tokio_tungstenite::tungstenite::{Utf8Bytes, protocol::Role};
+
+/// Names one socket of a server: unique while the server runs, never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub(crate) u64);
+
+impl fmt::Display for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SocketId({})", self.0)
+    }
+}
+
+/// What a call is answered with: the payload of the reply, within its frame.
+pub(crate) type Answer = Result<(Utf8Bytes, Range<usize>), CallError>;
+
+/// See the module.
+pub(crate) struct Peer {
+    pub(crate) id: SocketId,
+    pub(crate) role: Role,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) handshake: Handshake,
+    pub(crate) runtime: Handle,
+    queue: Mutex<Queue>,
+    session: Mutex<Session<oneshot::Sender<Answer>>>,
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+impl Peer {
+    /// A peer on the present runtime, with the half of a TCP socket that emitters write to.
+    pub(crate) fn new(
+        id: SocketId,
+        role: Role,
+        limits: Arc<Limits>,
+        handshake: Handshake,
+        stream: Option<OwnedWriteHalf>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            id,
+            role,
+            handshake,
+            runtime: Handle::current(),
+            queue: Mutex::new(Queue::new(stream, now)),
+            session: Mutex::new(Session::new(&limits, role == Role::Server, now)),
+            tasks: Mutex::new(Some(JoinSet::new())),
+            limits,
+        }
+    }
+
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session<oneshot::Sender<Answer>>> {
+        lock(&self.session)
+    }
+
+    /// Queues a frame; a `broadcast` waits until `on_connect` has run.
+    pub(crate) fn push(
+        &self,
+        bytes: Bytes,
+        policy: (Policy, usize),
+        broadcast: bool,
+    ) -> (Pushed, Flush) {
+        self.queue().push(bytes, policy, broadcast, &self.limits)
+    }
+
+    /// Writes what waits, as far as the transport takes it at once; any other stream than a TCP
+    /// socket is left to its connection.
+    pub(crate) fn flush(&self, writable: bool) {
+        loop {
+            let turn = {
+                let mut queue = self.queue();
+                if queue.is_written_by_connection() {
+                    return queue.wake();
+                }
+                queue.take(writable)
+            };
+            let Some(Turn { frames, stream: Some(stream) }) = turn else {
+                return;
+            };
+            let written = outbox::write(frames, |slices| match slices {
+                [one] => stream.try_write(one),
+                many => stream.try_write_vectored(many),
+            });
+            let Ok(written) = written else {
+                return self.queue().fail();
+            };
+            if !self.queue().put_back(Some(stream), written, &self.limits, Instant::now()) {
+                return;
+            }
+        }
+    }
+
+    /// Asks the connection to close, after what was emitted before.
+    pub(crate) fn close(&self, disconnect: Disconnect) {
+        self.queue().end(disconnect);
+    }
+
+    /// Runs a future until it is done or the socket has ended; drops it if it has already.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        if let Some(tasks) = lock(&self.tasks).as_mut() {
+            while let Some(done) = tasks.try_join_next() {
+                log_panic(self.id, done);
+            }
+            tasks.spawn_on(future, &self.runtime);
+        }
+    }
+
+    /// Ends what [`spawn`](Self::spawn) started.
+    pub(crate) fn end_tasks(&self) {
+        drop(lock(&self.tasks).take());
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+fn log_panic(id: SocketId, done: Result<(), tokio::task::JoinError>) {
+    if done.is_err_and(|error| error.is_panic()) {
+        tracing::error!(socket = %id, "a task of this socket panicked");
+    }
+}
+
+/// Locks, whatever became of an earlier holder: no code of users runs under these locks but `Eq`
+/// and `Hash` of rooms.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

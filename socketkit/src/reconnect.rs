@@ -1,0 +1,160 @@
+//! The life of a client: one connection after another, with a pause before each but the first.
+
+use crate::{
+    CloseCode, ConnectError, Disconnect, Handshake, SocketId, Status,
+    connection::Connection,
+    conversation::Conversation,
+    dial::{Dialer, Line},
+    handler::Application,
+    peer::Peer,
+    remote::Shared,
+};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// See the module.
+pub(crate) struct Reconnect {
+    pub(crate) dialer: Dialer,
+    pub(crate) shared: Arc<Shared>,
+    /// Is told how the first connection went; if it could not be made, there is no second.
+    pub(crate) opened: Option<oneshot::Sender<Result<(), ConnectError>>>,
+}
+
+impl Reconnect {
+    /// Connects again and again until the client is closed, or is told not to come back.
+    pub(crate) async fn run(
+        mut self,
+        app: impl Fn(Arc<Peer>, oneshot::Sender<()>) -> Box<dyn Application>,
+    ) {
+        let shared = self.shared.clone();
+        shared.flusher.start(&shared.runtime);
+        let mut attempt = 0;
+        let end = loop {
+            let (disconnect, was_open) = match self.dial().await {
+                Ok(line) => self.serve(line, &app).await,
+                Err(error) if self.opened.is_some() => {
+                    self.tell(Err(error));
+                    break CloseCode::LOST.into();
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a connection could not be made");
+                    (CloseCode::LOST.into(), false)
+                }
+            };
+            if self.opened.is_some() {
+                self.tell(Err(ConnectError::Closed(Box::new(disconnect.clone()))));
+                break disconnect;
+            }
+            if shared.is_closing() {
+                break CloseCode::DONE.into();
+            }
+            if !disconnect.code.reconnects() {
+                break disconnect;
+            }
+            attempt = if was_open { 0 } else { attempt + 1 };
+            let retry_in = pause(attempt, shared.limits.backoff, &disconnect);
+            shared.status.send_replace(Status::Waiting { retry_in });
+            tokio::select! {
+                () = sleep(retry_in) => {}
+                () = shared.closing.notified() => {}
+            }
+            if shared.is_closing() {
+                break CloseCode::DONE.into();
+            }
+            shared.status.send_replace(Status::Connecting);
+        };
+        shared.end(end);
+    }
+
+    async fn dial(&self) -> Result<Line, ConnectError> {
+        tokio::select! {
+            line = timeout(self.shared.limits.handshake, self.dialer.dial()) => {
+                line.unwrap_or(Err(ConnectError::Timeout))
+            }
+            () = self.shared.closing.notified() => Err(ConnectError::Timeout),
+        }
+    }
+
+    /// Serves one connection; how it ended, and whether the server had said hello.
+    async fn serve(
+        &mut self,
+        (transport, write, bytes): Line,
+        app: impl Fn(Arc<Peer>, oneshot::Sender<()>) -> Box<dyn Application>,
+    ) -> (Disconnect, bool) {
+        let limits = self.shared.limits.clone();
+        let patience = limits.handshake;
+        let peer = Peer::new(SocketId(0), Role::Client, limits, Handshake::default(), write);
+        let peer = Arc::new(peer);
+        if self.shared.is_closing() {
+            peer.close(CloseCode::DONE.into());
+        }
+        let (greeted, is_greeted) = oneshot::channel();
+        let conversation = Conversation::new(peer.clone(), app(peer.clone(), greeted));
+        let mut run = pin!(Connection::new(transport, conversation, bytes).run());
+        let mut was_open = false;
+        let opened = async {
+            match timeout(patience, is_greeted).await {
+                Ok(Ok(())) => {
+                    was_open = true;
+                    self.tell(Ok(()));
+                }
+                _ => peer.close(CloseCode::TIMEOUT.into()),
+            }
+            pending::<()>().await;
+        };
+        let disconnect = tokio::select! {
+            // A connection that was open and ended in one turn was open.
+            biased;
+            () = opened => CloseCode::LOST.into(),
+            disconnect = &mut run => disconnect,
+        };
+        (disconnect, was_open)
+    }
+
+    fn tell(&mut self, result: Result<(), ConnectError>) {
+        if let Some(opened) = self.opened.take() {
+            // Whoever connected may have given up; the client was then dropped, and closes.
+            let _ = opened.send(result);
+        }
+    }
+}
+
+/// How long to wait before the next attempt: full jitter, and not before the server said so.
+fn pause(attempt: u32, (shortest, longest): (Duration, Duration), last: &Disconnect) -> Duration {
+    let bound = shortest.saturating_mul(2u32.saturating_pow(attempt)).min(longest);
+    let asked = last
+        .reason
+        .strip_prefix("retry ")
+        .and_then(|wait| wait.parse().ok())
+        .map(Duration::from_millis);
+    asked.unwrap_or_default() + bound.mul_f64(rand::random::<f64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_are_spread() {
+        let bounds = (Duration::from_millis(500), Duration::from_secs(20));
+        let lost = CloseCode::LOST.into();
+        for (attempt, bound) in [(0, 500), (1, 1_000), (5, 16_000), (6, 20_000), (99, 20_000)] {
+            let pauses: Vec<_> = (0..100).map(|_| pause(attempt, bounds, &lost)).collect();
+            assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(bound)));
+            assert!(
+                pauses.iter().any(|pause| *pause > Duration::from_millis(bound / 2)),
+                "in 2^-100 of runs"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_longer_pause() {
+        let busy = Disconnect::new(CloseCode::RESTART, "retry 30000");
+        assert!(pause(0, (Duration::ZERO, Duration::ZERO), &busy) == Duration::from_secs(30));
+    }
+}

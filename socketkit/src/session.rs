@@ -1,0 +1,246 @@
+//! One session as a state machine without I/O and without a clock: calls, heartbeat, rate.
+//!
+//! Every method that depends on time is given it, so that all of it is tested by calling it.
+
+use crate::Limits;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// What one side of a connection knows of the conversation; `C` is what waits for a reply.
+#[derive(Debug)]
+pub(crate) struct Session<C> {
+    limit: usize,
+    next: u32,
+    ours: HashMap<u32, C>,
+    theirs: HashSet<u32>,
+    pulse: Pulse,
+    rate: Rate,
+}
+
+/// Why a call of the peer is not taken.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Refused {
+    /// Its id is that of another call in flight: a fault of the protocol.
+    InUse,
+    /// Too many are in flight.
+    Busy,
+}
+
+impl<C> Session<C> {
+    /// A session that begins `now`; a server holds its peer to the rate and sends heartbeats.
+    pub(crate) fn new(limits: &Limits, server: bool, now: Instant) -> Self {
+        Self {
+            limit: limits.calls,
+            next: 0,
+            ours: HashMap::new(),
+            theirs: HashSet::new(),
+            pulse: Pulse {
+                interval: limits.heartbeat,
+                speaks: server,
+                heard: now,
+                beat: now,
+                probed: false,
+            },
+            rate: Rate::new(if server { limits.rate } else { 0 }, limits.burst, now),
+        }
+    }
+
+    /// Takes a call of the peer.
+    pub(crate) fn admit(&mut self, id: u32) -> Result<(), Refused> {
+        if self.theirs.contains(&id) {
+            return Err(Refused::InUse);
+        }
+        if self.theirs.len() >= self.limit {
+            return Err(Refused::Busy);
+        }
+        self.theirs.insert(id);
+        Ok(())
+    }
+
+    /// Frees the id of a call of the peer: it is being answered.
+    pub(crate) fn answer(&mut self, id: u32) {
+        self.theirs.remove(&id);
+    }
+
+    /// Begins a call of ours and gives its id, or `waiter` back if too many are in flight.
+    pub(crate) fn call(&mut self, waiter: C) -> Result<u32, C> {
+        if self.ours.len() >= self.limit {
+            return Err(waiter);
+        }
+        loop {
+            self.next = self.next.wrapping_add(1);
+            // After 2^32 calls an old one may still be in flight.
+            if !self.ours.contains_key(&self.next) {
+                self.ours.insert(self.next, waiter);
+                return Ok(self.next);
+            }
+        }
+    }
+
+    /// Ends a call of ours: who waits for it, unless it is not in flight.
+    pub(crate) fn settle(&mut self, id: u32) -> Option<C> {
+        self.ours.remove(&id)
+    }
+
+    /// Ends every call of ours.
+    pub(crate) fn settle_all(&mut self) -> impl Iterator<Item = C> + use<C> {
+        std::mem::take(&mut self.ours).into_values()
+    }
+
+    /// Whether a reply of the peer is waited for.
+    pub(crate) fn is_calling(&self) -> bool {
+        !self.ours.is_empty()
+    }
+
+    /// Notes that `messages` of the peer came in; how long to leave the next ones unread.
+    pub(crate) fn hear(&mut self, messages: u32, now: Instant) -> Option<Duration> {
+        self.pulse.heard = now;
+        self.pulse.probed = false;
+        self.rate.take(messages, now)
+    }
+
+    /// Uses the interval that the server named.
+    pub(crate) fn set_heartbeat(&mut self, interval: Duration) {
+        self.pulse.interval = interval.max(Duration::from_millis(1));
+    }
+
+    /// What the clock asks for, given when something was last sent.
+    pub(crate) fn tick(&mut self, sent: Instant, now: Instant) -> Tick {
+        self.pulse.tick(sent, now)
+    }
+
+    /// When to [`tick`](Self::tick) next.
+    pub(crate) fn deadline(&self, sent: Instant) -> Instant {
+        self.pulse.deadline(sent)
+    }
+}
+
+/// What is due.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Tick {
+    /// Nothing was heard for two intervals.
+    pub(crate) dead: bool,
+    /// Nothing was sent for an interval: send a heartbeat.
+    pub(crate) beat: bool,
+    /// Nothing was heard for an interval: send a ping, once.
+    pub(crate) ping: bool,
+}
+
+/// Liveness in both directions.
+#[derive(Debug)]
+struct Pulse {
+    interval: Duration,
+    speaks: bool,
+    heard: Instant,
+    beat: Instant,
+    probed: bool,
+}
+
+impl Pulse {
+    fn tick(&mut self, sent: Instant, now: Instant) -> Tick {
+        let tick = Tick {
+            dead: now >= self.heard + 2 * self.interval,
+            beat: self.speaks && now >= self.beat.max(sent) + self.interval,
+            ping: self.speaks && !self.probed && now >= self.heard + self.interval,
+        };
+        if tick.beat {
+            self.beat = now;
+        }
+        self.probed |= tick.ping;
+        tick
+    }
+
+    fn deadline(&self, sent: Instant) -> Instant {
+        let silent = if self.speaks && !self.probed { 1 } else { 2 };
+        let hear = self.heard + silent * self.interval;
+        if self.speaks { hear.min(self.beat.max(sent) + self.interval) } else { hear }
+    }
+}
+
+/// How fast a peer may send: the generic cell rate algorithm (ITU-T I.371), one number of state.
+#[derive(Debug)]
+struct Rate {
+    interval: Duration,
+    burst: Duration,
+    /// When all that came so far would be over if it had come at the exact rate.
+    due: Instant,
+}
+
+impl Rate {
+    fn new(rate: u32, burst: u32, now: Instant) -> Self {
+        let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
+        Self { interval, burst: interval * burst, due: now }
+    }
+
+    fn take(&mut self, messages: u32, now: Instant) -> Option<Duration> {
+        self.due = self.due.max(now) + self.interval * messages;
+        Some((self.due - now).saturating_sub(self.burst)).filter(|pause| !pause.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn session(limits: Limits) -> (Session<&'static str>, Instant) {
+        let now = Instant::now();
+        (Session::new(&limits, true, now), now)
+    }
+
+    #[test]
+    fn a_call_in_flight_keeps_its_id_until_it_is_answered() {
+        let (mut session, _) = session(Limits::default().calls(2));
+        assert_eq!(session.admit(7), Ok(()));
+        assert_eq!(session.admit(7), Err(Refused::InUse));
+        assert_eq!(session.admit(8), Ok(()));
+        assert_eq!(session.admit(9), Err(Refused::Busy));
+        session.answer(7);
+        assert_eq!(session.admit(7), Ok(()));
+    }
+
+    #[test]
+    fn each_call_of_ours_is_settled_once() {
+        let (mut session, _) = session(Limits::default().calls(2));
+        let first = session.call("a").unwrap();
+        let second = session.call("b").unwrap();
+        assert_eq!(session.call("c"), Err("c"));
+        assert_eq!((session.settle(first), session.settle(first)), (Some("a"), None));
+        session.next = second - 1;
+        assert_ne!(session.call("d").unwrap(), second, "an id in flight is not given again");
+        assert_eq!(session.settle_all().count(), 2);
+        assert!(!session.is_calling());
+    }
+
+    #[test]
+    fn silence_brings_a_heartbeat_a_ping_and_then_the_end() {
+        let (mut session, start) = session(Limits::default().heartbeat(SECOND));
+        assert_eq!(session.deadline(start), start + SECOND);
+        assert_eq!(session.tick(start, start), Tick::default());
+        let now = start + SECOND;
+        assert_eq!(session.tick(start, now), Tick { beat: true, ping: true, dead: false });
+        assert_eq!(session.tick(now, now), Tick::default());
+        assert_eq!(session.deadline(now), now + SECOND);
+        session.hear(1, now);
+        assert_eq!(session.tick(now, now + SECOND), Tick { beat: true, ping: true, dead: false });
+        assert!(session.tick(now + SECOND, now + 2 * SECOND).dead);
+    }
+
+    #[test]
+    fn a_flood_is_slowed_to_the_rate_after_its_burst() {
+        let (mut session, start) = session(Limits::default().rate(10).burst(20));
+        assert_eq!(session.hear(20, start), None);
+        assert_eq!(session.hear(1, start), Some(SECOND / 10));
+        assert_eq!(session.hear(1, start + SECOND), None);
+    }
+
+    #[test]
+    fn no_rate_is_no_limit() {
+        let (mut session, start) = session(Limits::default().rate(0));
+        assert_eq!(session.hear(1_000_000, start), None);
+    }
+}

@@ -1,0 +1,332 @@
+//! Handles on the hub: one socket, all sockets, a selection.
+
+use crate::{
+    Call, CallError, CloseCode, Delivery, Disconnect, Event, Handshake, Protocol, Replies,
+    SocketId,
+    call::Question,
+    hub::{Hub, Of, Selection},
+    peer::Peer,
+};
+use serde::de::DeserializeOwned;
+use std::{borrow::Cow, fmt, future::Future, sync::Arc};
+
+/// One connected peer of a server: a cheap handle to clone, keep, and send to other tasks.
+///
+/// It stays valid when the socket has closed: emits are then counted as `closed`, calls fail.
+pub struct Socket<P: Protocol> {
+    peer: Arc<Peer>,
+    io: Io<P>,
+}
+
+impl<P: Protocol> Socket<P> {
+    pub(crate) fn new(peer: Arc<Peer>, io: Io<P>) -> Self {
+        Self { peer, io }
+    }
+
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// Names this socket.
+    pub fn id(&self) -> SocketId {
+        self.peer.id
+    }
+
+    /// All sockets of the server.
+    pub fn io(&self) -> &Io<P> {
+        &self.io
+    }
+
+    /// The request that opened this socket.
+    pub fn handshake(&self) -> &Handshake {
+        &self.peer.handshake
+    }
+
+    /// Sends an event to this socket, without waiting.
+    ///
+    /// What a handler emits is written when it waits or is done, in one go. A socket that does not
+    /// take what it is sent is subject to [`Limits::queue`](crate::Limits::queue).
+    pub fn emit(&self, event: impl Into<P::Server>) -> Delivery {
+        self.io.hub.emit_to(&self.peer, event.into())
+    }
+
+    /// Sends an event to this socket, once its queue has room.
+    ///
+    /// For long series, such as the lines of a file: the sender goes as fast as the receiver.
+    ///
+    /// # Cancel safety
+    ///
+    /// An event whose future is dropped before it is ready is not sent.
+    pub async fn send(&self, event: impl Into<P::Server>) -> Delivery {
+        let event = event.into();
+        loop {
+            let Some(room) = self.peer.queue().wait_for_room(&self.peer.limits) else {
+                return self.io.hub.emit_to(&self.peer, event);
+            };
+            let mut notified = std::pin::pin!(room.notified());
+            notified.as_mut().enable();
+            // Room may have come between the two.
+            if self.peer.queue().wait_for_room(&self.peer.limits).is_some() {
+                notified.await;
+            }
+        }
+    }
+
+    /// Sends an event to this socket and waits for its typed reply.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`](crate::CallError); the deadline is [`Limits::call`](crate::Limits::call).
+    /// `Rejected` with the code `busy` when [`Limits::calls`](crate::Limits::calls) are in flight.
+    pub fn call<E: Event<Enum = P::Server>>(&self, event: E) -> Call<E::Reply> {
+        self.io.ask(self.peer.clone(), Question::new(event))
+    }
+
+    /// Sends an event to every socket but this one.
+    pub fn broadcast(&self, event: impl Into<P::Server>) -> Delivery {
+        self.io.all().except(self.id()).emit(event)
+    }
+
+    /// Puts this socket into a room, unless it is closed. It leaves by itself when it closes.
+    pub fn join(&self, room: impl Into<P::Room>) {
+        self.io.hub.join(self.id(), room.into());
+    }
+
+    /// Takes this socket out of a room.
+    pub fn leave(&self, room: impl Into<P::Room>) {
+        self.io.hub.leave(self.id(), &room.into());
+    }
+
+    /// The rooms that this socket is in, in no order.
+    pub fn rooms(&self) -> Vec<P::Room> {
+        self.io.hub.rooms(self.id())
+    }
+
+    /// Runs a future beside the handlers; it is dropped when the socket ends.
+    ///
+    /// For long work: the events of one socket are handled one after the other.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.peer.spawn(future);
+    }
+
+    /// Closes this socket with 1000, after what was emitted before. Clients do not come back.
+    pub fn close(&self) {
+        self.close_with(CloseCode::DONE, "");
+    }
+
+    /// Closes this socket with a code and a reason of at most 123 bytes, after what was emitted
+    /// before.
+    pub fn close_with(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
+        self.peer.close(Disconnect::new(code, reason));
+    }
+}
+
+impl<P: Protocol> Clone for Socket<P> {
+    fn clone(&self) -> Self {
+        Self { peer: self.peer.clone(), io: self.io.clone() }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Socket<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+/// All sockets of a server: a cheap handle for handlers, HTTP routes, timers and plain threads.
+pub struct Io<P: Protocol> {
+    pub(crate) hub: Arc<Hub<P>>,
+}
+
+impl<P: Protocol> Io<P> {
+    /// How many sockets are connected.
+    pub fn len(&self) -> usize {
+        self.hub.len()
+    }
+
+    /// Whether no socket is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends an event to every socket: encoded once, and waiting for none of them.
+    ///
+    /// Two broadcasts arrive in the same order everywhere. A socket whose `on_connect` is still
+    /// running gets it afterwards, so that its snapshot comes before what is live.
+    pub fn broadcast(&self, event: impl Into<P::Server>) -> Delivery {
+        self.all().emit(event)
+    }
+
+    /// Selects every socket.
+    pub fn all(&self) -> Target<P> {
+        self.target(Of::All)
+    }
+
+    /// Selects the sockets of a room.
+    pub fn to(&self, room: impl Into<P::Room>) -> Target<P> {
+        self.target(Of::Rooms(vec![room.into()]))
+    }
+
+    /// The connected socket of an id.
+    pub fn socket(&self, id: SocketId) -> Option<Socket<P>> {
+        self.hub.peer(id).map(|peer| Socket::new(peer, self.clone()))
+    }
+
+    /// Every connected socket, in no order.
+    pub fn sockets(&self) -> Vec<Socket<P>> {
+        self.all().sockets()
+    }
+
+    /// How many rooms have somebody in them.
+    pub fn room_count(&self) -> usize {
+        self.hub.room_count()
+    }
+
+    fn target(&self, of: Of<P::Room>) -> Target<P> {
+        let selection = Selection { of, except_sockets: Vec::new(), except_rooms: Vec::new() };
+        Target { io: self.clone(), selection }
+    }
+
+    fn ask<R>(&self, peer: Arc<Peer>, question: Result<Question, CallError>) -> Call<R>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        let (timeout, runtime) = (peer.limits.call, peer.runtime.clone());
+        let flusher = self.hub.flusher.clone();
+        let answer = async move { question?.ask(peer, &flusher)?.answer().await };
+        Call::new(answer, timeout, runtime)
+    }
+}
+
+impl<P: Protocol> Clone for Io<P> {
+    fn clone(&self) -> Self {
+        Self { hub: self.hub.clone() }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Io<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A selection of sockets, made by [`Io::all`] and [`Io::to`].
+///
+/// It is resolved when it is used: a socket that is meant twice is reached once.
+#[must_use = "a selection does nothing until `.emit(..)`"]
+pub struct Target<P: Protocol> {
+    io: Io<P>,
+    selection: Selection<P::Room>,
+}
+
+impl<P: Protocol> Target<P> {
+    /// Adds the sockets of a room.
+    pub fn to(mut self, room: impl Into<P::Room>) -> Self {
+        if let Of::Rooms(rooms) = &mut self.selection.of {
+            rooms.push(room.into());
+        }
+        self
+    }
+
+    /// Removes a socket (by its [`SocketId`]) or the sockets of a room.
+    pub fn except<Kind>(mut self, excluded: impl Exclude<P, Kind>) -> Self {
+        excluded.exclude_from(&mut self);
+        self
+    }
+
+    /// Sends an event to the selection: see [`Io::broadcast`].
+    pub fn emit(self, event: impl Into<P::Server>) -> Delivery {
+        self.io.hub.emit(&self.selection, event.into())
+    }
+
+    /// Sends an event to every socket of the selection and reads their typed replies as they come.
+    ///
+    /// The payload is encoded once. The deadline is [`Limits::call`](crate::Limits::call) or
+    /// [`Replies::timeout`]; failures are items of the stream.
+    pub fn call<E: Event<Enum = P::Server>>(self, event: E) -> Replies<E::Reply> {
+        let question = Question::new(event);
+        let ask = |peer: Arc<Peer>| {
+            let question = question.as_ref().map(Question::clone).map_err(|error| match error {
+                CallError::Encode(error) => CallError::Encode(serde::ser::Error::custom(error)),
+                _ => CallError::Closed,
+            });
+            (peer.id, self.io.ask(peer, question))
+        };
+        Replies::new(self.io.hub.select(&self.selection).into_iter().map(ask).collect())
+    }
+
+    /// How many sockets are selected.
+    pub fn len(&self) -> usize {
+        self.io.hub.count(&self.selection)
+    }
+
+    /// Whether no socket is selected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The selected sockets, in no order.
+    pub fn sockets(&self) -> Vec<Socket<P>> {
+        let peers = self.io.hub.select(&self.selection).into_iter();
+        peers.map(|peer| Socket::new(peer, self.io.clone())).collect()
+    }
+
+    /// Puts the selected sockets into a room.
+    pub fn join(self, room: impl Into<P::Room>) {
+        self.io.hub.join_all(&self.selection, &room.into());
+    }
+
+    /// Takes the selected sockets out of a room.
+    pub fn leave(self, room: impl Into<P::Room>) {
+        self.io.hub.leave_all(&self.selection, &room.into());
+    }
+
+    /// Closes the selected sockets: see [`Socket::close`].
+    pub fn close(self) {
+        self.close_with(CloseCode::DONE, "");
+    }
+
+    /// Closes the selected sockets: see [`Socket::close_with`].
+    pub fn close_with(self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
+        let disconnect = Disconnect::new(code, reason);
+        for peer in self.io.hub.select(&self.selection) {
+            peer.close(disconnect.clone());
+        }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Target<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("selection", &self.selection).finish_non_exhaustive()
+    }
+}
+
+/// What [`Target::except`] removes: a [`SocketId`], or anything that is a room.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a `SocketId` nor a room of this protocol",
+    label = "expected a `SocketId` or a room"
+)]
+pub trait Exclude<P: Protocol, Kind> {
+    #[doc(hidden)]
+    fn exclude_from(self, target: &mut Target<P>);
+}
+
+/// [`Exclude`] of one socket.
+#[derive(Debug)]
+pub enum OneSocket {}
+
+/// [`Exclude`] of the sockets of a room.
+#[derive(Debug)]
+pub enum OneRoom {}
+
+impl<P: Protocol> Exclude<P, OneSocket> for SocketId {
+    fn exclude_from(self, target: &mut Target<P>) {
+        target.selection.except_sockets.push(self);
+    }
+}
+
+impl<P: Protocol, R: Into<P::Room>> Exclude<P, OneRoom> for R {
+    fn exclude_from(self, target: &mut Target<P>) {
+        target.selection.except_rooms.push(self.into());
+    }
+}

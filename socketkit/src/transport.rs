@@ -1,0 +1,179 @@
+//! The byte stream below a connection: a TCP socket that others may write to, or any stream.
+
+use crate::{
+    outbox::{self, Turn},
+    peer::Peer,
+};
+use std::{
+    cell::RefCell,
+    fmt,
+    io::{self, ErrorKind, Read, Write},
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::Instant,
+};
+
+/// Bytes that one read brings at most.
+const BATCH: usize = 64 * 1024;
+
+thread_local! {
+    /// What a worker reads into, so that an idle socket owns no buffer.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A stream that is not a TCP socket.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// The connection's end of the stream.
+pub(crate) enum Transport {
+    /// Emitters write to its other half, which is the [`Peer`]'s.
+    Tcp(OwnedReadHalf),
+    /// Read and written by the connection alone.
+    Stream(Box<dyn Stream>),
+}
+
+/// What one read brought.
+pub(crate) enum Batch<T> {
+    /// The stream has ended.
+    End,
+    /// Bytes, and what they were turned into; whether there may be more at once.
+    Read(T, bool),
+}
+
+impl Transport {
+    /// Takes a TCP socket apart, or boxes any other stream.
+    pub(crate) fn split<S: Stream + 'static>(stream: S) -> (Self, Option<OwnedWriteHalf>) {
+        let mut stream = Some(stream);
+        let tcp = (&mut stream as &mut dyn std::any::Any)
+            .downcast_mut::<Option<TcpStream>>()
+            .and_then(Option::take);
+        match (tcp, stream) {
+            (Some(tcp), _) => {
+                // Frames are written when they are complete: there is nothing to wait for.
+                let _ = tcp.set_nodelay(true);
+                let (read, write) = tcp.into_split();
+                (Self::Tcp(read), Some(write))
+            }
+            (None, Some(stream)) => (Self::Stream(Box::new(stream)), None),
+            (None, None) => (Self::Stream(Box::new(tokio::io::empty())), None),
+        }
+    }
+
+    /// Reads what is there with one system call and hands it to `decode`.
+    pub(crate) fn poll_read<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        decode: impl FnOnce(&[u8], &mut Context<'_>) -> T,
+    ) -> Poll<io::Result<Batch<T>>> {
+        // Taken out, since a stream of users may come back here.
+        let mut scratch = SCRATCH.take();
+        scratch.resize(BATCH, 0);
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read = match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+            Self::Stream(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+        };
+        let more = buffer.remaining() == 0;
+        let batch = read.map_ok(|()| match buffer.filled() {
+            [] => Batch::End,
+            bytes => Batch::Read(decode(bytes, cx), more),
+        });
+        SCRATCH.set(scratch);
+        batch
+    }
+
+    /// Writes what waits for `peer`, as far as the stream takes it; has the task woken when it takes
+    /// more.
+    pub(crate) fn poll_flush(&mut self, peer: &Peer, cx: &mut Context<'_>) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => {
+                peer.flush(false);
+                while peer.queue().is_blocked() {
+                    match stream.as_ref().poll_write_ready(cx) {
+                        Poll::Ready(ready) => ready.map(|()| peer.flush(true))?,
+                        Poll::Pending => break,
+                    }
+                }
+                Ok(())
+            }
+            Self::Stream(stream) => {
+                loop {
+                    let Some(Turn { frames, .. }) = peer.queue().take(true) else {
+                        break;
+                    };
+                    let written = outbox::write(frames, |slices| {
+                        match Pin::new(&mut *stream).poll_write_vectored(cx, slices) {
+                            Poll::Ready(taken) => taken,
+                            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+                        }
+                    })?;
+                    if !peer.queue().put_back(None, written, &peer.limits, Instant::now()) {
+                        break;
+                    }
+                }
+                match Pin::new(stream).poll_flush(cx) {
+                    Poll::Ready(flushed) => flushed,
+                    Poll::Pending => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Ends the direction to the peer.
+    pub(crate) fn poll_shutdown(
+        &mut self,
+        peer: &Peer,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) => {
+                peer.queue().shut();
+                Poll::Ready(Ok(()))
+            }
+            Self::Stream(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            Self::Stream(_) => "Stream",
+        })
+    }
+}
+
+/// What tungstenite reads from and writes to: the bytes of one batch, and the control frames that
+/// it answers with.
+pub(crate) struct Feed<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) answers: Vec<u8>,
+}
+
+impl Read for Feed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.bytes.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.bytes.read(out)
+    }
+}
+
+impl Write for Feed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.answers.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,326 @@
+//! `socketkit.v1.json`: one JSON object for each text frame, the kind first and `data` last.
+//!
+//! [`read`] splits a canonical frame by comparing prefixes and never scans the payload: `data` is
+//! the rest of the text but for the closing brace, and whoever reads the payload checks that it is
+//! exactly one value. Any other order or spacing goes to [`read_any`].
+
+use crate::Reject;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, io::Write};
+
+/// The subprotocol of this wire format.
+pub const SUBPROTOCOL: &str = "socketkit.v1.json";
+
+/// The heartbeat: a frame without members.
+pub(crate) const HEARTBEAT: &[u8] = b"{}";
+
+/// Bytes of the longest event name.
+const NAME_MAX: usize = 64;
+
+/// A frame as read: payloads are still JSON.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Frame<'a> {
+    /// `{}`, or an object of unknown members alone.
+    Heartbeat,
+    /// An event; with an `id` it wants an answer.
+    Event { name: Cow<'a, str>, id: Option<u32>, data: &'a str },
+    /// The answer to a call.
+    Reply { id: u32, data: &'a str },
+    /// The refusal of a call, or of an event that was sent without `id`.
+    Failure { id: Option<u32>, error: &'a str },
+    /// The first frame of the server.
+    Hello(&'a str),
+}
+
+/// A text that is no frame of the grammar.
+#[derive(Debug)]
+pub(crate) struct NotAFrame;
+
+/// What a `failure` says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Problem<'a> {
+    #[serde(borrow)]
+    pub(crate) code: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) message: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) event: Option<Cow<'a, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<&'a RawValue>,
+}
+
+/// What the server says first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hello<'a> {
+    /// The socket's id.
+    pub(crate) session: Cow<'a, str>,
+    /// Interval of heartbeats in milliseconds.
+    pub(crate) heartbeat: u64,
+    /// Bytes of the longest frame that the server reads.
+    pub(crate) limit: u64,
+}
+
+/// Reads a frame.
+pub(crate) fn read(text: &str) -> Result<Frame<'_>, NotAFrame> {
+    match canonical(text) {
+        Some(frame) => Ok(frame),
+        None => read_any(text),
+    }
+}
+
+fn canonical(text: &str) -> Option<Frame<'_>> {
+    let body = text.strip_prefix('{')?.strip_suffix('}')?;
+    if body.is_empty() {
+        return Some(Frame::Heartbeat);
+    }
+    if let Some(rest) = body.strip_prefix("\"event\":\"") {
+        let (name, rest) = rest.split_once('"')?;
+        let (id, rest) = match rest.strip_prefix(",\"id\":") {
+            Some(rest) => int(rest).map(|(id, rest)| (Some(id), rest))?,
+            None => (None, rest),
+        };
+        return is_name(name).then_some(Frame::Event { name: name.into(), id, data: data(rest)? });
+    }
+    if let Some(rest) = body.strip_prefix("\"reply\":") {
+        let (id, rest) = int(rest)?;
+        return Some(match rest.strip_prefix(",\"error\":") {
+            Some(error) => Frame::Failure { id: Some(id), error },
+            None => Frame::Reply { id, data: data(rest)? },
+        });
+    }
+    let error = body.strip_prefix("\"error\":")?;
+    Some(Frame::Failure { id: None, error })
+}
+
+/// What follows `,"data":`; an absent payload is `null`.
+fn data(rest: &str) -> Option<&str> {
+    if rest.is_empty() { Some("null") } else { rest.strip_prefix(",\"data\":") }
+}
+
+/// A canonical integer and what follows it.
+fn int(text: &str) -> Option<(u32, &str)> {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    let canonical = digits == "0" || !digits.starts_with('0');
+    canonical.then(|| digits.parse().ok()).flatten().map(|id| (id, rest))
+}
+
+/// Whether a text is a `name`: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes.
+fn is_name(text: &str) -> bool {
+    let mut open = true;
+    let mut first = true;
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' => open = false,
+            b'0'..=b'9' | b'_' if !first => open = false,
+            b'.' | b':' | b'-' if !open => open = true,
+            _ => return false,
+        }
+        first = false;
+    }
+    !open && text.len() <= NAME_MAX
+}
+
+/// Reads a frame whatever the order and the spacing of its members; ignores those it does not know.
+pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
+    #[derive(Deserialize)]
+    struct Members<'a> {
+        #[serde(borrow)]
+        event: Option<Cow<'a, str>>,
+        reply: Option<u32>,
+        id: Option<u32>,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+        #[serde(borrow)]
+        error: Option<&'a RawValue>,
+        #[serde(borrow)]
+        hello: Option<&'a RawValue>,
+    }
+    // A derived struct would also be read from an array.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(NotAFrame);
+    }
+    let Members { event, reply, id, data, error, hello } =
+        serde_json::from_str(text).map_err(|_| NotAFrame)?;
+    let data = data.map_or("null", RawValue::get);
+    match (event, reply, error, hello) {
+        (Some(name), None, None, None) if is_name(&name) => Ok(Frame::Event { name, id, data }),
+        (None, Some(id), None, None) => Ok(Frame::Reply { id, data }),
+        (None, id, Some(error), None) => Ok(Frame::Failure { id, error: error.get() }),
+        (None, None, None, Some(hello)) => Ok(Frame::Hello(hello.get())),
+        (None, None, None, None) => Ok(Frame::Heartbeat),
+        _ => Err(NotAFrame),
+    }
+}
+
+/// Appends an event whose payload `data` appends: nothing or `null` for none.
+pub(crate) fn write_event<E>(
+    out: &mut Vec<u8>,
+    name: &str,
+    id: Option<u32>,
+    data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    out.extend_from_slice(b"{\"event\":\"");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
+    if let Some(id) = id {
+        out.extend_from_slice(b",\"id\":");
+        write_int(out, id);
+    }
+    write_data(out, data)
+}
+
+/// Appends the answer to a call, with a payload as in [`write_event`].
+pub(crate) fn write_reply<E>(
+    out: &mut Vec<u8>,
+    id: u32,
+    data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    out.extend_from_slice(b"{\"reply\":");
+    write_int(out, id);
+    write_data(out, data)
+}
+
+/// Appends a refusal: of the call `id`, or of an event that was sent without one.
+pub(crate) fn write_failure(
+    out: &mut Vec<u8>,
+    id: Option<u32>,
+    event: Option<&str>,
+    reject: &Reject,
+) {
+    out.push(b'{');
+    if let Some(id) = id {
+        out.extend_from_slice(b"\"reply\":");
+        write_int(out, id);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"error\":");
+    let problem = Problem {
+        code: Cow::Borrowed(&reject.code),
+        message: Cow::Borrowed(&reject.message),
+        event: event.filter(|_| id.is_none()).map(Cow::Borrowed),
+        data: reject.data(),
+    };
+    write_json(out, &problem);
+    out.push(b'}');
+}
+
+/// Appends the first frame of a server.
+pub(crate) fn write_hello(out: &mut Vec<u8>, hello: &Hello<'_>) {
+    out.extend_from_slice(b"{\"hello\":");
+    write_json(out, hello);
+    out.push(b'}');
+}
+
+fn write_data<E>(
+    out: &mut Vec<u8>,
+    data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let end = out.len();
+    out.extend_from_slice(b",\"data\":");
+    let start = out.len();
+    data(out)?;
+    if matches!(out.get(start..), Some(b"" | b"null")) {
+        out.truncate(end);
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn write_int(out: &mut Vec<u8>, int: u32) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{int}");
+}
+
+fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
+    // Neither can strings, integers and raw JSON.
+    let _ = serde_json::to_writer(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_frames_are_read_equal_by_both_paths() {
+        for text in [
+            "{}",
+            r#"{"event":"typing"}"#,
+            r#"{"event":"typing","id":0}"#,
+            r#"{"event":"post.x-y","data":{"a":[1,"}"]}}"#,
+            r#"{"event":"post","id":4294967295,"data":"x"}"#,
+            r#"{"reply":7}"#,
+            r#"{"reply":7,"data":{"b":1}}"#,
+            r#"{"reply":7,"error":{"code":"c","message":"m"}}"#,
+            r#"{"error":{"code":"c","message":"m"}}"#,
+        ] {
+            let frame = canonical(text).unwrap_or_else(|| panic!("{text} is canonical"));
+            assert_eq!(frame, read_any(text).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_orders_spacings_and_unknown_members_are_read() {
+        let text = r#"{ "data" : [1] , "trace":"x", "id":3, "event":"po\u0073t" }"#;
+        let frame = Frame::Event { name: "post".into(), id: Some(3), data: "[1]" };
+        assert_eq!(read(text).unwrap(), frame);
+        assert_eq!(read(r#" {"trace":1}"#).unwrap(), Frame::Heartbeat);
+        assert_eq!(read(r#"{"hello":{"a":1}}"#).unwrap(), Frame::Hello(r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused() {
+        for text in [
+            "",
+            "[]",
+            "7",
+            "null",
+            r#""x""#,
+            "{",
+            "{]",
+            r#"["post",null]"#,
+            r#"{"event":7}"#,
+            r#"{"event":"Post"}"#,
+            r#"{"event":""}"#,
+            r#"{"event":"a..b"}"#,
+            r#"{"event":"a."}"#,
+            r#"{"event":"_a"}"#,
+            r#"{"event":"a","reply":1}"#,
+            r#"{"event":"a","error":{}}"#,
+            r#"{"event":"a","id":-1}"#,
+            r#"{"event":"a","id":1.0}"#,
+            r#"{"event":"a","id":01}"#,
+            r#"{"event":"a","id":4294967296}"#,
+            r#"{"reply":"1"}"#,
+            r#"{"event":"a","event":"b"}"#,
+            r#"{"event":"a"} x"#,
+            r#"{"reply":1,"hello":{}}"#,
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        let long = format!(r#"{{"event":"{}"}}"#, "a".repeat(65));
+        assert!(read(&long).is_err() && read(&long.replacen('a', "", 1)).is_ok());
+    }
+
+    #[test]
+    fn members_after_data_are_not_swallowed() {
+        // The canonical path hands out `1,"id":3`, which no type accepts as one value.
+        let text = r#"{"event":"post","data":1,"id":3}"#;
+        let Ok(Frame::Event { data, id: None, .. }) = read(text) else { panic!() };
+        assert!(serde_json::from_str::<serde_json::Value>(data).is_err());
+        let frame = Frame::Event { name: "post".into(), id: Some(3), data: "1" };
+        assert_eq!(read_any(text).unwrap(), frame);
+    }
+
+    #[test]
+    fn absent_and_null_payloads_are_left_out() {
+        let mut out = Vec::new();
+        let null = |out: &mut Vec<u8>| serde_json::to_writer(out, &());
+        write_event(&mut out, "typing", None, |_| Ok::<_, ()>(())).unwrap();
+        write_event(&mut out, "typing", Some(7), null).unwrap();
+        write_reply(&mut out, 7, null).unwrap();
+        let text = r#"{"event":"typing"}{"event":"typing","id":7}{"reply":7}"#;
+        assert_eq!(out, text.as_bytes());
+    }
+}

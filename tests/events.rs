@@ -1,0 +1,237 @@
+//! Events reach their handlers, in order, and what handlers emit reaches sockets.
+
+use socketkit::{Direction, Io, Limits, Server, Socket, SocketId, State};
+use std::sync::Mutex;
+use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, next, soon, until};
+use tokio::sync::mpsc;
+
+fn quiet<St, Se, S>(server: Server<Chat, St, Se, S>) -> socketkit::Service<Chat>
+where
+    St: Send + Sync + 'static,
+    Se: Send + Sync + 'static,
+{
+    server.fallback(async |_: ClientEvent| {}).build()
+}
+
+#[tokio::test]
+async fn an_event_reaches_its_handler_with_what_it_asks_for() {
+    async fn tell(
+        Tell(text): Tell,
+        socket: Socket<Chat>,
+        id: SocketId,
+        io: Io<Chat>,
+        names: State<Vec<&str>>,
+    ) {
+        assert_eq!((socket.id(), io.len()), (id, 1));
+        socket.emit(ServerEvent::Told(format!("{} {text}", names[0])));
+    }
+    let service = quiet(Server::<Chat>::new().state(vec!["ada"]).on(tell));
+    let [mut client] = clients(&service).await;
+    client.emit(ClientEvent::Tell("hi".into()));
+    assert_eq!(next(&mut client).await, ServerEvent::Told("ada hi".into()));
+}
+
+#[tokio::test]
+async fn the_struct_of_an_event_is_emitted_as_well_as_the_enum() {
+    let service =
+        quiet(Server::<Chat>::new().on(async |Tell(text): Tell, socket: Socket<Chat>| {
+            socket.emit(tests::chat::server_event::Told(text));
+        }));
+    let [mut client] = clients(&service).await;
+    client.emit(Tell("hi".into()));
+    assert_eq!(next(&mut client).await, ServerEvent::Told("hi".into()));
+}
+
+#[tokio::test]
+async fn events_without_a_handler_reach_the_fallback_as_the_enum() {
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let service = Server::<Chat>::new()
+        .ignore::<Blip>()
+        .fallback(async move |event: ClientEvent| drop(sender.send(event)))
+        .build();
+    let [client] = clients(&service).await;
+    client.emit(ClientEvent::Blip);
+    client.emit(ClientEvent::Join("a".into()));
+    assert_eq!(soon(seen.recv()).await, Some(ClientEvent::Join("a".into())));
+}
+
+#[tokio::test]
+async fn handlers_registered_before_the_state_still_run() {
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let (early, late) = (sender.clone(), sender);
+    let server = Server::<Chat>::new()
+        .on_connect({
+            let early = early.clone();
+            async move |_: Socket<Chat>| drop(early.send("connect".to_owned()))
+        })
+        .on(async move |Tell(text): Tell| drop(early.send(text)))
+        .state(Mutex::new(7))
+        .on(async move |Join(text): Join, state: State<Mutex<u32>>| {
+            drop(late.send(format!("{text} {}", state.lock().unwrap())))
+        });
+    let service = quiet(server);
+    let [client] = clients(&service).await;
+    client.emit(Tell("before".into()));
+    client.emit(Join("after".into()));
+    for expected in ["connect", "before", "after 7"] {
+        assert_eq!(soon(seen.recv()).await.as_deref(), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn several_listeners_run_in_order_on_connect_and_on_disconnect() {
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let say = |word: &'static str| {
+        let sender = sender.clone();
+        move |id: SocketId| {
+            let _ = sender.send((word, id));
+            std::future::ready(())
+        }
+    };
+    let server = Server::<Chat>::new().on_connect(say("one")).on_connect(say("two"));
+    let service = quiet(server.on_disconnect(say("three")).on_disconnect(say("four")));
+    service.io().on_connect(say("later"));
+    let [client] = clients(&service).await;
+    drop(client);
+    let mut id = None;
+    for expected in ["one", "two", "later", "three", "four"] {
+        let (word, socket) = soon(seen.recv()).await.unwrap();
+        assert_eq!((word, socket), (expected, *id.get_or_insert(socket)));
+    }
+    until(|| service.io().is_empty()).await;
+    assert!(seen.try_recv().is_err(), "each ran once");
+}
+
+#[tokio::test]
+async fn what_on_connect_emits_comes_before_what_is_broadcast_meanwhile() {
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let wait = gate.clone();
+    let service = quiet(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
+        wait.notified().await;
+        socket.emit(ServerEvent::Told("snapshot".into()));
+    }));
+    let mut client = soon(service.local()).await;
+    until(|| service.io().len() == 1).await;
+    service.io().broadcast(ServerEvent::Told("live".into()));
+    gate.notify_one();
+    assert_eq!(next(&mut client).await, ServerEvent::Told("snapshot".into()));
+    assert_eq!(next(&mut client).await, ServerEvent::Told("live".into()));
+}
+
+#[tokio::test]
+async fn inspect_sees_every_event_in_and_out_and_a_broadcast_once() {
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let server = Server::<Chat>::new()
+        .inspect(move |event| {
+            let _ = sender.send((event.direction, event.socket.is_some(), event.frame.to_owned()));
+        })
+        .on(async |Tell(text): Tell, io: Io<Chat>| {
+            io.broadcast(ServerEvent::Told(text));
+        });
+    let service = quiet(server);
+    let [client, _other] = clients(&service).await;
+    client.emit(Tell("hi".into()));
+    let received = (Direction::In, true, r#"{"event":"tell","data":"hi"}"#.to_owned());
+    assert_eq!(soon(seen.recv()).await, Some(received));
+    let sent = (Direction::Out, false, r#"{"event":"told","data":"hi"}"#.to_owned());
+    assert_eq!(soon(seen.recv()).await, Some(sent));
+    assert!(seen.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_is_answered_and_the_socket_lives() {
+    async fn tell(Tell(text): Tell, socket: Socket<Chat>) {
+        assert_ne!(text, "boom");
+        socket.emit(ServerEvent::Told(text));
+    }
+    let service = quiet(
+        Server::<Chat>::new().on(tell).on(async |ask: Ask| -> String { panic!("{}", ask.text) }),
+    );
+    let [mut client] = clients(&service).await;
+    client.emit(Tell("boom".into()));
+    let error = soon(client.call(Ask { text: "why".into() })).await.unwrap_err();
+    assert_eq!(error.to_string(), "refused: internal error (internal)");
+    client.emit(Tell("alive".into()));
+    assert_eq!(next(&mut client).await, ServerEvent::Told("alive".into()));
+}
+
+#[tokio::test]
+async fn send_waits_for_room_and_loses_nothing() {
+    let service = quiet(
+        Server::<Chat>::new().limits(Limits::default().queue(4).queue_hard_bytes(64 * 1024)).on(
+            async |_: Tell, socket: Socket<Chat>| {
+                for number in 0..2_000 {
+                    let delivery = socket.send(ServerEvent::Told(format!("{number:0>1000}"))).await;
+                    assert_eq!(delivery.queued, 1);
+                }
+            },
+        ),
+    );
+    let [mut client] = clients(&service).await;
+    client.emit(Tell("go".into()));
+    for number in 0..2_000 {
+        assert_eq!(next(&mut client).await, ServerEvent::Told(format!("{number:0>1000}")));
+    }
+}
+
+#[tokio::test]
+async fn a_spawned_task_ends_with_its_socket() {
+    struct Gone(mpsc::UnboundedSender<()>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (sender, mut gone) = mpsc::unbounded_channel();
+    let service = quiet(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
+        let guard = Gone(sender.clone());
+        let other = socket.clone();
+        socket.spawn(async move {
+            other.emit(ServerEvent::Told("spawned".into()));
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        });
+    }));
+    let [mut client] = clients(&service).await;
+    assert_eq!(next(&mut client).await, ServerEvent::Told("spawned".into()));
+    assert!(gone.try_recv().is_err());
+    drop(client);
+    assert_eq!(soon(gone.recv()).await, Some(()));
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_serialise_goes_to_on_error_and_nowhere_else() {
+    mod broken {
+        use socketkit::{Events, NoEvents, Protocol};
+        #[derive(Debug)]
+        pub(super) struct Never;
+        impl serde::Serialize for Never {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("never"))
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for Never {
+            fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+                Ok(Self)
+            }
+        }
+        #[derive(Events)]
+        pub(super) enum Out {
+            Never(Never),
+        }
+        #[derive(Protocol)]
+        #[protocol(client = NoEvents, server = Out)]
+        pub(super) struct Broken;
+    }
+    let (sender, mut errors) = mpsc::unbounded_channel();
+    let service = Server::<broken::Broken>::new()
+        .on_error(move |error| drop(sender.send(format!("{error}: {}", error.source))))
+        .build();
+    let _client = soon(service.local()).await;
+    let delivery = service.io().broadcast(broken::Out::Never(broken::Never));
+    assert_eq!(delivery, socketkit::Delivery::default());
+    assert_eq!(
+        soon(errors.recv()).await.as_deref(),
+        Some("event `never` does not serialise: never")
+    );
+}

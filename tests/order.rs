@@ -1,0 +1,153 @@
+//! What is in order: the events of one socket, and what several emit to the same receivers.
+
+use socketkit::{Client, Io, Limits, Server, Service};
+use std::sync::{Arc, Mutex};
+use tests::chat::{
+    Chat, ClientEvent, ServerEvent, client_event::*, clients, listen, next, soon, until,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_one_socket_are_handled_one_after_the_other() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let service = Server::<Chat>::new()
+        .on(async move |Tell(text): Tell| {
+            // Later events would overtake this one if they were handled beside it.
+            for _ in 0..text.len() % 7 {
+                tokio::task::yield_now().await;
+            }
+            log.lock().unwrap().push(text);
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [client] = clients(&service).await;
+    let texts: Vec<_> =
+        (0..2_000usize).map(|number| "x".repeat(number % 11) + &number.to_string()).collect();
+    for text in &texts {
+        client.emit(Tell(text.clone()));
+    }
+    until(|| seen.lock().unwrap().len() == texts.len()).await;
+    assert_eq!(*seen.lock().unwrap(), texts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_are_handled_beside_each_other() {
+    let gate = Arc::new(tokio::sync::Barrier::new(2));
+    let service = Server::<Chat>::new()
+        .on(async move |_: Tell| drop(gate.wait().await))
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [a, b] = clients(&service).await;
+    let (a, b) =
+        soon(async { tokio::join!(a.call(Tell(String::new())), b.call(Tell(String::new()))) })
+            .await;
+    a.unwrap();
+    b.unwrap();
+}
+
+/// Several emit at once, from threads and handlers; all receivers see one order.
+async fn agree(
+    service: &Service<Chat>,
+    mut receivers: Vec<Client<Chat>>,
+    senders: Vec<Client<Chat>>,
+) {
+    const EACH: usize = 300;
+    let io = service.io();
+    let threads: Vec<_> = (0..3)
+        .map(|thread| {
+            let io = io.clone();
+            std::thread::spawn(move || {
+                for number in 0..EACH {
+                    io.broadcast(ServerEvent::Told(format!("thread {thread} {number}")));
+                }
+            })
+        })
+        .collect();
+    for number in 0..EACH {
+        for sender in &senders {
+            sender.emit(Tell(number.to_string()));
+        }
+    }
+    let total = EACH * (threads.len() + senders.len());
+    let mut orders = Vec::new();
+    for receiver in &mut receivers {
+        let mut order = Vec::new();
+        while order.len() < total {
+            order.push(next(receiver).await);
+        }
+        orders.push(order);
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    for order in &orders {
+        assert!(*order == orders[0], "two receivers saw two orders");
+    }
+    for thread in 0..3 {
+        let prefix = format!("thread {thread} ");
+        let own = orders[0].iter().filter_map(|event| match event {
+            ServerEvent::Told(text) => text.strip_prefix(&prefix),
+            _ => None,
+        });
+        assert!(own.eq((0..EACH).map(|number| number.to_string())), "one emitter's own order");
+    }
+}
+
+fn service() -> Service<Chat> {
+    Server::<Chat>::new()
+        .limits(Limits::default().rate(0))
+        .on(async |Tell(text): Tell, io: Io<Chat>| io.broadcast(ServerEvent::Told(text)))
+        .fallback(async |_: ClientEvent| {})
+        .build()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_receivers_see_broadcasts_in_one_order_over_pipes() {
+    let service = service();
+    let receivers = clients::<4>(&service).await;
+    let senders: Vec<_> =
+        [(); 2].map(|()| Client::to(&service).ignore::<tests::chat::server_event::Told>()).into();
+    let mut open = Vec::new();
+    for sender in senders {
+        open.push(soon(sender.connect()).await.unwrap());
+    }
+    agree(&service, receivers.into(), open).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_receivers_see_broadcasts_in_one_order_over_tcp() {
+    let service = service();
+    let url = format!("ws://{}/ws", listen(&service).await);
+    let (mut receivers, mut senders) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        receivers.push(soon(Client::connect(&url)).await.unwrap());
+    }
+    for _ in 0..2 {
+        let sender = Client::builder(&url).ignore::<tests::chat::server_event::Told>();
+        senders.push(soon(sender.connect()).await.unwrap());
+    }
+    until(|| service.io().len() == 6).await;
+    agree(&service, receivers, senders).await;
+}
+
+#[tokio::test]
+async fn what_is_emitted_while_connecting_arrives_in_order_with_calls_between() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (log, asked) = (seen.clone(), seen.clone());
+    let service = Server::<Chat>::new()
+        .on(async move |Tell(text): Tell| log.lock().unwrap().push(text))
+        .on(async move |ask: Ask| {
+            asked.lock().unwrap().push(ask.text);
+            String::new()
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let client = soon(service.local()).await;
+    client.emit(Tell("1".into()));
+    let mut call = std::pin::pin!(client.call(Ask { text: "2".into() }));
+    assert!(futures_util::poll!(call.as_mut()).is_pending());
+    client.emit(Tell("3".into()));
+    soon(call).await.unwrap();
+    until(|| seen.lock().unwrap().len() == 3).await;
+    assert_eq!(*seen.lock().unwrap(), ["1", "2", "3"]);
+}

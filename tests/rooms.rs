@@ -1,0 +1,170 @@
+//! Rooms and selections: who is reached, and what is left when sockets go.
+
+use socketkit::{Disconnect, Io, Limits, Server, Service, Socket, SocketId};
+use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, next, soon, until};
+use tokio::sync::mpsc;
+
+fn service() -> Service<Chat> {
+    Server::<Chat>::new()
+        .on(async |Join(room): Join, socket: Socket<Chat>| socket.join(room))
+        .on(async |Leave(room): Leave, socket: Socket<Chat>| socket.leave(room))
+        .fallback(async |_: ClientEvent| {})
+        .build()
+}
+
+fn told(text: &str) -> ServerEvent {
+    ServerEvent::Told(text.into())
+}
+
+/// Ids of sockets in the order in which they connected.
+fn ids(io: &Io<Chat>) -> Vec<SocketId> {
+    let mut ids: Vec<_> = io.sockets().iter().map(Socket::id).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn a_room_reaches_those_who_joined_and_not_those_who_left() {
+    let service = service();
+    let [mut a, mut b, mut c] = clients(&service).await;
+    soon(a.call(Join("x".into()))).await.unwrap();
+    soon(b.call(Join("x".into()))).await.unwrap();
+    soon(b.call(Leave("x".into()))).await.unwrap();
+    assert_eq!(service.io().to("x").emit(told("in x")).queued, 1);
+    service.io().broadcast(told("all"));
+    assert_eq!(next(&mut a).await, told("in x"));
+    for client in [&mut a, &mut b, &mut c] {
+        assert_eq!(next(client).await, told("all"));
+    }
+}
+
+#[tokio::test]
+async fn a_socket_in_two_selected_rooms_is_reached_once() {
+    let service = service();
+    let [mut a, b] = clients(&service).await;
+    for room in ["x", "y"] {
+        soon(a.call(Join(room.into()))).await.unwrap();
+    }
+    soon(b.call(Join("y".into()))).await.unwrap();
+    let io = service.io();
+    assert_eq!(io.to("x").to("y").len(), 2);
+    assert_eq!(io.to("x").to("y").emit(told("once")).queued, 2);
+    io.broadcast(told("end"));
+    assert_eq!(next(&mut a).await, told("once"));
+    assert_eq!(next(&mut a).await, told("end"));
+}
+
+#[tokio::test]
+async fn except_removes_a_socket_or_a_room() {
+    let service = service();
+    let [_a, b, c] = clients(&service).await;
+    soon(b.call(Join("quiet".into()))).await.unwrap();
+    soon(c.call(Join("x".into()))).await.unwrap();
+    let io = service.io();
+    let [first, second, third] = ids(&io)[..] else { panic!("three sockets") };
+    let chosen = |target: socketkit::Target<Chat>| {
+        let mut ids: Vec<_> = target.sockets().iter().map(Socket::id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(chosen(io.all().except(first)), [second, third]);
+    assert_eq!(chosen(io.all().except("quiet")), [first, third]);
+    assert_eq!(chosen(io.to("quiet").to("x").except(third).except("quiet")), []);
+    assert!(io.to("nobody").is_empty());
+}
+
+#[tokio::test]
+async fn broadcast_of_a_socket_reaches_all_others() {
+    let service = Server::<Chat>::new()
+        .on(async |Tell(text): Tell, socket: Socket<Chat>| {
+            socket.broadcast(ServerEvent::Told(text))
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [mut a, mut b] = clients(&service).await;
+    soon(a.call(Tell("from a".into()))).await.unwrap();
+    soon(b.call(Tell("from b".into()))).await.unwrap();
+    assert_eq!(next(&mut a).await, told("from b"));
+    assert_eq!(next(&mut b).await, told("from a"));
+}
+
+#[tokio::test]
+async fn a_selection_joins_leaves_and_closes_as_one() {
+    let service = service();
+    let [_a, _b, c] = clients(&service).await;
+    let io = service.io();
+    let third = ids(&io)[2];
+    io.all().except(third).join("pair");
+    assert_eq!(io.to("pair").len(), 2);
+    io.to("pair").leave("pair");
+    assert!(io.to("pair").is_empty());
+    io.all().except(third).close();
+    until(|| io.len() == 1).await;
+    assert!(io.socket(third).is_some());
+    soon(c.call(Tell("alive".into()))).await.unwrap();
+}
+
+#[tokio::test]
+async fn on_disconnect_finds_the_rooms_and_the_reason_and_a_lower_count() {
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let service = Server::<Chat>::new()
+        .on(async |Join(room): Join, socket: Socket<Chat>| socket.join(room))
+        .on_disconnect(async move |why: Disconnect, socket: Socket<Chat>, io: Io<Chat>| {
+            let mut rooms = socket.rooms();
+            rooms.sort();
+            let _ = sender.send((why.code.0, rooms, io.len(), io.to("x").len()));
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [a, b] = clients(&service).await;
+    for client in [&a, &b] {
+        soon(client.call(Join("x".into()))).await.unwrap();
+    }
+    soon(a.call(Join("y".into()))).await.unwrap();
+    soon(a.close()).await;
+    let (code, rooms, len, room) = soon(seen.recv()).await.unwrap();
+    assert_eq!((code, rooms, len), (1000, vec!["x".to_owned(), "y".to_owned()], 1));
+    assert_eq!(room, 2, "its rooms are still there");
+    until(|| service.io().to("x").len() == 1).await;
+    assert!(service.io().to("y").is_empty());
+    assert!(seen.try_recv().is_err(), "it ran once");
+}
+
+#[tokio::test]
+async fn a_closed_socket_joins_nothing_and_an_empty_room_takes_no_memory() {
+    let service = service();
+    let io = service.io();
+    let [a] = clients(&service).await;
+    let socket = io.sockets().remove(0);
+    for room in 0..1_000 {
+        socket.join(room.to_string());
+        socket.join(room.to_string());
+    }
+    assert_eq!(io.room_count(), 1_000);
+    for room in 0..500 {
+        socket.leave(room.to_string());
+    }
+    assert_eq!(io.room_count(), 500);
+    drop(a);
+    until(|| io.room_count() == 0).await;
+    socket.join("late");
+    assert_eq!((io.room_count(), socket.rooms().len()), (0, 0));
+    assert_eq!(socket.emit(told("late")).closed, 1);
+}
+
+#[tokio::test]
+async fn a_handle_stays_usable_when_the_service_is_full() {
+    let service = Server::<Chat>::new()
+        .limits(Limits::default().sockets(1))
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [first] = clients(&service).await;
+    let second = soon(service.local()).await;
+    let status = second.status();
+    assert!(
+        matches!(&*status.borrow(), socketkit::Status::Waiting { .. }),
+        "{:?}",
+        status.borrow()
+    );
+    soon(first.call(Tell("alive".into()))).await.unwrap();
+}
