@@ -14,6 +14,7 @@ mod devtools;
 mod page;
 
 use std::fmt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -88,6 +89,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .map_err(|e| Error::new(program.display(), e))?;
         let connected = match endpoint(&mut process, profile.path()).await {
@@ -133,7 +135,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         end(&mut self.process);
-        // Its child processes end by themselves, a moment later, and write until then.
+        // Its processes may be ending still, and write until then.
         let ended = Instant::now();
         while std::fs::remove_dir_all(self.profile.path()).is_err() && ended.elapsed() < DEADLINE {
             std::thread::sleep(POLL);
@@ -141,8 +143,11 @@ impl Drop for Browser {
     }
 }
 
+/// Ends the browser with the processes that it has started, which are a group of their own.
 fn end(process: &mut Child) {
-    // Either fails only if the process is gone already.
+    let group = format!("-{}", process.id());
+    // Each fails only if the processes are gone already.
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
     let _ = process.kill();
     let _ = process.wait();
 }
