@@ -286,12 +286,12 @@ impl Bytes {
 /// Length of a header and of the payload behind it.
 fn header(bytes: &[u8]) -> Option<(usize, usize)> {
     match *bytes {
-        [_, 128.., ..] => panic!("the frame of a server is masked"),
+        [_, 128..=255, ..] => panic!("the frame of a server is masked"),
         [_, 126, high, low, ..] => Some((4, u16::from_be_bytes([high, low]).into())),
         [_, 127, _, _, _, _, a, b, c, d, ..] => {
             Some((10, u32::from_be_bytes([a, b, c, d]) as usize))
         }
-        [_, length @ ..126, ..] => Some((2, length.into())),
+        [_, length, ..] => Some((2, length.into())),
         _ => None,
     }
 }
