@@ -266,10 +266,7 @@ impl Bytes {
         while let Some((first, payload)) = self.frame().await {
             if first == CLOSE {
                 assert!(self.frame().await.is_none(), "a close frame is the last");
-                return match *payload {
-                    [high, low, ..] => u16::from_be_bytes([high, low]),
-                    _ => 1005,
-                };
+                return code(&payload);
             }
         }
         1006
@@ -280,6 +277,14 @@ impl Bytes {
         soon(self.stream.read_buf(&mut self.unread))
             .await
             .is_ok_and(|read| read > 0)
+    }
+}
+
+/// The code in a close frame, 1005 for none.
+pub fn code(payload: &[u8]) -> u16 {
+    match *payload {
+        [high, low, ..] => u16::from_be_bytes([high, low]),
+        _ => 1005,
     }
 }
 
