@@ -1,5 +1,7 @@
-//! What the tests share: a browser to drive, and a server that follows a script.
+//! What the tests share: a browser to drive, a server that follows a script, and clients that are
+//! not ours.
 
 pub mod browser;
 pub mod chat;
+pub mod raw;
 pub mod stage;

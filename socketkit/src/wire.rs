@@ -5,7 +5,7 @@
 //! exactly one value. Any other order or spacing goes to [`read_any`].
 
 use crate::Reject;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, io::Write};
 
@@ -126,15 +126,17 @@ fn is_name(text: &str) -> bool {
 pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
     #[derive(Deserialize)]
     struct Members<'a> {
-        #[serde(borrow)]
+        #[serde(default, borrow, deserialize_with = "present")]
         event: Option<Cow<'a, str>>,
+        #[serde(default, deserialize_with = "present")]
         reply: Option<u32>,
+        #[serde(default, deserialize_with = "present")]
         id: Option<u32>,
-        #[serde(borrow)]
+        #[serde(default, borrow, deserialize_with = "present")]
         data: Option<&'a RawValue>,
-        #[serde(borrow)]
+        #[serde(default, borrow, deserialize_with = "present")]
         error: Option<&'a RawValue>,
-        #[serde(borrow)]
+        #[serde(default, borrow, deserialize_with = "present")]
         hello: Option<&'a RawValue>,
     }
     // A derived struct would also be read from an array.
@@ -152,6 +154,11 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
         (None, None, None, None) => Ok(Frame::Heartbeat),
         _ => Err(NotAFrame),
     }
+}
+
+/// A member that is there, be it `null`: an absent one is not asked for.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// Appends an event whose payload `data` appends: nothing or `null` for none.
@@ -281,6 +288,9 @@ mod tests {
             "{]",
             r#"["post",null]"#,
             r#"{"event":7}"#,
+            r#"{"event":null}"#,
+            r#"{"event":"a","id":null}"#,
+            r#"{"reply":null}"#,
             r#"{"event":"Post"}"#,
             r#"{"event":""}"#,
             r#"{"event":"a..b"}"#,
