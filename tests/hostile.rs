@@ -42,19 +42,12 @@ impl Scene {
             .build();
         let addr = listen(&service).await;
         let bystander = soon(Client::connect(format!("ws://{addr}/ws"))).await;
-        Self {
-            service,
-            addr,
-            bystander: bystander.unwrap(),
-            ended,
-        }
+        Self { service, addr, bystander: bystander.unwrap(), ended }
     }
 
     /// Emits what must arrive, whatever follows.
     fn before(&self) {
-        self.service
-            .io()
-            .broadcast(ServerEvent::Told("before".into()));
+        self.service.io().broadcast(ServerEvent::Told("before".into()));
     }
 
     /// The other connection goes on: it got what was emitted before, its calls are answered, and it
@@ -63,9 +56,7 @@ impl Scene {
         assert_eq!(next(&mut self.bystander).await, told("before"));
         let ask = Ask { text: "hi".into() };
         assert_eq!(soon(self.bystander.call(ask)).await.unwrap(), "HI");
-        self.service
-            .io()
-            .broadcast(ServerEvent::Told("after".into()));
+        self.service.io().broadcast(ServerEvent::Told("after".into()));
         assert_eq!(next(&mut self.bystander).await, told("after"));
     }
 }
@@ -105,21 +96,13 @@ async fn closes(what: &str, bytes: &[u8], codes: &[u16]) {
     assert!(codes.contains(&code), "{what:.200}: {code}");
     assert!(peer.frame().await.is_none(), "the close frame is the last");
     let disconnect = soon(scene.ended.recv()).await.unwrap();
-    assert!(
-        codes.contains(&disconnect.code.0),
-        "{what:.200}: {disconnect}"
-    );
+    assert!(codes.contains(&disconnect.code.0), "{what:.200}: {disconnect}");
     scene.undisturbed().await;
 }
 
 #[tokio::test]
 async fn an_unknown_event_is_named_to_the_sender() {
-    for data in [
-        "",
-        r#","data":{"a":1}"#,
-        r#","data":{]garbage"#,
-        r#","data":"\ud800""#,
-    ] {
+    for data in ["", r#","data":{"a":1}"#, r#","data":{]garbage"#, r#","data":"\ud800""#] {
         let text = format!(r#"{{"event":"nope"{data}}}"#);
         let expected = json!({"error": {
             "code": "unknown_event", "message": "unknown event", "event": "nope",
@@ -139,33 +122,18 @@ async fn a_payload_that_does_not_decode_is_refused_in_the_words_of_serde() {
     for (data, words) in [
         ("", "invalid type: null"),
         (r#","data":{}"#, "missing field `text`"),
-        (
-            r#","data":{"text":7}"#,
-            "invalid type: integer `7`, expected a string",
-        ),
+        (r#","data":{"text":7}"#, "invalid type: integer `7`, expected a string"),
         (r#","data":[]"#, "invalid length 0"),
         (r#","data":{"text":"\ud800"}"#, "hex escape"),
         (r#","data":{"text":"\udc00x"}"#, "lone leading surrogate"),
-        (
-            r#","data":{"text":"a","text":"b"}"#,
-            "duplicate field `text`",
-        ),
+        (r#","data":{"text":"a","text":"b"}"#, "duplicate field `text`"),
         (r#","data":{"text":"a"} x"#, "trailing characters"),
         (r#","data":{"text":"a"}}"#, "trailing characters"),
         (r#","data":{"text":"a"#, "EOF"),
-        (
-            r#","data":{"text":"a"},"data":{"text":"b"}"#,
-            "trailing characters",
-        ),
+        (r#","data":{"text":"a"},"data":{"text":"b"}"#, "trailing characters"),
         (r#","data":{"text":1e999}"#, "number out of range"),
-        (
-            r#","data":{"text":-1e999999999999999999999}"#,
-            "number out of range",
-        ),
-        (
-            &format!(r#","data":{{"text":"a","x":{deep}}}"#),
-            "expected value",
-        ),
+        (r#","data":{"text":-1e999999999999999999999}"#, "number out of range"),
+        (&format!(r#","data":{{"text":"a","x":{deep}}}"#), "expected value"),
         (&format!(r#","data":{deep}"#), "expected a string"),
         (",\"data\":{\"text\":\"a\0\"}", "control character"),
         (",\"data\":\0", "expected value"),
@@ -276,10 +244,7 @@ async fn a_frame_over_the_limit_closes_with_1009_before_its_payload_comes() {
     closes("all", &announce(TEXT, true, u64::MAX >> 1), &[1009]).await;
     // RFC 6455 section 5.2 wants the first bit to be 0.
     closes("more", &announce(TEXT, true, u64::MAX), &[1002, 1009]).await;
-    let fragments = [
-        frame(0x01, "x".repeat(60_000)),
-        frame(0x80, "x".repeat(60_000)),
-    ];
+    let fragments = [frame(0x01, "x".repeat(60_000)), frame(0x80, "x".repeat(60_000))];
     closes("fragments", &fragments.concat(), &[1009]).await;
 }
 
@@ -297,8 +262,7 @@ async fn more_calls_in_flight_than_allowed_are_answered_busy() {
     let mut peer = Plain::greeted(scene.addr).await;
     scene.before();
     for id in 1..=4 {
-        peer.send(format!(r#"{{"event":"join","id":{id},"data":"x"}}"#))
-            .await;
+        peer.send(format!(r#"{{"event":"join","id":{id},"data":"x"}}"#)).await;
     }
     assert_eq!(peer.line().await, TOLD_BEFORE);
     for id in 3..=4 {
@@ -373,20 +337,11 @@ async fn faults_of_the_framing_close_with_1002() {
         ("fragmented close", frame(0x08, "")),
         ("ping of 126 bytes", ping(126)),
         ("pong of 64 KiB", frame(PONG, "x".repeat(65_535))),
-        (
-            "unmasked",
-            [announce(TEXT, false, 2), b"{}".to_vec()].concat(),
-        ),
+        ("unmasked", [announce(TEXT, false, 2), b"{}".to_vec()].concat()),
         ("unmasked ping", announce(PING, false, 0)),
         ("continuation without start", frame(0x80, "{}")),
-        (
-            "new text inside a fragmented message",
-            [frame(0x01, "{"), frame(TEXT, "{}")].concat(),
-        ),
-        (
-            "new binary inside a fragmented message",
-            [frame(0x01, "{"), frame(0x02, "{}")].concat(),
-        ),
+        ("new text inside a fragmented message", [frame(0x01, "{"), frame(TEXT, "{}")].concat()),
+        ("new binary inside a fragmented message", [frame(0x01, "{"), frame(0x02, "{}")].concat()),
         (
             "continuation after the end",
             [frame(0x01, "{"), frame(0x80, "}"), frame(0x80, "")].concat(),
@@ -400,9 +355,7 @@ async fn faults_of_the_framing_close_with_1002() {
 
 #[tokio::test]
 async fn a_close_with_a_code_that_must_not_be_sent_is_answered_with_1002() {
-    for code in [
-        0_u16, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
-    ] {
+    for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
         let mut scene = Scene::new(Limits::default()).await;
         let mut peer = Bytes::greeted(scene.addr).await;
         scene.before();
@@ -428,10 +381,7 @@ async fn text_that_is_not_utf8_closes_with_1007() {
         ("invalid byte", frame(TEXT, b"{\"event\":\"\xff\"}")),
         ("surrogate", frame(TEXT, b"\xed\xa0\x80")),
         ("overlong", frame(TEXT, b"\xc0\xaf")),
-        (
-            "beyond the last character",
-            frame(TEXT, b"\xf4\x90\x80\x80"),
-        ),
+        ("beyond the last character", frame(TEXT, b"\xf4\x90\x80\x80")),
         ("cut character", frame(TEXT, b"{\"x\":\"\xe2\x82")),
         (
             "cut character at the end of fragments",
@@ -441,10 +391,7 @@ async fn text_that_is_not_utf8_closes_with_1007() {
             "wrong byte in the next fragment",
             [frame(0x01, b"{\"x\":\"\xe2\x82"), frame(0x80, b"\"}")].concat(),
         ),
-        (
-            "reason of a close",
-            frame(CLOSE, [&1000_u16.to_be_bytes()[..], b"\xff"].concat()),
-        ),
+        ("reason of a close", frame(CLOSE, [&1000_u16.to_be_bytes()[..], b"\xff"].concat())),
     ] {
         closes(what, &bytes, &[1007]).await;
     }
@@ -548,11 +495,9 @@ async fn a_flood_is_held_back_and_loses_nothing() {
     let service = Server::<Chat>::new()
         .limits(limits)
         .state(sender)
-        .on(
-            async |Tell(text): Tell, told: State<mpsc::UnboundedSender<String>>| {
-                let _ = told.send(text);
-            },
-        )
+        .on(async |Tell(text): Tell, told: State<mpsc::UnboundedSender<String>>| {
+            let _ = told.send(text);
+        })
         .on(async |ask: Ask| ask.text)
         .fallback(async |_: ClientEvent| {})
         .build();
@@ -611,11 +556,7 @@ async fn what_is_no_upgrade_gets_a_status() {
         ("connection: Upgrade\r\n", "", 426),
         ("version: 13", "version: 8", 426),
         ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", 400),
-        (
-            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
-            "sec-websocket-key: x",
-            400,
-        ),
+        ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-key: x", 400),
         ("HTTP/1.1", "HTTP/1.0", 426),
         ("HTTP/1.1", "HTTP/9", 400),
         ("GET /ws", "GET /nothing", 404),
@@ -648,15 +589,11 @@ async fn a_refused_handshake_is_told_in_the_way_that_the_client_can_see() {
         ("Bearer banned", 403, 4403, "you were banned"),
     ] {
         let mut other = Bytes::connect(addr).await;
-        other
-            .write(&raw::upgrade(&[("authorization", token)]))
-            .await;
+        other.write(&raw::upgrade(&[("authorization", token)])).await;
         assert_eq!(other.status().await, status);
         let mut ours = Bytes::connect(addr).await;
-        let headers = [
-            ("authorization", token),
-            ("sec-websocket-protocol", "chat, socketkit.v1.json"),
-        ];
+        let headers =
+            [("authorization", token), ("sec-websocket-protocol", "chat, socketkit.v1.json")];
         ours.write(&raw::upgrade(&headers)).await;
         // What comes after the refusal is not looked at.
         ours.write(&frame(TEXT, ASK)).await;
@@ -678,10 +615,7 @@ async fn a_head_that_is_not_complete_in_time_is_closed() {
         let mut peer = Bytes::connect(scene.addr).await;
         peer.write(start.as_bytes()).await;
         let head = peer.head().await;
-        assert!(
-            head.is_empty() || head.starts_with("HTTP/1.1 408"),
-            "{head}"
-        );
+        assert!(head.is_empty() || head.starts_with("HTTP/1.1 408"), "{head}");
         assert!(peer.frame().await.is_none());
     }
     scene.undisturbed().await;
