@@ -5,3 +5,8 @@ pub mod browser;
 pub mod chat;
 pub mod raw;
 pub mod stage;
+
+/// The programs of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
