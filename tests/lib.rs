@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod chat;
+pub mod process;
 pub mod raw;
 pub mod stage;
 
