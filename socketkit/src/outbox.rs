@@ -241,7 +241,9 @@ impl Queue {
         } = written;
         self.stream = stream.filter(|_| !self.shut);
         self.writing = false;
-        self.partial = partial;
+        if bytes > 0 {
+            self.partial = partial;
+        }
         self.count -= frames;
         self.bytes -= bytes;
         if bytes > 0 {
@@ -499,7 +501,7 @@ mod tests {
         let (mut queue, limits) = (queue(), Limits::default());
         push(&mut queue, "one", Policy::Reliable, &limits);
         push(&mut queue, "two", Policy::Reliable, &limits);
-        let begun = drain(&mut queue, 1, &limits);
+        let begun = drain(&mut queue, 1, &limits) + &drain(&mut queue, 0, &limits);
         queue.push_control(Bytes::from_static(b"!"));
         assert_eq!(begun + &drain(&mut queue, 99, &limits), "one!two");
     }
