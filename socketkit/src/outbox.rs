@@ -239,6 +239,7 @@ impl Queue {
             partial,
             blocked,
         } = written;
+        let over_tcp = stream.is_some();
         self.stream = stream.filter(|_| !self.shut);
         self.writing = false;
         if bytes > 0 {
@@ -251,7 +252,9 @@ impl Queue {
             self.blocked = None;
         }
         self.blocked = blocked.then(|| self.blocked.unwrap_or(now));
-        if blocked {
+        if blocked && over_tcp {
+            // The connection waits for the socket; on any other stream it has written itself, and
+            // would go round for ever.
             self.wake();
         }
         if !rest.is_empty() {
