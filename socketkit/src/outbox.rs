@@ -133,6 +133,10 @@ impl Queue {
             Some(held) if broadcast => held.push(queued),
             _ => self.frames.push(queued),
         }
+        if !full && self.blocked.is_some() && self.is_full(limits) {
+            // From now on the connection counts the time.
+            self.wake();
+        }
         let pushed = if replaced {
             Pushed::Replaced
         } else {
