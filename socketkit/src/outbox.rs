@@ -347,7 +347,8 @@ impl Queue {
         }
     }
 
-    fn is_full(&self, limits: &Limits) -> bool {
+    /// Whether more waits than a receiver that keeps up needs.
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
         self.count >= limits.queue || self.bytes >= limits.queue_bytes
     }
 
