@@ -178,10 +178,7 @@ impl Bytes {
 impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
     /// Takes over a stream on which nothing was read yet.
     pub fn over(stream: S) -> Self {
-        Self {
-            stream,
-            unread: Vec::new(),
-        }
+        Self { stream, unread: Vec::new() }
     }
 
     /// The stream itself.

@@ -137,11 +137,7 @@ impl Queue {
             // From now on the connection counts the time.
             self.wake();
         }
-        let pushed = if replaced {
-            Pushed::Replaced
-        } else {
-            Pushed::Queued
-        };
+        let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
         (pushed, self.flush_by(full || self.is_quarter_full(limits)))
     }
 
@@ -224,13 +220,7 @@ impl Queue {
         limits: &Limits,
         now: Instant,
     ) -> bool {
-        let Written {
-            mut rest,
-            frames,
-            bytes,
-            partial,
-            blocked,
-        } = written;
+        let Written { mut rest, frames, bytes, partial, blocked } = written;
         let over_tcp = stream.is_some();
         self.stream = stream.filter(|_| !self.shut);
         self.writing = false;
