@@ -54,11 +54,7 @@ struct Forum;
 use client_event::{Echo, SubmitPost, Typing};
 
 async fn connected(socket: Socket<Forum>) {
-    let post = Post {
-        id: 1,
-        author: "ada".into(),
-        body: "hi".into(),
-    };
+    let post = Post { id: 1, author: "ada".into(), body: "hi".into() };
     socket.emit(ServerEvent::History(vec![post]));
 }
 
@@ -141,10 +137,7 @@ async fn a_session_goes_line_by_line_as_specified() {
             &[r#"{"error":{"code":"unknown_event","message":"unknown event","event":"nope"}}"#],
         ),
         (r#"{"event":"typing","id":0}"#, &[r#"{"reply":0}"#]),
-        (
-            r#"{"event":"echo","id":4294967295,"data":null}"#,
-            &[r#"{"reply":4294967295}"#],
-        ),
+        (r#"{"event":"echo","id":4294967295,"data":null}"#, &[r#"{"reply":4294967295}"#]),
     ] {
         c.send(sent).await;
         for answer in answers {
@@ -157,10 +150,7 @@ async fn a_session_goes_line_by_line_as_specified() {
     let sockets = service.io().sockets();
     let newest = sockets.iter().max_by_key(|socket| socket.id()).unwrap();
     let call = tokio::spawn(newest.call(server_event::Confirm { id: 2 }));
-    assert_eq!(
-        c.line().await,
-        r#"{"event":"confirm","id":1,"data":{"id":2}}"#
-    );
+    assert_eq!(c.line().await, r#"{"event":"confirm","id":1,"data":{"id":2}}"#);
     c.send(r#"{"reply":1,"data":true}"#).await;
     assert!(soon(call).await.unwrap().unwrap());
 }
@@ -272,17 +262,9 @@ async fn the_server_closes_with_the_codes_of_the_protocol() {
             .build()
     };
     for (reject, code, reason) in [
-        (
-            (|| Reject::new("unauthorized", "who?")) as fn() -> Reject,
-            4401,
-            "who?",
-        ),
+        ((|| Reject::new("unauthorized", "who?")) as fn() -> Reject, 4401, "who?"),
         (|| Reject::new("other", "no"), 4403, "no"),
-        (
-            || "x".parse::<u8>().unwrap_err().into(),
-            4500,
-            "internal error",
-        ),
+        (|| "x".parse::<u8>().unwrap_err().into(), 4500, "internal error"),
         (|| Reject::new("busy", "later"), 1013, "later"),
     ] {
         let addr = listen(&refusing(reject)).await;
@@ -325,11 +307,7 @@ impl Bench {
             let service = service(Limits::default().rate(0));
             (listen(&service).await, soon(service.local()).await)
         });
-        Self {
-            runtime,
-            addr,
-            client,
-        }
+        Self { runtime, addr, client }
     }
 
     fn holds<S: Strategy>(
@@ -337,11 +315,7 @@ impl Bench {
         strategy: S,
         property: impl AsyncFn(S::Value) -> Result<(), TestCaseError>,
     ) {
-        let config = Config {
-            cases: 200,
-            failure_persistence: None,
-            ..Config::default()
-        };
+        let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
         let check = |value| self.runtime.block_on(property(value));
         if let Err(error) = TestRunner::new(config).run(&strategy, check) {
             panic!("{error}");
@@ -403,8 +377,7 @@ fn any_payload_comes_back_equal_whatever_the_order_of_members() {
     bench.holds(frames, async |(((value, id), members), left, right)| {
         let mut peer = peer.lock().await;
         let members = members.join(&format!("{right},{left}"));
-        peer.send(format!("{left}{{{right}{members}{left}}}{right}"))
-            .await;
+        peer.send(format!("{left}{{{right}{members}{left}}}{right}")).await;
         let answer = peer.next().await;
         prop_assert_eq!(&answer["reply"], id);
         prop_assert_eq!(&answer["data"], &value);
@@ -415,12 +388,7 @@ fn any_payload_comes_back_equal_whatever_the_order_of_members() {
 /// Texts that are frames, nearly frames, or anything.
 fn text() -> impl Strategy<Value = String> {
     let frame = payload().prop_map(|value| format!(r#"{{"event":"echo","id":1,"data":{value}}}"#));
-    let cut = (
-        frame,
-        any::<prop::sample::Index>(),
-        any::<prop::sample::Index>(),
-        ".{0,3}",
-    );
+    let cut = (frame, any::<prop::sample::Index>(), any::<prop::sample::Index>(), ".{0,3}");
     prop_oneof![
         any::<String>(),
         r#"\{("(event|reply|id|data|error|hello|x)":[\{\}\[\]",:a-z0-9 ]{0,8},?){0,4}\}"#,
@@ -461,11 +429,7 @@ fn any_text_is_answered_or_closes_with_4400_and_disturbs_nobody() {
 #[test]
 fn any_bytes_are_answered_with_a_code_and_disturb_nobody() {
     let bench = Bench::new();
-    let any_frame = (
-        any::<u8>(),
-        any::<bool>(),
-        prop::collection::vec(any::<u8>(), 0..140),
-    );
+    let any_frame = (any::<u8>(), any::<bool>(), prop::collection::vec(any::<u8>(), 0..140));
     let frames = any_frame.prop_map(|(first, masked, payload)| {
         [announce(first, masked, payload.len() as u64), payload].concat()
     });
