@@ -32,6 +32,7 @@ forum.on("history", history => {
 forum.on("post_update", post => {
   const element = show(post);
   if (element) element.dataset.new = "";
+  stopTyping(post.author);
   countUnread();
 });
 
@@ -67,6 +68,7 @@ composer.addEventListener("submit", event => {
   posts.prepend(element);
   $("#empty").hidden = true;
   body.value = "";
+  typed = 0;
   submit(element, post);
 });
 
@@ -138,9 +140,15 @@ forum.on("online", count => ($("#online").value = count));
 const typing = new Map();
 forum.on("someone_typing", ({ author }) => {
   clearTimeout(typing.get(author));
-  typing.set(author, setTimeout(() => (typing.delete(author), showTyping()), 3000));
+  typing.set(author, setTimeout(stopTyping, 3000, author));
   showTyping();
 });
+
+function stopTyping(author) {
+  clearTimeout(typing.get(author));
+  typing.delete(author);
+  showTyping();
+}
 
 function showTyping() {
   const names = [...typing.keys()].slice(0, 3).map(name => name || "somebody");
