@@ -66,11 +66,7 @@ mod forum {
         }
         let mut posts = posts.lock().unwrap();
         let id = posts.len() as PostId;
-        posts.push(Post {
-            id,
-            author: post.author,
-            body: post.body,
-        });
+        posts.push(Post { id, author: post.author, body: post.body });
         io.broadcast(ServerEvent::PostUpdate(posts.last().unwrap().clone()));
         Ok(id)
     }
@@ -86,10 +82,7 @@ mod forum {
     async fn follow(url: String) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         let mut lines = Vec::new();
         let mut forum = Client::<Forum>::connect(url).await?;
-        let post = SubmitPost {
-            author: "ada".into(),
-            body: "hello".into(),
-        };
+        let post = SubmitPost { author: "ada".into(), body: "hello".into() };
         match forum.call(post).await {
             Ok(id) => drop(forum.emit(ClientEvent::Watch(id))),
             Err(CallError::Rejected { code, message }) => lines.push(format!("{code}: {message}")),
@@ -124,9 +117,7 @@ mod forum {
             .ready(|addr| ready.send(addr).unwrap());
         tokio::spawn(async { serve.await.unwrap() });
         let addr = bound.await.unwrap();
-        let lines = tests::chat::soon(follow(format!("ws://{addr}/ws")))
-            .await
-            .unwrap();
+        let lines = tests::chat::soon(follow(format!("ws://{addr}/ws"))).await.unwrap();
         assert_eq!(lines, ["0 posts so far", "ada: hello"]);
     }
 }
@@ -152,25 +143,13 @@ mod counter {
 
     #[tokio::test]
     async fn the_visitor_counter_counts() {
-        let service = Server::<Counter>::new()
-            .on_connect(announce)
-            .on_disconnect(announce)
-            .build();
+        let service = Server::<Counter>::new().on_connect(announce).on_disconnect(announce).build();
         let mut first = service.local().await;
-        assert_eq!(
-            first.recv().await,
-            Some(ServerEvent::Visitors { online: 1 })
-        );
+        assert_eq!(first.recv().await, Some(ServerEvent::Visitors { online: 1 }));
         let second = service.local().await;
-        assert_eq!(
-            first.recv().await,
-            Some(ServerEvent::Visitors { online: 2 })
-        );
+        assert_eq!(first.recv().await, Some(ServerEvent::Visitors { online: 2 }));
         drop(second);
-        assert_eq!(
-            first.recv().await,
-            Some(ServerEvent::Visitors { online: 1 })
-        );
+        assert_eq!(first.recv().await, Some(ServerEvent::Visitors { online: 1 }));
     }
 }
 
@@ -201,21 +180,12 @@ mod login {
         Ok(7)
     }
     fn load(id: PostId) -> Post {
-        Post {
-            id,
-            author: "ada".into(),
-            body: "hello".into(),
-        }
+        Post { id, author: "ada".into(), body: "hello".into() }
     }
 
     async fn login(handshake: Handshake, users: State<Users>) -> Result<User, Reject> {
-        let token = handshake
-            .query("token")
-            .ok_or(Reject::new("unauthorized", "no token"))?;
-        users
-            .find(token)
-            .await?
-            .ok_or(Reject::new("unauthorized", "unknown token"))
+        let token = handshake.query("token").ok_or(Reject::new("unauthorized", "no token"))?;
+        users.find(token).await?.ok_or(Reject::new("unauthorized", "unknown token"))
     }
     async fn submit_post(
         post: SubmitPost,
@@ -223,11 +193,7 @@ mod login {
         user: Session<User>,
     ) -> Result<PostId, Reject> {
         let id = store(&user.name, post).await?;
-        socket
-            .io()
-            .to(id)
-            .except(socket.id())
-            .emit(ServerEvent::PostUpdate(load(id)));
+        socket.io().to(id).except(socket.id()).emit(ServerEvent::PostUpdate(load(id)));
         let seen: bool = socket.call(server_event::Confirm { id }).await?;
         assert!(seen);
         Ok(id)
@@ -270,31 +236,20 @@ mod login {
 
         let client = service.local().await;
         let status = client.status().borrow().clone();
-        assert!(
-            matches!(status, Status::Closed { code, .. } if code.0 == 4401),
-            "{status:?}"
-        );
+        assert!(matches!(status, Status::Closed { code, .. } if code.0 == 4401), "{status:?}");
 
         async fn confirm(ask: server_event::Confirm) -> bool {
             ask.id == 7
         }
-        let mut client = soon(
-            Client::to(&service)
-                .query("token", "secret")
-                .on(confirm)
-                .connect(),
-        )
-        .await
-        .unwrap();
+        let mut client = soon(Client::to(&service).query("token", "secret").on(confirm).connect())
+            .await
+            .unwrap();
         let welcome = soon(client.recv()).await;
         assert!(matches!(welcome, Some(ServerEvent::PostUpdate(post)) if post.author == "ada"));
         assert_eq!(io.len(), 1);
-        let id = soon(client.call(SubmitPost {
-            author: "ada".into(),
-            body: "hello".into(),
-        }))
-        .await
-        .unwrap();
+        let id = soon(client.call(SubmitPost { author: "ada".into(), body: "hello".into() }))
+            .await
+            .unwrap();
         assert_eq!(id, 7);
         Ok(())
     }

@@ -32,29 +32,11 @@ fn service() -> Service<Chat> {
 #[tokio::test]
 async fn what_authorize_returns_is_the_session() {
     let service = service();
-    let client = soon(Client::to(&service).token("ada").connect())
-        .await
-        .unwrap();
-    assert_eq!(
-        soon(client.call(Ask {
-            text: String::new()
-        }))
-        .await
-        .unwrap(),
-        "ada"
-    );
+    let client = soon(Client::to(&service).token("ada").connect()).await.unwrap();
+    assert_eq!(soon(client.call(Ask { text: String::new() })).await.unwrap(), "ada");
     let url = format!("ws://{}/ws", listen(&service).await);
-    let mut client = soon(Client::builder(url).query("token", "a b&c").connect())
-        .await
-        .unwrap();
-    assert_eq!(
-        soon(client.call(Ask {
-            text: String::new()
-        }))
-        .await
-        .unwrap(),
-        "a b&c"
-    );
+    let mut client = soon(Client::builder(url).query("token", "a b&c").connect()).await.unwrap();
+    assert_eq!(soon(client.call(Ask { text: String::new() })).await.unwrap(), "a b&c");
     assert_eq!(next(&mut client).await, ServerEvent::Told("/ws".into()));
 }
 
@@ -85,10 +67,7 @@ async fn a_client_of_our_subprotocol_is_closed_with_a_code_and_the_reason() {
 #[tokio::test]
 async fn a_refused_client_does_not_try_again() {
     let client = soon(service().local()).await;
-    let closed = Status::Closed {
-        code: CloseCode::UNAUTHORIZED,
-        reason: "who are you?".into(),
-    };
+    let closed = Status::Closed { code: CloseCode::UNAUTHORIZED, reason: "who are you?".into() };
     assert_eq!(*client.status().borrow(), closed);
 }
 
@@ -115,25 +94,13 @@ async fn status(service: &Service<Chat>, headers: &[(&str, &str)], peer: Option<
 async fn others_get_the_status() {
     let service = service();
     let bearer = |token: &str| format!("Bearer {token}");
-    assert_eq!(
-        status(&service, &[], None).await,
-        426,
-        "no connection to upgrade"
-    );
-    for (token, expected) in [
-        ("banned", 403),
-        ("broken", 500),
-        ("busy", 503),
-        ("slow", 503),
-    ] {
+    assert_eq!(status(&service, &[], None).await, 426, "no connection to upgrade");
+    for (token, expected) in [("banned", 403), ("broken", 500), ("busy", 503), ("slow", 503)] {
         let got = status_over_tcp(&service, &[("authorization", &bearer(token))]).await;
         assert_eq!(got, expected, "{token}");
     }
     assert_eq!(status_over_tcp(&service, &[]).await, 401);
-    assert_eq!(
-        status_over_tcp(&service, &[("authorization", "Bearer ada")]).await,
-        101
-    );
+    assert_eq!(status_over_tcp(&service, &[("authorization", "Bearer ada")]).await, 101);
 }
 
 /// The same over a real connection, which can be upgraded.
@@ -150,9 +117,7 @@ async fn status_over_tcp(service: &Service<Chat>, headers: &[(&str, &str)]) -> u
     }
     stream.write_all((head + "\r\n").as_bytes()).await.unwrap();
     let mut line = String::new();
-    soon(BufReader::new(stream).read_line(&mut line))
-        .await
-        .unwrap();
+    soon(BufReader::new(stream).read_line(&mut line)).await.unwrap();
     line.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
@@ -160,16 +125,9 @@ async fn status_over_tcp(service: &Service<Chat>, headers: &[(&str, &str)]) -> u
 async fn pages_of_other_hosts_are_refused_unless_they_are_named() {
     let anyone = || Server::<Chat>::new().fallback(async |_: ClientEvent| {});
     let here = anyone().build();
-    for (origin, expected) in [
-        ("http://{addr}", 101),
-        ("http://evil.example", 403),
-        ("null", 403),
-    ] {
-        assert_eq!(
-            status_over_tcp(&here, &[("origin", origin)]).await,
-            expected,
-            "{origin}"
-        );
+    for (origin, expected) in [("http://{addr}", 101), ("http://evil.example", 403), ("null", 403)]
+    {
+        assert_eq!(status_over_tcp(&here, &[("origin", origin)]).await, expected, "{origin}");
     }
     assert_eq!(status_over_tcp(&here, &[]).await, 101, "no browser");
     let named = anyone().origins(["https://app.example"]).build();
@@ -179,15 +137,8 @@ async fn pages_of_other_hosts_are_refused_unless_they_are_named() {
         ("http://app.example", 403),
         ("http://{addr}", 403),
     ] {
-        assert_eq!(
-            status_over_tcp(&named, &[("origin", origin)]).await,
-            expected,
-            "{origin}"
-        );
+        assert_eq!(status_over_tcp(&named, &[("origin", origin)]).await, expected, "{origin}");
     }
     let any = anyone().origins(["*"]).build();
-    assert_eq!(
-        status_over_tcp(&any, &[("origin", "http://evil.example")]).await,
-        101
-    );
+    assert_eq!(status_over_tcp(&any, &[("origin", "http://evil.example")]).await, 101);
 }

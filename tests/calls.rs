@@ -8,9 +8,7 @@ use tests::chat::{
 use tokio::sync::mpsc;
 
 fn question() -> Question {
-    Question {
-        text: "ready?".into(),
-    }
+    Question { text: "ready?".into() }
 }
 
 async fn answering(service: &Service<Chat>, answer: &'static str) -> Client<Chat> {
@@ -26,10 +24,7 @@ async fn a_call_is_answered_with_the_typed_reply() {
         .fallback(async |_: ClientEvent| {})
         .build();
     let [client] = clients(&service).await;
-    assert_eq!(
-        soon(client.call(Ask { text: "hi".into() })).await.unwrap(),
-        "HI"
-    );
+    assert_eq!(soon(client.call(Ask { text: "hi".into() })).await.unwrap(), "HI");
     soon(client.call(Tell("x".into()))).await.unwrap();
 }
 
@@ -41,41 +36,29 @@ async fn a_refusal_carries_its_code_and_an_error_hides_its_text() {
         }
         Ok(ask.text.parse::<u32>()?.to_string())
     }
-    let service = Server::<Chat>::new()
-        .on(ask)
-        .fallback(async |_: ClientEvent| {})
-        .build();
+    let service = Server::<Chat>::new().on(ask).fallback(async |_: ClientEvent| {}).build();
     let [client] = clients(&service).await;
-    for (text, expected) in [
-        ("", ("empty", "say something")),
-        ("x", ("internal", "internal error")),
-    ] {
+    for (text, expected) in
+        [("", ("empty", "say something")), ("x", ("internal", "internal error"))]
+    {
         match soon(client.call(Ask { text: text.into() })).await {
             Err(CallError::Rejected { code, message }) => assert_eq!((&*code, &*message), expected),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(
-        soon(client.call(Ask { text: "7".into() })).await.unwrap(),
-        "7"
-    );
+    assert_eq!(soon(client.call(Ask { text: "7".into() })).await.unwrap(), "7");
 }
 
 #[tokio::test]
 async fn a_handler_may_call_its_own_peer() {
     let service = Server::<Chat>::new()
-        .on(
-            async |ask: Ask, socket: Socket<Chat>| -> Result<String, Reject> {
-                Ok(format!("{} {}", ask.text, socket.call(question()).await?))
-            },
-        )
+        .on(async |ask: Ask, socket: Socket<Chat>| -> Result<String, Reject> {
+            Ok(format!("{} {}", ask.text, socket.call(question()).await?))
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let client = answering(&service, "yes").await;
-    assert_eq!(
-        soon(client.call(Ask { text: "so:".into() })).await.unwrap(),
-        "so: ready? yes"
-    );
+    assert_eq!(soon(client.call(Ask { text: "so:".into() })).await.unwrap(), "so: ready? yes");
 }
 
 #[tokio::test]
@@ -83,21 +66,15 @@ async fn a_handler_may_call_its_own_peer_behind_a_full_line_of_events() {
     let limits = Limits::default().waiting(2).calls(1_000);
     let service = Server::<Chat>::new()
         .limits(limits)
-        .on(
-            async |ask: Ask, socket: Socket<Chat>| -> Result<String, Reject> {
-                Ok(format!("{} {}", ask.text, socket.call(question()).await?))
-            },
-        )
+        .on(async |ask: Ask, socket: Socket<Chat>| -> Result<String, Reject> {
+            Ok(format!("{} {}", ask.text, socket.call(question()).await?))
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let client = Client::to(&service).limits(Limits::default().calls(1_000));
     let client = client.on(async |_: Question| "yes".to_owned());
     let client = soon(client.connect()).await.unwrap();
-    let calls = (0..200).map(|number| {
-        client.call(Ask {
-            text: number.to_string(),
-        })
-    });
+    let calls = (0..200).map(|number| client.call(Ask { text: number.to_string() }));
     let answers = soon(futures_util::future::join_all(calls)).await;
     for (number, answer) in answers.into_iter().enumerate() {
         assert_eq!(answer.unwrap(), format!("{number} yes"));
@@ -106,9 +83,7 @@ async fn a_handler_may_call_its_own_peer_behind_a_full_line_of_events() {
 
 #[tokio::test]
 async fn a_selection_is_called_and_each_socket_answers_for_itself() {
-    let service = Server::<Chat>::new()
-        .fallback(async |_: ClientEvent| {})
-        .build();
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
     let _yes = answering(&service, "yes").await;
     let _no = answering(&service, "no").await;
     let [_silent] = clients(&service).await;
@@ -131,42 +106,24 @@ async fn a_call_ends_at_its_deadline() {
         .build();
     let client = service.local().await;
     let started = tokio::time::Instant::now();
-    let late = client
-        .call(Ask {
-            text: String::new(),
-        })
-        .await;
+    let late = client.call(Ask { text: String::new() }).await;
     assert!(matches!(late, Err(CallError::Timeout)), "{late:?}");
     assert_eq!(started.elapsed().as_secs(), 10);
-    let late = client
-        .call(Ask {
-            text: String::new(),
-        })
-        .timeout(Duration::from_secs(3))
-        .await;
+    let late = client.call(Ask { text: String::new() }).timeout(Duration::from_secs(3)).await;
     assert!(matches!(late, Err(CallError::Timeout)), "{late:?}");
     assert_eq!(started.elapsed().as_secs(), 13);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_selection_is_not_waited_for_longer_than_the_deadline() {
-    let service = Server::<Chat>::new()
-        .fallback(async |_: ClientEvent| {})
-        .build();
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
     let silent =
         Client::to(&service).on(async |_: Question| -> String { std::future::pending().await });
     let _silent = silent.connect().await.unwrap();
     let _yes = answering(&service, "yes").await;
-    let mut replies = service
-        .io()
-        .all()
-        .call(question())
-        .timeout(Duration::from_secs(1));
+    let mut replies = service.io().all().call(question()).timeout(Duration::from_secs(1));
     assert_eq!(replies.next().await.unwrap().1.unwrap(), "ready? yes");
-    assert!(matches!(
-        replies.next().await,
-        Some((_, Err(CallError::Timeout)))
-    ));
+    assert!(matches!(replies.next().await, Some((_, Err(CallError::Timeout)))));
     assert!(replies.next().await.is_none());
 }
 
@@ -188,24 +145,15 @@ async fn calls_in_flight_are_lost_with_the_connection_and_later_ones_closed() {
         .fallback(async |_: ClientEvent| {})
         .build();
     let [client] = clients(&service).await;
-    let call = tokio::spawn(client.call(Ask {
-        text: String::new(),
-    }));
+    let call = tokio::spawn(client.call(Ask { text: String::new() }));
     let socket = soon(asked.recv()).await.unwrap();
     socket.close();
     let lost = soon(call).await.unwrap();
     assert!(matches!(lost, Err(CallError::Lost)), "{lost:?}");
-    soon(
-        client
-            .status()
-            .wait_for(|status| matches!(status, socketkit::Status::Closed { .. })),
-    )
-    .await
-    .unwrap();
-    let closed = soon(client.call(Ask {
-        text: String::new(),
-    }))
-    .await;
+    soon(client.status().wait_for(|status| matches!(status, socketkit::Status::Closed { .. })))
+        .await
+        .unwrap();
+    let closed = soon(client.call(Ask { text: String::new() })).await;
     assert!(matches!(closed, Err(CallError::Closed)), "{closed:?}");
     let closed = soon(socket.call(question())).await;
     assert!(matches!(closed, Err(CallError::Closed)), "{closed:?}");
@@ -219,27 +167,14 @@ async fn too_many_calls_of_ours_are_refused_here() {
         .build();
     let client = Client::to(&service).limits(Limits::default().calls(1));
     let client = soon(client.connect()).await.unwrap();
-    let first = tokio::spawn(client.call(Ask {
-        text: "first".into(),
-    }));
+    let first = tokio::spawn(client.call(Ask { text: "first".into() }));
     tokio::task::yield_now().await;
-    let second = soon(client.call(Ask {
-        text: "second".into(),
-    }))
-    .await
-    .unwrap_err();
-    assert_eq!(
-        second.to_string(),
-        "refused: too many calls in flight (busy)"
-    );
+    let second = soon(client.call(Ask { text: "second".into() })).await.unwrap_err();
+    assert_eq!(second.to_string(), "refused: too many calls in flight (busy)");
     first.abort();
     // A call that nobody waits for any more gives its place back.
     until(|| first.is_finished()).await;
-    let third = client
-        .call(Ask {
-            text: "third".into(),
-        })
-        .timeout(Duration::from_millis(1));
+    let third = client.call(Ask { text: "third".into() }).timeout(Duration::from_millis(1));
     assert!(matches!(soon(third).await, Err(CallError::Timeout)));
 }
 
@@ -250,9 +185,7 @@ async fn a_call_works_from_a_thread_without_a_runtime() {
         .fallback(async |_: ClientEvent| {})
         .build();
     let [client] = clients(&service).await;
-    let call = client.call(Ask {
-        text: "outside".into(),
-    });
+    let call = client.call(Ask { text: "outside".into() });
     let thread = std::thread::spawn(move || futures_executor::block_on(call));
     until(|| thread.is_finished()).await;
     assert_eq!(thread.join().unwrap().unwrap(), "outside");

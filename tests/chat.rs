@@ -94,9 +94,7 @@ pub async fn clients<const N: usize>(service: &Service<Chat>) -> [Client<Chat>; 
         clients.push(soon(service.local()).await);
     }
     until(|| service.io().len() >= N).await;
-    let Ok(clients) = clients.try_into() else {
-        unreachable!("there are N")
-    };
+    let Ok(clients) = clients.try_into() else { unreachable!("there are N") };
     clients
 }
 

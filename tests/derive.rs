@@ -1,6 +1,13 @@
 //! What `#[derive(Events)]` and `#[derive(Protocol)]` make of an enum, seen from outside.
 #![allow(missing_docs, unreachable_pub)]
 #![deny(warnings)]
+// The traps of users are the subject.
+#![allow(
+    clippy::box_collection,
+    clippy::enum_variant_names,
+    clippy::needless_pub_self,
+    clippy::non_minimal_cfg
+)]
 
 use serde::{Deserialize, Serialize};
 use socketkit::{Event, Events, NoEvents, NoRoom, Policy, Protocol};
@@ -15,10 +22,7 @@ fn round_trip<E: Events + Debug>(event: E, name: &str, data: &str) {
     assert_eq!(E::index_of(name), Some(index));
     let mut written = b"behind:".to_vec();
     event.encode(&mut written).unwrap();
-    assert_eq!(
-        String::from_utf8(written).unwrap(),
-        format!("behind:{data}")
-    );
+    assert_eq!(String::from_utf8(written).unwrap(), format!("behind:{data}"));
     let data = if data.is_empty() { "null" } else { data };
     assert_eq!(format!("{:?}", E::decode(index, data).unwrap()), before);
 }
@@ -64,24 +68,11 @@ fn every_shape_survives_the_wire() {
     round_trip(Shape::Parens(), "parens", "");
     round_trip(Shape::Newtype(vec![1, 2]), "newtype", "[1,2]");
     round_trip(Shape::Tuple(1.0, 2.5), "tuple", "[1.0,2.5]");
-    let named = Shape::Named {
-        author: "ada".into(),
-        r#type: 7,
-    };
+    let named = Shape::Named { author: "ada".into(), r#type: 7 };
     round_trip(named, "named", r#"{"author":"ada","type":7}"#);
     round_trip(Shape::r#Match(true), "match", "true");
-    round_trip(
-        Shape::Post(Post {
-            author: "ada".into(),
-        }),
-        "post",
-        r#"{"author":"ada"}"#,
-    );
-    round_trip(
-        Shape::Draft(Draft { last_edited: 3 }),
-        "draft",
-        r#"{"lastEdited":3}"#,
-    );
+    round_trip(Shape::Post(Post { author: "ada".into() }), "post", r#"{"author":"ada"}"#);
+    round_trip(Shape::Draft(Draft { last_edited: 3 }), "draft", r#"{"lastEdited":3}"#);
     assert_eq!(Shape::NAMES.len(), 9);
     assert_eq!(Shape::NAMES[2], "parens");
 }
@@ -100,29 +91,15 @@ fn each_struct_is_its_event() {
     check(shape::Parens(), "parens");
     check(shape::Newtype(vec![]), "newtype");
     check(shape::Tuple(0.0, 0.0), "tuple");
-    check(
-        shape::Named {
-            author: String::new(),
-            r#type: 0,
-        },
-        "named",
-    );
+    check(shape::Named { author: String::new(), r#type: 0 }, "named");
     check(shape::Match(true), "match");
-    check(
-        shape::Post(shapes::Post {
-            author: String::new(),
-        }),
-        "post",
-    );
+    check(shape::Post(shapes::Post { author: String::new() }), "post");
     check(Draft { last_edited: 0 }, "draft");
 }
 
 #[test]
 fn structs_derive_what_the_enum_asks_for() {
-    let named = shapes::shape::Named {
-        author: "ada".into(),
-        r#type: 1,
-    };
+    let named = shapes::shape::Named { author: "ada".into(), r#type: 1 };
     assert_eq!(named, named.clone());
     assert_eq!(format!("{named:?}"), r#"Named { author: "ada", type: 1 }"#);
     assert_eq!(format!("{:?}", shapes::shape::Unit.clone()), "Unit");
@@ -131,18 +108,8 @@ fn structs_derive_what_the_enum_asks_for() {
 #[test]
 fn an_event_without_payload_reads_any_single_value() {
     use shapes::{Shape, shape};
-    for index in [
-        shape::Unit::INDEX,
-        shape::Braces::INDEX,
-        shape::Parens::INDEX,
-    ] {
-        for data in [
-            "null",
-            "1",
-            "{}",
-            r#"{"added":[{"later":null}]}"#,
-            " \"x\" ",
-        ] {
+    for index in [shape::Unit::INDEX, shape::Braces::INDEX, shape::Parens::INDEX] {
+        for data in ["null", "1", "{}", r#"{"added":[{"later":null}]}"#, " \"x\" "] {
             assert_eq!(Shape::decode(index, data).unwrap().index(), index, "{data}");
         }
         for data in ["", "{", "1 2", "nul", "{}}"] {
@@ -155,16 +122,10 @@ fn an_event_without_payload_reads_any_single_value() {
 fn payloads_are_exactly_one_value_of_their_shape() {
     use shapes::{Shape, shape};
     for data in ["", "null", "[1]x", "[1] [2]", r#"["1"]"#, "[-1]"] {
-        assert!(
-            Shape::decode(shape::Newtype::INDEX, data).is_err(),
-            "{data}"
-        );
+        assert!(Shape::decode(shape::Newtype::INDEX, data).is_err(), "{data}");
     }
     let missing = Shape::decode(shape::Named::INDEX, r#"{"author":"ada"}"#).unwrap_err();
-    assert_eq!(
-        missing.to_string(),
-        "missing field `type` at line 1 column 16"
-    );
+    assert_eq!(missing.to_string(), "missing field `type` at line 1 column 16");
     assert!(Shape::decode(Shape::NAMES.len(), "null").is_err());
     assert!(Shape::decode(usize::MAX, "null").is_err());
 }
@@ -246,10 +207,7 @@ fn replies_are_of_the_type_that_is_told() {
         TypeId::of::<E::Reply>()
     }
     assert_eq!(reply::<calls::Submit>(), TypeId::of::<u64>());
-    assert_eq!(
-        reply::<calls::List>(),
-        TypeId::of::<Result<Vec<(u8, String)>, ()>>()
-    );
+    assert_eq!(reply::<calls::List>(), TypeId::of::<Result<Vec<(u8, String)>, ()>>());
     assert_eq!(reply::<calls::Plain>(), TypeId::of::<()>());
     let _ = [Calls::Submit, Calls::List, Calls::Plain];
 }
@@ -266,23 +224,13 @@ fn policies_are_those_of_the_variants() {
         #[event(volatile)]
         Pointer(u8, u8),
     }
-    let policies = [
-        Policy::Reliable,
-        Policy::Volatile,
-        Policy::Latest,
-        Policy::Volatile,
-    ];
+    let policies = [Policy::Reliable, Policy::Volatile, Policy::Latest, Policy::Volatile];
     for (index, policy) in policies.into_iter().enumerate() {
         assert_eq!(Policies::policy(index), policy);
     }
     assert_eq!(Policies::policy(4), Policy::Reliable);
     assert_eq!(shapes::Shape::policy(0), Policy::Reliable);
-    let _ = [
-        Policies::History,
-        Policies::Typing,
-        Policies::Online(1),
-        Policies::Pointer(1, 2),
-    ];
+    let _ = [Policies::History, Policies::Typing, Policies::Online(1), Policies::Pointer(1, 2)];
 }
 
 mod serde_attributes {
@@ -398,10 +346,7 @@ fn serde_attributes_of_the_enum_hold_for_each_struct() {
     let mut out = Vec::new();
     Strict::Fields { a: 1 }.encode(&mut out).unwrap();
     assert_eq!(out, br#"{"A":1}"#);
-    assert_eq!(
-        Strict::decode(0, r#"{"a":1}"#).unwrap(),
-        Strict::Fields { a: 1 }
-    );
+    assert_eq!(Strict::decode(0, r#"{"a":1}"#).unwrap(), Strict::Fields { a: 1 });
     assert!(Strict::decode(0, r#"{"a":1,"b":2}"#).is_err());
     assert_eq!(Strict::decode(1, "1").unwrap(), Strict::Newtype(1));
     assert_eq!(Strict::decode(2, r#"{"b":2}"#).unwrap(), Strict::Unit);
@@ -495,22 +440,11 @@ mod traps {
 #[test]
 fn payloads_named_like_variants_are_found() {
     use traps::inner::{ClientEvent as E, Other, Own, Tagged};
-    let post = || traps::SubmitPost {
-        the_title: "a".into(),
-        tags: vec![],
-    };
-    round_trip(
-        E::SubmitPost(post()),
-        "submit_post",
-        r#"{"theTitle":"a","tags":[]}"#,
-    );
+    let post = || traps::SubmitPost { the_title: "a".into(), tags: vec![] };
+    round_trip(E::SubmitPost(post()), "submit_post", r#"{"theTitle":"a","tags":[]}"#);
     round_trip(E::Own(Own(1)), "own", "1");
     round_trip(
-        E::Many {
-            posts: vec![post()],
-            owns: Box::new([Own(1)]),
-            pair: (Own(2), 3),
-        },
+        E::Many { posts: vec![post()], owns: Box::new([Own(1)]), pair: (Own(2), 3) },
         "many",
         r#"{"posts":[{"theTitle":"a","tags":[]}],"owns":[1],"pair":[2,3]}"#,
     );
@@ -525,11 +459,7 @@ fn payloads_named_like_variants_are_found() {
     round_trip(E::Box(Box::new(1)), "box", "1");
     round_trip(E::U8(1), "u8", "1");
     round_trip(E::u16(1), "u16", "1");
-    round_trip(
-        E::serde_json(serde_json::json!({"a":1})),
-        "serde_json",
-        r#"{"a":1}"#,
-    );
+    round_trip(E::serde_json(serde_json::json!({"a":1})), "serde_json", r#"{"a":1}"#);
     round_trip(E::Recursive(None), "recursive", "null");
     round_trip(E::Other(Other(1)), "other", "1");
     round_trip(E::Result(Ok(1)), "result", r#"{"Ok":1}"#);
@@ -552,11 +482,7 @@ enum Tree {
 #[test]
 fn an_enum_may_hold_itself() {
     let children = vec![Tree::Leaf(1), Tree::Node { children: vec![] }];
-    round_trip(
-        Tree::Node { children },
-        "node",
-        r#"{"children":[1,{"children":[]}]}"#,
-    );
+    round_trip(Tree::Node { children }, "node", r#"{"children":[1,{"children":[]}]}"#);
     round_trip(Tree::Leaf(1), "leaf", "1");
 }
 
@@ -587,10 +513,7 @@ fn variants_and_fields_behind_a_false_cfg_are_not_there() {
         Other,
     }
     assert_eq!(Conditional::NAMES, ["present", "also"]);
-    assert_eq!(
-        format!("{:?}", conditional::Present { present: 1 }),
-        "Present { present: 1 }"
-    );
+    assert_eq!(format!("{:?}", conditional::Present { present: 1 }), "Present { present: 1 }");
     let _ = Conditional::Other;
 }
 

@@ -10,10 +10,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 fn service() -> Service<Chat> {
-    Server::<Chat>::new()
-        .on(async |ask: Ask| ask.text)
-        .fallback(async |_: ClientEvent| {})
-        .build()
+    Server::<Chat>::new().on(async |ask: Ask| ask.text).fallback(async |_: ClientEvent| {}).build()
 }
 
 async fn local() -> (TcpListener, SocketAddr) {
@@ -24,10 +21,7 @@ async fn local() -> (TcpListener, SocketAddr) {
 
 async fn answers(url: String) -> Client<Chat> {
     let client = soon(Client::connect(url)).await.unwrap();
-    assert_eq!(
-        soon(client.call(Ask { text: "hi".into() })).await.unwrap(),
-        "hi"
-    );
+    assert_eq!(soon(client.call(Ask { text: "hi".into() })).await.unwrap(), "hi");
     client
 }
 
@@ -38,9 +32,8 @@ async fn get(
     header: Option<(&str, &str)>,
 ) -> (u16, http::HeaderMap, String) {
     let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let mut request = http::Request::get(path).header("host", "localhost");
     if let Some((name, value)) = header {
@@ -50,11 +43,7 @@ async fn get(
     let reply = soon(sender.send_request(request)).await.unwrap();
     let (parts, body) = reply.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    (
-        parts.status.as_u16(),
-        parts.headers,
-        String::from_utf8(body.into()).unwrap(),
-    )
+    (parts.status.as_u16(), parts.headers, String::from_utf8(body.into()).unwrap())
 }
 
 #[tokio::test]
@@ -72,22 +61,13 @@ async fn axum_nests_it_and_broadcasts_from_a_handler_of_its_own() {
     tokio::spawn(async { axum::serve(listener, app).await });
     let mut nested = answers(format!("ws://{addr}/nested/ws")).await;
     let mut routed = answers(format!("ws://{addr}/routed")).await;
-    assert!(
-        get(addr, "/nested/ws/client.js", None)
-            .await
-            .2
-            .contains("\"tell\"")
-    );
+    assert!(get(addr, "/nested/ws/client.js", None).await.2.contains("\"tell\""));
     let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let request = http::Request::post("/posts").header("host", "localhost");
-    let reply = sender
-        .send_request(request.body("news".to_owned()).unwrap())
-        .await
-        .unwrap();
+    let reply = sender.send_request(request.body("news".to_owned()).unwrap()).await.unwrap();
     assert_eq!(reply.into_body().collect().await.unwrap().to_bytes(), "2");
     assert_eq!(next(&mut nested).await, ServerEvent::Told("news".into()));
     assert_eq!(next(&mut routed).await, ServerEvent::Told("news".into()));
@@ -98,33 +78,18 @@ async fn authorize_reads_what_a_layer_of_the_host_has_attached() {
     #[derive(Clone)]
     struct User(&'static str);
     async fn login(handshake: Handshake) -> Result<User, Reject> {
-        handshake
-            .extensions()
-            .get()
-            .cloned()
-            .ok_or(Reject::new("unauthorized", "no login"))
+        handshake.extensions().get().cloned().ok_or(Reject::new("unauthorized", "no login"))
     }
     let service = Server::<Chat>::new()
         .authorize(login)
         .on(async |_: Ask, Session(user): Session<User>| user.0.to_owned())
         .fallback(async |_: ClientEvent| {})
         .build();
-    let app = Router::new()
-        .nest_service("/ws", service)
-        .layer(axum::Extension(User("ada")));
+    let app = Router::new().nest_service("/ws", service).layer(axum::Extension(User("ada")));
     let (listener, addr) = local().await;
     tokio::spawn(async { axum::serve(listener, app).await });
-    let client = soon(Client::<Chat>::connect(format!("ws://{addr}/ws")))
-        .await
-        .unwrap();
-    assert_eq!(
-        soon(client.call(Ask {
-            text: String::new()
-        }))
-        .await
-        .unwrap(),
-        "ada"
-    );
+    let client = soon(Client::<Chat>::connect(format!("ws://{addr}/ws"))).await.unwrap();
+    assert_eq!(soon(client.call(Ask { text: String::new() })).await.unwrap(), "ada");
 }
 
 #[tokio::test]
@@ -138,10 +103,7 @@ async fn bare_hyper_serves_it_and_so_does_the_fallback_of_a_folder() {
             let (stream, _) = listener.accept().await.unwrap();
             let site = TowerToHyperService::new(site.clone());
             let http = hyper::server::conn::http1::Builder::new();
-            tokio::spawn(
-                http.serve_connection(TokioIo::new(stream), site)
-                    .with_upgrades(),
-            );
+            tokio::spawn(http.serve_connection(TokioIo::new(stream), site).with_upgrades());
         }
     });
     answers(format!("ws://{addr}/anything/ws")).await;
@@ -153,10 +115,7 @@ async fn bare_hyper_serves_it_and_so_does_the_fallback_of_a_folder() {
 async fn any_stream_can_be_handed_over() {
     let service = service();
     let (near, far) = tokio::io::duplex(512);
-    let request = http::Request::get("/somewhere")
-        .header("x-test", "1")
-        .body(())
-        .unwrap();
+    let request = http::Request::get("/somewhere").header("x-test", "1").body(()).unwrap();
     let served = service.clone();
     let task = tokio::spawn(async move { served.upgraded(far, request).await });
     let mut client = tokio_tungstenite::WebSocketStream::from_raw_socket(
@@ -166,28 +125,15 @@ async fn any_stream_can_be_handed_over() {
     )
     .await;
     use futures_util::{SinkExt, StreamExt};
-    let hello = soon(client.next())
-        .await
-        .unwrap()
-        .unwrap()
-        .into_text()
-        .unwrap();
+    let hello = soon(client.next()).await.unwrap().unwrap().into_text().unwrap();
     assert!(hello.starts_with(r#"{"hello":{"session":"#), "{hello}");
     let long = "x".repeat(20_000);
     let ask = format!(r#"{{"event":"ask","id":1,"data":{{"text":"{long}"}}}}"#);
     client.send(ask.into()).await.unwrap();
-    let reply = soon(client.next())
-        .await
-        .unwrap()
-        .unwrap()
-        .into_text()
-        .unwrap();
+    let reply = soon(client.next()).await.unwrap().unwrap().into_text().unwrap();
     assert_eq!(reply.as_str(), format!(r#"{{"reply":1,"data":"{long}"}}"#));
     client.close(None).await.unwrap();
-    assert_eq!(
-        soon(task).await.unwrap().code,
-        socketkit::CloseCode::NO_CODE
-    );
+    assert_eq!(soon(task).await.unwrap().code, socketkit::CloseCode::NO_CODE);
 }
 
 #[tokio::test]
@@ -217,72 +163,32 @@ async fn several_services_share_a_listener_with_a_folder() {
 
 #[tokio::test]
 async fn a_server_that_cannot_start_says_why() {
-    let two = Routes::new()
-        .at("/ws", service())
-        .at("ws/", service())
-        .listen("127.0.0.1:0");
-    assert_eq!(
-        soon(two.into_future()).await.unwrap_err().to_string(),
-        "two services at `/ws`"
-    );
+    let two = Routes::new().at("/ws", service()).at("ws/", service()).listen("127.0.0.1:0");
+    assert_eq!(soon(two.into_future()).await.unwrap_err().to_string(), "two services at `/ws`");
     let gone = Routes::new().public("no/such/folder").listen("127.0.0.1:0");
     let error = soon(gone.into_future()).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with("public folder `no/such/folder`: "),
-        "{error}"
-    );
+    assert!(error.starts_with("public folder `no/such/folder`: "), "{error}");
     let header = Routes::new().header("x y", "z").listen("127.0.0.1:0");
     let error = soon(header.into_future()).await.unwrap_err().to_string();
     assert_eq!(error, "`x y: z` is not a valid header");
     let (_taken, addr) = local().await;
-    let error = soon(service().listen(addr).into_future())
-        .await
-        .unwrap_err();
+    let error = soon(service().listen(addr).into_future()).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("cannot listen on {addr}: ")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("cannot listen on {addr}: ")), "{error}");
 }
 
 #[tokio::test]
 async fn the_browser_client_is_served_with_the_contract_and_is_cached() {
     let addr = listen(&service()).await;
     for (name, media, part) in [
-        (
-            "client.js",
-            "text/javascript; charset=utf-8",
-            r#""blip":{"volatile":true}"#,
-        ),
-        (
-            "client.js",
-            "text/javascript; charset=utf-8",
-            r#""limit":65536"#,
-        ),
-        (
-            "socketkit.js",
-            "text/javascript; charset=utf-8",
-            "export { connect, CallError };",
-        ),
-        (
-            "socketkit.global.js",
-            "text/javascript; charset=utf-8",
-            "globalThis.socketkit = ",
-        ),
-        (
-            "socketkit.d.ts",
-            "application/typescript; charset=utf-8",
-            "export function connect",
-        ),
+        ("client.js", "text/javascript; charset=utf-8", r#""blip":{"volatile":true}"#),
+        ("client.js", "text/javascript; charset=utf-8", r#""limit":65536"#),
+        ("socketkit.js", "text/javascript; charset=utf-8", "export { connect, CallError };"),
+        ("socketkit.global.js", "text/javascript; charset=utf-8", "globalThis.socketkit = "),
+        ("socketkit.d.ts", "application/typescript; charset=utf-8", "export function connect"),
     ] {
         let (status, headers, body) = get(addr, &format!("/ws/{name}"), None).await;
-        assert_eq!(
-            (status, headers["content-type"].to_str().unwrap()),
-            (200, media),
-            "{name}"
-        );
+        assert_eq!((status, headers["content-type"].to_str().unwrap()), (200, media), "{name}");
         assert!(body.contains(part), "{name} lacks {part}");
         assert_eq!(headers["cache-control"], "no-cache");
         assert_eq!(headers["x-content-type-options"], "nosniff");

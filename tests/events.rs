@@ -33,11 +33,10 @@ async fn an_event_reaches_its_handler_with_what_it_asks_for() {
 
 #[tokio::test]
 async fn the_struct_of_an_event_is_emitted_as_well_as_the_enum() {
-    let service = quiet(Server::<Chat>::new().on(
-        async |Tell(text): Tell, socket: Socket<Chat>| {
+    let service =
+        quiet(Server::<Chat>::new().on(async |Tell(text): Tell, socket: Socket<Chat>| {
             socket.emit(tests::chat::server_event::Told(text));
-        },
-    ));
+        }));
     let [mut client] = clients(&service).await;
     client.emit(Tell("hi".into()));
     assert_eq!(next(&mut client).await, ServerEvent::Told("hi".into()));
@@ -89,14 +88,8 @@ async fn several_listeners_run_in_order_on_connect_and_on_disconnect() {
             std::future::ready(())
         }
     };
-    let server = Server::<Chat>::new()
-        .on_connect(say("one"))
-        .on_connect(say("two"));
-    let service = quiet(
-        server
-            .on_disconnect(say("three"))
-            .on_disconnect(say("four")),
-    );
+    let server = Server::<Chat>::new().on_connect(say("one")).on_connect(say("two"));
+    let service = quiet(server.on_disconnect(say("three")).on_disconnect(say("four")));
     service.io().on_connect(say("later"));
     let [client] = clients(&service).await;
     drop(client);
@@ -113,20 +106,15 @@ async fn several_listeners_run_in_order_on_connect_and_on_disconnect() {
 async fn what_on_connect_emits_comes_before_what_is_broadcast_meanwhile() {
     let gate = std::sync::Arc::new(tokio::sync::Notify::new());
     let wait = gate.clone();
-    let service = quiet(
-        Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
-            wait.notified().await;
-            socket.emit(ServerEvent::Told("snapshot".into()));
-        }),
-    );
+    let service = quiet(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
+        wait.notified().await;
+        socket.emit(ServerEvent::Told("snapshot".into()));
+    }));
     let mut client = soon(service.local()).await;
     until(|| service.io().len() == 1).await;
     service.io().broadcast(ServerEvent::Told("live".into()));
     gate.notify_one();
-    assert_eq!(
-        next(&mut client).await,
-        ServerEvent::Told("snapshot".into())
-    );
+    assert_eq!(next(&mut client).await, ServerEvent::Told("snapshot".into()));
     assert_eq!(next(&mut client).await, ServerEvent::Told("live".into()));
 }
 
@@ -135,11 +123,7 @@ async fn inspect_sees_every_event_in_and_out_and_a_broadcast_once() {
     let (sender, mut seen) = mpsc::unbounded_channel();
     let server = Server::<Chat>::new()
         .inspect(move |event| {
-            let _ = sender.send((
-                event.direction,
-                event.socket.is_some(),
-                event.frame.to_owned(),
-            ));
+            let _ = sender.send((event.direction, event.socket.is_some(), event.frame.to_owned()));
         })
         .on(async |Tell(text): Tell, io: Io<Chat>| {
             io.broadcast(ServerEvent::Told(text));
@@ -147,17 +131,9 @@ async fn inspect_sees_every_event_in_and_out_and_a_broadcast_once() {
     let service = quiet(server);
     let [client, _other] = clients(&service).await;
     client.emit(Tell("hi".into()));
-    let received = (
-        Direction::In,
-        true,
-        r#"{"event":"tell","data":"hi"}"#.to_owned(),
-    );
+    let received = (Direction::In, true, r#"{"event":"tell","data":"hi"}"#.to_owned());
     assert_eq!(soon(seen.recv()).await, Some(received));
-    let sent = (
-        Direction::Out,
-        false,
-        r#"{"event":"told","data":"hi"}"#.to_owned(),
-    );
+    let sent = (Direction::Out, false, r#"{"event":"told","data":"hi"}"#.to_owned());
     assert_eq!(soon(seen.recv()).await, Some(sent));
     assert!(seen.try_recv().is_err());
 }
@@ -169,15 +145,11 @@ async fn a_panic_in_a_handler_is_answered_and_the_socket_lives() {
         socket.emit(ServerEvent::Told(text));
     }
     let service = quiet(
-        Server::<Chat>::new()
-            .on(tell)
-            .on(async |ask: Ask| -> String { panic!("{}", ask.text) }),
+        Server::<Chat>::new().on(tell).on(async |ask: Ask| -> String { panic!("{}", ask.text) }),
     );
     let [mut client] = clients(&service).await;
     client.emit(Tell("boom".into()));
-    let error = soon(client.call(Ask { text: "why".into() }))
-        .await
-        .unwrap_err();
+    let error = soon(client.call(Ask { text: "why".into() })).await.unwrap_err();
     assert_eq!(error.to_string(), "refused: internal error (internal)");
     client.emit(Tell("alive".into()));
     assert_eq!(next(&mut client).await, ServerEvent::Told("alive".into()));
@@ -186,24 +158,19 @@ async fn a_panic_in_a_handler_is_answered_and_the_socket_lives() {
 #[tokio::test]
 async fn send_waits_for_room_and_loses_nothing() {
     let service = quiet(
-        Server::<Chat>::new()
-            .limits(Limits::default().queue(4).queue_hard_bytes(64 * 1024))
-            .on(async |_: Tell, socket: Socket<Chat>| {
+        Server::<Chat>::new().limits(Limits::default().queue(4).queue_hard_bytes(64 * 1024)).on(
+            async |_: Tell, socket: Socket<Chat>| {
                 for number in 0..2_000 {
-                    let delivery = socket
-                        .send(ServerEvent::Told(format!("{number:0>1000}")))
-                        .await;
+                    let delivery = socket.send(ServerEvent::Told(format!("{number:0>1000}"))).await;
                     assert_eq!(delivery.queued, 1);
                 }
-            }),
+            },
+        ),
     );
     let [mut client] = clients(&service).await;
     client.emit(Tell("go".into()));
     for number in 0..2_000 {
-        assert_eq!(
-            next(&mut client).await,
-            ServerEvent::Told(format!("{number:0>1000}"))
-        );
+        assert_eq!(next(&mut client).await, ServerEvent::Told(format!("{number:0>1000}")));
     }
 }
 
@@ -216,17 +183,15 @@ async fn a_spawned_task_ends_with_its_socket() {
         }
     }
     let (sender, mut gone) = mpsc::unbounded_channel();
-    let service = quiet(
-        Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
-            let guard = Gone(sender.clone());
-            let other = socket.clone();
-            socket.spawn(async move {
-                other.emit(ServerEvent::Told("spawned".into()));
-                let _guard = guard;
-                std::future::pending::<()>().await;
-            });
-        }),
-    );
+    let service = quiet(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
+        let guard = Gone(sender.clone());
+        let other = socket.clone();
+        socket.spawn(async move {
+            other.emit(ServerEvent::Told("spawned".into()));
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        });
+    }));
     let [mut client] = clients(&service).await;
     assert_eq!(next(&mut client).await, ServerEvent::Told("spawned".into()));
     assert!(gone.try_recv().is_err());

@@ -99,16 +99,14 @@ async fn waiting_events_stop_the_reading_and_none_is_lost() {
     let service = Server::<Chat>::new()
         .limits(Limits::default().waiting(4).rate(0))
         .state((go.clone(), handled.clone()))
-        .on(
-            async |Tell(text): Tell, state: State<(Arc<Notify>, Arc<AtomicUsize>)>| {
-                let (go, handled) = &*state;
-                if text == "0" {
-                    go.notified().await;
-                }
-                let before = handled.fetch_add(1, Ordering::Relaxed);
-                assert_eq!(text, before.to_string(), "in order");
-            },
-        )
+        .on(async |Tell(text): Tell, state: State<(Arc<Notify>, Arc<AtomicUsize>)>| {
+            let (go, handled) = &*state;
+            if text == "0" {
+                go.notified().await;
+            }
+            let before = handled.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(text, before.to_string(), "in order");
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let mut peer = piped(&service).await;
@@ -136,11 +134,9 @@ async fn waiting_events_stop_the_reading_and_none_is_lost() {
 async fn a_backlog_behind_a_call_to_its_sender_closes_with_4429() {
     let service = Server::<Chat>::new()
         .limits(Limits::default().waiting(4).backlog(2_000))
-        .on(
-            async |_: Ask, socket: Socket<Chat>| -> Result<String, Reject> {
-                Ok(socket.call(Question { text: "?".into() }).await?)
-            },
-        )
+        .on(async |_: Ask, socket: Socket<Chat>| -> Result<String, Reject> {
+            Ok(socket.call(Question { text: "?".into() }).await?)
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let addr = listen(&service).await;
@@ -169,11 +165,9 @@ async fn a_handler_has_its_grace_when_the_socket_has_ended() {
     let service = Server::<Chat>::new()
         .limits(Limits::default().grace(GRACE))
         .state(sender)
-        .on_disconnect(
-            async |_: Disconnect, ended: State<mpsc::UnboundedSender<Instant>>| {
-                let _ = ended.send(Instant::now());
-            },
-        )
+        .on_disconnect(async |_: Disconnect, ended: State<mpsc::UnboundedSender<Instant>>| {
+            let _ = ended.send(Instant::now());
+        })
         .on(async |_: Tell| std::future::pending::<()>().await)
         .fallback(async |_: ClientEvent| {})
         .build();
@@ -210,9 +204,7 @@ async fn one_more_unfinished_handshake_is_dropped_until_another_ends() {
     let _second = Bytes::connect(addr).await;
     let mut third = Bytes::connect(addr).await;
     assert_eq!(third.head().await, "");
-    first
-        .write(&raw::upgrade(&[("sec-websocket-protocol", SUBPROTOCOL)]))
-        .await;
+    first.write(&raw::upgrade(&[("sec-websocket-protocol", SUBPROTOCOL)])).await;
     assert_eq!(first.status().await, 101);
     // An open socket is no handshake any more.
     soon(async {
@@ -257,10 +249,7 @@ async fn from(
 /// The server is full for the next one, who is told so in the way that it can see.
 async fn is_full(service: &Service<Chat>, address: &str) {
     let (status, head, _) = from(service, address, false).await;
-    assert!(
-        status == 503 && head.contains("\r\nretry-after: "),
-        "{head}"
-    );
+    assert!(status == 503 && head.contains("\r\nretry-after: "), "{head}");
     let (status, _, mut peer) = from(service, address, true).await;
     assert_eq!(status, 101);
     assert_eq!(peer.closed().await, 1013);

@@ -21,9 +21,8 @@ async fn events_of_one_socket_are_handled_one_after_the_other() {
         .fallback(async |_: ClientEvent| {})
         .build();
     let [client] = clients(&service).await;
-    let texts: Vec<_> = (0..2_000usize)
-        .map(|number| "x".repeat(number % 11) + &number.to_string())
-        .collect();
+    let texts: Vec<_> =
+        (0..2_000usize).map(|number| "x".repeat(number % 11) + &number.to_string()).collect();
     for text in &texts {
         client.emit(Tell(text.clone()));
     }
@@ -35,7 +34,9 @@ async fn events_of_one_socket_are_handled_one_after_the_other() {
 async fn sockets_are_handled_beside_each_other() {
     let gate = Arc::new(tokio::sync::Barrier::new(2));
     let service = Server::<Chat>::new()
-        .on(async move |_: Tell| drop(gate.wait().await))
+        .on(async move |_: Tell| {
+            gate.wait().await;
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let [a, b] = clients(&service).await;
@@ -90,10 +91,7 @@ async fn agree(
             ServerEvent::Told(text) => text.strip_prefix(&prefix),
             _ => None,
         });
-        assert!(
-            own.eq((0..EACH).map(|number| number.to_string())),
-            "one emitter's own order"
-        );
+        assert!(own.eq((0..EACH).map(|number| number.to_string())), "one emitter's own order");
     }
 }
 
@@ -109,9 +107,8 @@ fn service() -> Service<Chat> {
 async fn all_receivers_see_broadcasts_in_one_order_over_pipes() {
     let service = service();
     let receivers = clients::<4>(&service).await;
-    let senders: Vec<_> = [(); 2]
-        .map(|()| Client::to(&service).ignore::<tests::chat::server_event::Told>())
-        .into();
+    let senders: Vec<_> =
+        [(); 2].map(|()| Client::to(&service).ignore::<tests::chat::server_event::Told>()).into();
     let mut open = Vec::new();
     for sender in senders {
         open.push(soon(sender.connect()).await.unwrap());

@@ -40,19 +40,13 @@ impl Plain {
     ///
     /// When the server does not upgrade.
     pub async fn open(addr: SocketAddr, ours: bool) -> Self {
-        let mut request = format!("ws://{addr}/ws")
-            .into_client_request()
-            .expect("a url");
+        let mut request = format!("ws://{addr}/ws").into_client_request().expect("a url");
         if ours {
             let value = SUBPROTOCOL.parse().expect("a header");
-            request
-                .headers_mut()
-                .insert("sec-websocket-protocol", value);
+            request.headers_mut().insert("sec-websocket-protocol", value);
         }
         let stream = soon(TcpStream::connect(addr)).await.expect("it listens");
-        let (socket, _) = soon(client_async(request, stream))
-            .await
-            .expect("it upgrades");
+        let (socket, _) = soon(client_async(request, stream)).await.expect("it upgrades");
         Self { socket }
     }
 
@@ -154,9 +148,7 @@ impl Bytes {
     /// When the server does not upgrade.
     pub async fn upgraded(addr: SocketAddr) -> Self {
         let mut bytes = Self::connect(addr).await;
-        bytes
-            .write(&upgrade(&[("sec-websocket-protocol", SUBPROTOCOL)]))
-            .await;
+        bytes.write(&upgrade(&[("sec-websocket-protocol", SUBPROTOCOL)])).await;
         assert_eq!(bytes.status().await, 101);
         bytes
     }
@@ -186,10 +178,7 @@ impl Bytes {
 impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
     /// Takes over a stream on which nothing was read yet.
     pub fn over(stream: S) -> Self {
-        Self {
-            stream,
-            unread: Vec::new(),
-        }
+        Self { stream, unread: Vec::new() }
     }
 
     /// The stream itself.
@@ -281,9 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
 
     /// Reads what there is; false at the end.
     async fn more(&mut self) -> bool {
-        soon(self.stream.read_buf(&mut self.unread))
-            .await
-            .is_ok_and(|read| read > 0)
+        soon(self.stream.read_buf(&mut self.unread)).await.is_ok_and(|read| read > 0)
     }
 }
 

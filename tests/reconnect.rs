@@ -47,25 +47,17 @@ fn quick(url: String) -> socketkit::ClientBuilder<Chat> {
 #[tokio::test]
 async fn a_client_comes_back_when_its_server_does() {
     let (addr, stop) = start(([127, 0, 0, 1], 0).into()).await;
-    let mut client = soon(quick(format!("ws://{addr}/ws")).connect())
-        .await
-        .unwrap();
+    let mut client = soon(quick(format!("ws://{addr}/ws")).connect()).await.unwrap();
     let mut status = client.status();
     assert_eq!(*status.borrow_and_update(), Status::Open);
     assert_eq!(next(&mut client).await, ServerEvent::Told("hello".into()));
     soon(stop()).await;
-    soon(status.wait_for(|status| matches!(status, Status::Waiting { .. })))
-        .await
-        .unwrap();
+    soon(status.wait_for(|status| matches!(status, Status::Waiting { .. }))).await.unwrap();
     // What is emitted meanwhile waits for the next connection.
     client.emit(ClientEvent::Tell("later".into()));
-    let call = tokio::spawn(client.call(Ask {
-        text: "still there?".into(),
-    }));
+    let call = tokio::spawn(client.call(Ask { text: "still there?".into() }));
     let (_, stop) = start(addr).await;
-    soon(status.wait_for(|status| *status == Status::Open))
-        .await
-        .unwrap();
+    soon(status.wait_for(|status| *status == Status::Open)).await.unwrap();
     assert_eq!(soon(call).await.unwrap().unwrap(), "still there?");
     assert_eq!(next(&mut client).await, ServerEvent::Told("hello".into()));
     drop(client);
@@ -75,50 +67,29 @@ async fn a_client_comes_back_when_its_server_does() {
 #[tokio::test]
 async fn it_comes_back_on_the_codes_that_ask_for_it_and_on_no_others() {
     let (addr, _stop) = start(([127, 0, 0, 1], 0).into()).await;
-    for (code, again) in [
-        (1000, false),
-        (1001, true),
-        (1012, true),
-        (4400, false),
-        (4403, false),
-        (4500, true),
-    ] {
+    for (code, again) in
+        [(1000, false), (1001, true), (1012, true), (4400, false), (4403, false), (4500, true)]
+    {
         let client = soon(
-            quick(format!("ws://{addr}/ws"))
-                .ignore::<tests::chat::server_event::Told>()
-                .connect(),
+            quick(format!("ws://{addr}/ws")).ignore::<tests::chat::server_event::Told>().connect(),
         )
         .await
         .unwrap();
         let mut status = client.status();
         status.mark_unchanged();
         // The reply may or may not come before the close.
-        let _ = soon(client.call(Ask {
-            text: format!("code {code}"),
-        }))
-        .await;
-        let left = soon(status.wait_for(|status| *status != Status::Open))
-            .await
-            .unwrap()
-            .clone();
+        let _ = soon(client.call(Ask { text: format!("code {code}") })).await;
+        let left = soon(status.wait_for(|status| *status != Status::Open)).await.unwrap().clone();
         if again {
             assert!(
                 matches!(left, Status::Waiting { .. } | Status::Connecting),
                 "{code}: {left:?}"
             );
-            soon(status.wait_for(|status| *status == Status::Open))
-                .await
-                .unwrap();
+            soon(status.wait_for(|status| *status == Status::Open)).await.unwrap();
         } else {
-            let closed = Status::Closed {
-                code: CloseCode(code),
-                reason: "as you wish".into(),
-            };
+            let closed = Status::Closed { code: CloseCode(code), reason: "as you wish".into() };
             assert_eq!(left, closed);
-            assert!(matches!(
-                client.call(Tell(String::new())).await,
-                Err(CallError::Closed)
-            ));
+            assert!(matches!(client.call(Tell(String::new())).await, Err(CallError::Closed)));
         }
     }
 }
@@ -141,13 +112,7 @@ async fn close_is_final_and_delivers_what_was_emitted_before() {
         client.emit(Tell(number.to_string()));
     }
     soon(client.close()).await;
-    assert!(matches!(
-        &*client.status().borrow(),
-        Status::Closed {
-            code: CloseCode::DONE,
-            ..
-        }
-    ));
+    assert!(matches!(&*client.status().borrow(), Status::Closed { code: CloseCode::DONE, .. }));
     assert_eq!(soon(client.recv()).await, None);
     assert_eq!(soon(left.recv()).await.unwrap().code, CloseCode::DONE);
     let all: Vec<_> = (0..100).map(|number: i32| number.to_string()).collect();
@@ -156,34 +121,20 @@ async fn close_is_final_and_delivers_what_was_emitted_before() {
 
 #[tokio::test]
 async fn the_first_connection_fails_with_the_reason() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for (url, expected) in [
-        (
-            format!("ws://{free}/ws"),
-            "the connection could not be made",
-        ),
-        (
-            "http://127.0.0.1/ws".into(),
-            "unusable url: its scheme is neither `ws` nor `wss`",
-        ),
-        ("nonsense".into(), "unusable url: it names no host"),
+        (format!("ws://{free}/ws"), "the connection could not be made"),
+        ("http://127.0.0.1/ws".into(), "unusable url: its scheme is neither `ws` nor `wss`"),
+        ("nonsense".into(), "unusable url: its scheme is neither `ws` nor `wss`"),
+        ("/ws".into(), "unusable url: it names no host"),
         ("ws://a b".into(), "unusable url: it does not parse"),
     ] {
         let error = soon(Client::<Chat>::connect(&url)).await.unwrap_err();
         assert_eq!(error.to_string(), expected, "{url}");
     }
     let (addr, _stop) = start(([127, 0, 0, 1], 0).into()).await;
-    let error = soon(Client::<Chat>::connect(format!("ws://{addr}/elsewhere")))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, ConnectError::Refused(status) if status == 404),
-        "{error:?}"
-    );
+    let error = soon(Client::<Chat>::connect(format!("ws://{addr}/elsewhere"))).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Refused(status) if status == 404), "{error:?}");
     assert!(size_of::<ConnectError>() <= 32 && size_of::<socketkit::Disconnect>() <= 32);
 }
 
@@ -197,8 +148,6 @@ async fn a_server_that_says_no_hello_is_given_up() {
         std::future::pending::<()>().await;
     });
     let limits = Limits::default().handshake(Duration::from_millis(100));
-    let error = soon(Client::<Chat>::builder(url).limits(limits).connect())
-        .await
-        .unwrap_err();
+    let error = soon(Client::<Chat>::builder(url).limits(limits).connect()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Closed(why) if why.code == CloseCode::TIMEOUT));
 }

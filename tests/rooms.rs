@@ -61,9 +61,7 @@ async fn except_removes_a_socket_or_a_room() {
     soon(b.call(Join("quiet".into()))).await.unwrap();
     soon(c.call(Join("x".into()))).await.unwrap();
     let io = service.io();
-    let [first, second, third] = ids(&io)[..] else {
-        panic!("three sockets")
-    };
+    let [first, second, third] = ids(&io)[..] else { panic!("three sockets") };
     let chosen = |target: socketkit::Target<Chat>| {
         let mut ids: Vec<_> = target.sockets().iter().map(Socket::id).collect();
         ids.sort();
@@ -71,10 +69,7 @@ async fn except_removes_a_socket_or_a_room() {
     };
     assert_eq!(chosen(io.all().except(first)), [second, third]);
     assert_eq!(chosen(io.all().except("quiet")), [first, third]);
-    assert_eq!(
-        chosen(io.to("quiet").to("x").except(third).except("quiet")),
-        []
-    );
+    assert_eq!(chosen(io.to("quiet").to("x").except(third).except("quiet")), []);
     assert!(io.to("nobody").is_empty());
 }
 
@@ -114,13 +109,11 @@ async fn on_disconnect_finds_the_rooms_and_the_reason_and_a_lower_count() {
     let (sender, mut seen) = mpsc::unbounded_channel();
     let service = Server::<Chat>::new()
         .on(async |Join(room): Join, socket: Socket<Chat>| socket.join(room))
-        .on_disconnect(
-            async move |why: Disconnect, socket: Socket<Chat>, io: Io<Chat>| {
-                let mut rooms = socket.rooms();
-                rooms.sort();
-                let _ = sender.send((why.code.0, rooms, io.len(), io.to("x").len()));
-            },
-        )
+        .on_disconnect(async move |why: Disconnect, socket: Socket<Chat>, io: Io<Chat>| {
+            let mut rooms = socket.rooms();
+            rooms.sort();
+            let _ = sender.send((why.code.0, rooms, io.len(), io.to("x").len()));
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let [a, b] = clients(&service).await;
@@ -130,10 +123,7 @@ async fn on_disconnect_finds_the_rooms_and_the_reason_and_a_lower_count() {
     soon(a.call(Join("y".into()))).await.unwrap();
     soon(a.close()).await;
     let (code, rooms, len, room) = soon(seen.recv()).await.unwrap();
-    assert_eq!(
-        (code, rooms, len),
-        (1000, vec!["x".to_owned(), "y".to_owned()], 1)
-    );
+    assert_eq!((code, rooms, len), (1000, vec!["x".to_owned(), "y".to_owned()], 1));
     assert_eq!(room, 2, "its rooms are still there");
     until(|| service.io().to("x").len() == 1).await;
     assert!(service.io().to("y").is_empty());

@@ -14,15 +14,11 @@ async fn sockets_are_closed_with_1001_after_what_was_emitted() {
         .on_disconnect(async move |why: Disconnect| sender.send(why.code).unwrap())
         .fallback(async |_: ClientEvent| {});
     let io = server.io();
-    let serve = server
-        .listen("127.0.0.1:0")
-        .until(stopped)
-        .ready(|addr| ready.send(addr).unwrap());
+    let serve = server.listen("127.0.0.1:0").until(stopped).ready(|addr| ready.send(addr).unwrap());
     let server = tokio::spawn(serve.into_future());
     let addr = soon(bound).await.unwrap();
-    let (mut raw, _) = soon(tokio_tungstenite::connect_async(format!("ws://{addr}/ws")))
-        .await
-        .unwrap();
+    let (mut raw, _) =
+        soon(tokio_tungstenite::connect_async(format!("ws://{addr}/ws"))).await.unwrap();
     until(|| io.len() == 1).await;
     for number in 0..100 {
         io.broadcast(ServerEvent::Told(number.to_string()));
@@ -40,10 +36,7 @@ async fn sockets_are_closed_with_1001_after_what_was_emitted() {
     assert_eq!(texts.len(), 101, "hello and all that was emitted");
     assert_eq!(soon(left.recv()).await, Some(CloseCode::AWAY));
     soon(server).await.unwrap().unwrap();
-    assert!(
-        tokio::net::TcpStream::connect(addr).await.is_err(),
-        "nobody listens any more"
-    );
+    assert!(tokio::net::TcpStream::connect(addr).await.is_err(), "nobody listens any more");
 }
 
 #[tokio::test]
@@ -72,16 +65,11 @@ async fn a_handler_at_work_finishes_and_one_that_never_does_is_dropped() {
         let service = service.clone();
         async move { service.shutdown().await }
     });
-    soon(client.status().wait_for(|status| *status != Status::Open))
-        .await
-        .unwrap();
+    soon(client.status().wait_for(|status| *status != Status::Open)).await.unwrap();
     gate.notify_one();
     assert_eq!(soon(seen.recv()).await.as_deref(), Some("slow"));
     soon(shutdown).await.unwrap();
-    assert!(
-        service.io().is_empty() && seen.try_recv().is_err(),
-        "it was dropped"
-    );
+    assert!(service.io().is_empty() && seen.try_recv().is_err(), "it was dropped");
 }
 
 #[tokio::test]
@@ -89,12 +77,10 @@ async fn a_socket_that_opens_while_the_server_stops_is_closed_as_well() {
     let gate = Arc::new(Notify::new());
     let wait = gate.clone();
     let service = Server::<Chat>::new()
-        .authorize(
-            async move |_: socketkit::Handshake| -> Result<(), socketkit::Reject> {
-                wait.notified().await;
-                Ok(())
-            },
-        )
+        .authorize(async move |_: socketkit::Handshake| -> Result<(), socketkit::Reject> {
+            wait.notified().await;
+            Ok(())
+        })
         .fallback(async |_: ClientEvent| {})
         .build();
     let connecting = tokio::spawn({
@@ -105,9 +91,7 @@ async fn a_socket_that_opens_while_the_server_stops_is_closed_as_well() {
     gate.notify_one();
     let client = soon(connecting).await.unwrap();
     let mut status = client.status();
-    soon(status.wait_for(|status| matches!(status, Status::Waiting { .. })))
-        .await
-        .unwrap();
+    soon(status.wait_for(|status| matches!(status, Status::Waiting { .. }))).await.unwrap();
     assert!(service.io().is_empty());
 }
 
@@ -128,12 +112,7 @@ async fn dropping_the_future_of_a_socket_does_not_end_it() {
     .await;
     use futures_util::StreamExt;
     soon(client.next()).await.unwrap().unwrap();
-    let text = soon(client.next())
-        .await
-        .unwrap()
-        .unwrap()
-        .into_text()
-        .unwrap();
+    let text = soon(client.next()).await.unwrap().unwrap().into_text().unwrap();
     assert_eq!(text.as_str(), r#"{"event":"told","data":"alive"}"#);
     drop(client);
     until(|| service.io().is_empty()).await;

@@ -70,12 +70,7 @@ async fn fill(socket: &Socket<Chat>, count: usize) {
 
 /// `queued`, `replaced`, `dropped` and `closed`.
 fn counts(delivery: Delivery) -> [usize; 4] {
-    [
-        delivery.queued,
-        delivery.replaced,
-        delivery.dropped,
-        delivery.closed,
-    ]
+    [delivery.queued, delivery.replaced, delivery.dropped, delivery.closed]
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,10 +81,7 @@ async fn volatile_events_are_dropped_from_a_quarter_of_the_queue_on() {
     fill(&socket, 2).await;
     let flash = |text: &str| ServerEvent::Flash(text.into());
     assert_eq!(counts(socket.emit(flash("lost"))), [0, 0, 1, 0]);
-    assert_eq!(
-        counts(service.io().broadcast(flash("half lost"))),
-        [1, 0, 1, 0]
-    );
+    assert_eq!(counts(service.io().broadcast(flash("half lost"))), [1, 0, 1, 0]);
     assert_eq!(next(&mut other).await, flash("half lost"));
     assert_eq!(counts(socket.emit(told(2))), [1, 0, 0, 0]);
     for number in 0..3 {
@@ -106,16 +98,9 @@ async fn of_latest_events_the_newest_arrives_when_the_peer_reads_again() {
     let (mut peer, socket) = slow(&service).await;
     fill(&socket, 4).await;
     let io = service.io();
-    assert_eq!(
-        counts(io.broadcast(ServerEvent::Count(1))),
-        [2, 0, 0, 0],
-        "none to replace"
-    );
+    assert_eq!(counts(io.broadcast(ServerEvent::Count(1))), [2, 0, 0, 0], "none to replace");
     for count in 2..=50 {
-        assert_eq!(
-            counts(io.broadcast(ServerEvent::Count(count))),
-            [2, 1, 0, 0]
-        );
+        assert_eq!(counts(io.broadcast(ServerEvent::Count(count))), [2, 1, 0, 0]);
         // The other one keeps up.
         assert_eq!(next(&mut other).await, ServerEvent::Count(count - 1));
     }
@@ -147,10 +132,7 @@ async fn a_peer_that_reads_nothing_is_closed_after_a_while_and_nobody_waits_for_
     let disconnect = soon(ended.recv()).await.unwrap();
     assert_eq!(disconnect.code, CloseCode::TOO_SLOW);
     let elapsed = started.elapsed();
-    assert!(
-        elapsed >= STALL && elapsed < STALL + Duration::from_secs(1),
-        "{elapsed:?}"
-    );
+    assert!(elapsed >= STALL && elapsed < STALL + Duration::from_secs(1), "{elapsed:?}");
     assert_eq!(counts(service.io().broadcast(told(100))), [1, 0, 0, 0]);
     assert_eq!(next(&mut other).await, told(100));
     assert_eq!(peer.line().await, told_line(0), "it had begun");
@@ -184,11 +166,7 @@ async fn a_peer_that_still_reads_has_more_room_but_not_without_end() {
     }
     assert!(emitted > 8, "{emitted}");
     assert!(emitted * told_line(0).len() < 2_000 + 2 * PIPE + told_line(0).len());
-    assert_eq!(
-        counts(socket.emit(told(0))),
-        [0, 0, 0, 1],
-        "it stays closed"
-    );
+    assert_eq!(counts(socket.emit(told(0))), [0, 0, 0, 1], "it stays closed");
     assert_eq!(soon(ended.recv()).await.unwrap().code, CloseCode::TOO_SLOW);
     assert_eq!(peer.closed().await, 4429);
 }
@@ -252,8 +230,7 @@ async fn pongs_are_not_hoarded_for_a_peer_that_pings_and_does_not_read() {
     for _ in 0..PINGS {
         peer.write(&frame(PING, "x".repeat(100))).await;
     }
-    peer.write(&frame(TEXT, r#"{"event":"tell","id":1,"data":"end"}"#))
-        .await;
+    peer.write(&frame(TEXT, r#"{"event":"tell","id":1,"data":"end"}"#)).await;
     let mut pongs = 0;
     loop {
         match peer.frame().await.expect("it is open") {

@@ -50,12 +50,8 @@ impl Stage {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let files = Arc::new(
-            files
-                .into_iter()
-                .map(|(path, text)| (path.into(), text.into()))
-                .collect(),
-        );
+        let files =
+            Arc::new(files.into_iter().map(|(path, text)| (path.into(), text.into())).collect());
         let (sender, knocks) = mpsc::channel(16);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -118,23 +114,15 @@ impl Knock {
     pub async fn accept(mut self) -> Peer {
         let key = self.header("Sec-WebSocket-Key").expect("a WebSocket key");
         let accept = derive_accept_key(key.as_bytes());
-        let offered = self
-            .header("Sec-WebSocket-Protocol")
-            .and_then(|all| all.split(',').next());
-        let protocol = offered
-            .map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"))
-            .unwrap_or_default();
+        let offered = self.header("Sec-WebSocket-Protocol").and_then(|all| all.split(',').next());
+        let protocol =
+            offered.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n{protocol}\r\n"
         );
-        self.stream
-            .write_all(answer.as_bytes())
-            .await
-            .expect("a client that waits");
-        Peer {
-            socket: WebSocketStream::from_raw_socket(self.stream, Role::Server, None).await,
-        }
+        self.stream.write_all(answer.as_bytes()).await.expect("a client that waits");
+        Peer { socket: WebSocketStream::from_raw_socket(self.stream, Role::Server, None).await }
     }
 }
 
@@ -144,10 +132,7 @@ impl Peer {
     /// # Panics
     /// If the connection is gone.
     pub async fn send(&mut self, frame: &str) {
-        self.socket
-            .send(Message::text(frame))
-            .await
-            .expect("an open connection");
+        self.socket.send(Message::text(frame)).await.expect("an open connection");
     }
 
     /// Sends `hello` with this heartbeat, in milliseconds.
@@ -192,10 +177,7 @@ impl Peer {
 
     /// Closes with this code and reason, and waits until the client has done so too.
     pub async fn close(mut self, code: u16, reason: &'static str) {
-        let frame = CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
-        };
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
         // The client may be gone already.
         let _ = self.socket.close(Some(frame)).await;
         while let Some(Message::Text(_) | Message::Ping(_) | Message::Pong(_)) = self.next().await {
@@ -203,9 +185,8 @@ impl Peer {
     }
 
     async fn next(&mut self) -> Option<Message> {
-        let message = timeout(DEADLINE, self.socket.next())
-            .await
-            .expect("a client that does something");
+        let message =
+            timeout(DEADLINE, self.socket.next()).await.expect("a client that does something");
         message.and_then(Result::ok)
     }
 }
@@ -218,10 +199,7 @@ async fn connection(mut stream: TcpStream, files: Arc<Files>, knocks: mpsc::Send
             Err(_) => return,
         }
     }
-    let knock = Knock {
-        stream,
-        head: String::from_utf8_lossy(&head).into_owned(),
-    };
+    let knock = Knock { stream, head: String::from_utf8_lossy(&head).into_owned() };
     if knock.header("Upgrade").is_some() {
         // Fails when the test is over.
         let _ = knocks.send(knock).await;
@@ -232,11 +210,7 @@ async fn connection(mut stream: TcpStream, files: Arc<Files>, knocks: mpsc::Send
         Some(body) => ("200 OK", body.as_str()),
         None => ("404 Not Found", ""),
     };
-    let kind = if path.ends_with(".js") {
-        "text/javascript"
-    } else {
-        "text/html"
-    };
+    let kind = if path.ends_with(".js") { "text/javascript" } else { "text/html" };
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()

@@ -52,11 +52,7 @@ struct Forum;
 use client_event::{Echo, SubmitPost, Typing};
 
 async fn connected(socket: Socket<Forum>) {
-    let post = Post {
-        id: 1,
-        author: "ada".into(),
-        body: "hi".into(),
-    };
+    let post = Post { id: 1, author: "ada".into(), body: "hi".into() };
     socket.emit(ServerEvent::History(vec![post]));
 }
 
@@ -139,10 +135,7 @@ async fn a_session_goes_line_by_line_as_specified() {
             &[r#"{"error":{"code":"unknown_event","message":"unknown event","event":"nope"}}"#],
         ),
         (r#"{"event":"typing","id":0}"#, &[r#"{"reply":0}"#]),
-        (
-            r#"{"event":"echo","id":4294967295,"data":null}"#,
-            &[r#"{"reply":4294967295}"#],
-        ),
+        (r#"{"event":"echo","id":4294967295,"data":null}"#, &[r#"{"reply":4294967295}"#]),
     ] {
         c.send(sent).await;
         for answer in answers {
@@ -155,10 +148,7 @@ async fn a_session_goes_line_by_line_as_specified() {
     let sockets = service.io().sockets();
     let newest = sockets.iter().max_by_key(|socket| socket.id()).unwrap();
     let call = tokio::spawn(newest.call(server_event::Confirm { id: 2 }));
-    assert_eq!(
-        c.line().await,
-        r#"{"event":"confirm","id":1,"data":{"id":2}}"#
-    );
+    assert_eq!(c.line().await, r#"{"event":"confirm","id":1,"data":{"id":2}}"#);
     c.send(r#"{"reply":1,"data":true}"#).await;
     assert!(soon(call).await.unwrap().unwrap());
 }
@@ -270,17 +260,9 @@ async fn the_server_closes_with_the_codes_of_the_protocol() {
             .build()
     };
     for (reject, code, reason) in [
-        (
-            (|| Reject::new("unauthorized", "who?")) as fn() -> Reject,
-            4401,
-            "who?",
-        ),
+        ((|| Reject::new("unauthorized", "who?")) as fn() -> Reject, 4401, "who?"),
         (|| Reject::new("other", "no"), 4403, "no"),
-        (
-            || "x".parse::<u8>().unwrap_err().into(),
-            4500,
-            "internal error",
-        ),
+        (|| "x".parse::<u8>().unwrap_err().into(), 4500, "internal error"),
         (|| Reject::new("busy", "later"), 1013, "later"),
     ] {
         let addr = listen(&refusing(reject)).await;

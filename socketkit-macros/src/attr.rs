@@ -96,15 +96,12 @@ impl EventAttr {
                         value(key, input, "a string", "rename = \"post.submit\"")?,
                     ),
                     ALIAS => {
-                        this.aliases
-                            .push(value(key, input, "a string", "alias = \"submitPost\"")?);
+                        this.aliases.push(value(key, input, "a string", "alias = \"submitPost\"")?);
                         Ok(())
                     }
-                    REPLY => once(
-                        &mut this.reply,
-                        key,
-                        value(key, input, "a type", "reply = PostId")?,
-                    ),
+                    REPLY => {
+                        once(&mut this.reply, key, value(key, input, "a type", "reply = PostId")?)
+                    }
                     VOLATILE => once(&mut this.volatile, key, flag(key, input)?),
                     LATEST => once(&mut this.latest, key, flag(key, input)?),
                     TRANSPARENT => once(&mut this.transparent, key, flag(key, input)?),
@@ -144,11 +141,7 @@ impl ProtocolAttr {
                     key,
                     value(key, input, "a type", "server = ServerEvent")?,
                 ),
-                ROOM => once(
-                    &mut this.room,
-                    key,
-                    value(key, input, "a type", "room = PostId")?,
-                ),
+                ROOM => once(&mut this.room, key, value(key, input, "a type", "room = PostId")?),
                 CRATE => once(&mut this.krate, key, krate(key, input)?),
                 _ => Err(unknown(key, "protocol", &[CLIENT, SERVER, ROOM, CRATE])),
             });
@@ -177,10 +170,7 @@ fn each_key(
         }
         Ok(())
     });
-    refused
-        .into_iter()
-        .chain(result.err())
-        .for_each(|error| errors.push(error));
+    refused.into_iter().chain(result.err()).for_each(|error| errors.push(error));
 }
 
 /// Skips what follows a refused key, up to the next comma that is not within angle brackets.
@@ -204,10 +194,7 @@ fn skip_value(input: ParseStream<'_>) -> Result<()> {
 /// Parses `= value`; `what` and `form` tell the user what is expected.
 fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, what: &str, form: &str) -> Result<T> {
     if !input.peek(Token![=]) {
-        return Err(Error::new(
-            key.span(),
-            format!("`{key}` needs a value: `{form}`"),
-        ));
+        return Err(Error::new(key.span(), format!("`{key}` needs a value: `{form}`")));
     }
     input.parse::<Token![=]>()?;
     let ahead = input.fork();
@@ -227,10 +214,7 @@ fn flag(key: &Ident, input: ParseStream<'_>) -> Result<Ident> {
 
 fn once<T>(slot: &mut Option<T>, key: &Ident, value: T) -> Result<()> {
     if slot.replace(value).is_some() {
-        return Err(Error::new(
-            key.span(),
-            format!("`{key}` is given more than once"),
-        ));
+        return Err(Error::new(key.span(), format!("`{key}` is given more than once")));
     }
     Ok(())
 }
@@ -238,18 +222,12 @@ fn once<T>(slot: &mut Option<T>, key: &Ident, value: T) -> Result<()> {
 fn unknown(key: &Ident, attr: &str, known: &[&str]) -> Error {
     let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
     let known = known.join(", ");
-    Error::new(
-        key.span(),
-        format!("`#[{attr}(..)]` has no key `{key}`; it takes {known}"),
-    )
+    Error::new(key.span(), format!("`#[{attr}(..)]` has no key `{key}`; it takes {known}"))
 }
 
 fn derives(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Path>> {
     if !input.peek(token::Paren) {
-        return Err(Error::new(
-            key.span(),
-            "`derive` needs a list: `derive(Debug, Clone)`",
-        ));
+        return Err(Error::new(key.span(), "`derive` needs a list: `derive(Debug, Clone)`"));
     }
     let list;
     parenthesized!(list in input);
@@ -270,10 +248,7 @@ fn derives(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Path>> {
 /// The path of this crate, which the generated module must understand as well.
 fn krate(key: &Ident, input: ParseStream<'_>) -> Result<Path> {
     let path: Path = value(key, input, "a path", "crate = ::my::socketkit")?;
-    let first = path
-        .segments
-        .first()
-        .map(|segment| segment.ident.to_string());
+    let first = path.segments.first().map(|segment| segment.ident.to_string());
     if path.leading_colon.is_none() && !matches!(first.as_deref(), Some("crate" | "$crate")) {
         let path = path_text(&path);
         let reason = format!(

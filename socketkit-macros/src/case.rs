@@ -37,9 +37,7 @@ impl RenameRule {
             None => {
                 let rules: Vec<_> = RULES.iter().map(|(rule, _)| format!("`{rule}`")).collect();
                 let rules = rules.join(", ");
-                Err(format!(
-                    "no rename rule is called `{name}`; there are {rules}"
-                ))
+                Err(format!("no rename rule is called `{name}`; there are {rules}"))
             }
         }
     }
@@ -89,22 +87,15 @@ pub(crate) fn check_name(name: &str, capitals: bool) -> Result<(), String> {
     let inner = |char: char| letter(char) || char.is_ascii_digit() || char == '_';
     let letters = if capitals { "`A-Z`, `a-z`" } else { "`a-z`" };
     if !name.starts_with(letter) {
-        Err(format!(
-            "`{name}` cannot be a name on the wire: it must start with one of {letters}"
-        ))
-    } else if !name
-        .split(['.', ':', '-'])
-        .all(|part| !part.is_empty() && part.chars().all(inner))
-    {
+        Err(format!("`{name}` cannot be a name on the wire: it must start with one of {letters}"))
+    } else if !name.split(['.', ':', '-']).all(|part| !part.is_empty() && part.chars().all(inner)) {
         Err(format!(
             "`{name}` cannot be a name on the wire: it must consist of {letters}, `0-9` and `_`, \
              in parts joined by a single `.`, `:` or `-`"
         ))
     } else if name.len() > LONGEST {
         let length = name.len();
-        Err(format!(
-            "a name on the wire has at most {LONGEST} bytes, and this one has {length}"
-        ))
+        Err(format!("a name on the wire has at most {LONGEST} bytes, and this one has {length}"))
     } else {
         Ok(())
     }
@@ -138,10 +129,7 @@ mod tests {
                 ],
             ),
             ("A", ["a", "A", "A", "a", "a", "A", "a", "A"]),
-            (
-                "Z42",
-                ["z42", "Z42", "Z42", "z42", "z42", "Z42", "z42", "Z42"],
-            ),
+            ("Z42", ["z42", "Z42", "Z42", "z42", "z42", "Z42", "z42", "Z42"]),
             (
                 "HTTPGet",
                 [
@@ -165,9 +153,7 @@ mod tests {
     #[test]
     fn a_rule_has_capitals_if_its_names_have() {
         for (_, rule) in RULES {
-            let capitals = rule
-                .apply("VeryTasty")
-                .contains(|char: char| char.is_ascii_uppercase());
+            let capitals = rule.apply("VeryTasty").contains(|char: char| char.is_ascii_uppercase());
             assert_eq!(rule.has_capitals(), capitals, "{rule:?}");
         }
     }
@@ -175,17 +161,9 @@ mod tests {
     #[test]
     fn names_are_of_the_grammar() {
         let longest = "a".repeat(LONGEST);
-        for name in [
-            "a",
-            "submit_post",
-            "post.submit",
-            "a:b-c.d",
-            "a.1",
-            "a._",
-            "v2",
-            "a__b",
-            &longest,
-        ] {
+        for name in
+            ["a", "submit_post", "post.submit", "a:b-c.d", "a.1", "a._", "v2", "a__b", &longest]
+        {
             assert_eq!(check_name(name, false), Ok(()), "{name}");
         }
         let longer = "a".repeat(LONGEST + 1);

@@ -36,10 +36,7 @@ enum Bodies {
 
 fn expand(input: &Input, bodies: Bodies) -> TokenStream {
     let slots = Slots::new(input);
-    let made = input
-        .events
-        .iter()
-        .filter(|event| matches!(event.payload, Payload::Made(_)));
+    let made = input.events.iter().filter(|event| matches!(event.payload, Payload::Made(_)));
     let mut inside = Inside::new(&input.ident, made.map(|event| &event.ident));
     let module = module(input, bodies, &slots, &mut inside);
     let aliases = inside.aliases();
@@ -47,11 +44,8 @@ fn expand(input: &Input, bodies: Bodies) -> TokenStream {
         Bodies::Real => events_impl(input, &slots),
         Bodies::Stub => stub::events_impl(input, &slots),
     };
-    let each = input
-        .events
-        .iter()
-        .enumerate()
-        .map(|(index, event)| event_impls(input, index, event));
+    let each =
+        input.events.iter().enumerate().map(|(index, event)| event_impls(input, index, event));
     let slots = slots.impls();
     quote! {
         #aliases
@@ -72,21 +66,13 @@ fn module(
     slots: &Slots<'_>,
     inside: &mut Inside<'_>,
 ) -> TokenStream {
-    let Input {
-        ident,
-        vis,
-        krate,
-        module,
-        ..
-    } = input;
+    let Input { ident, vis, krate, module, .. } = input;
     let doc = format!(" The events of [`{ident}`], one struct for each.");
     let inner_vis = path::visibility(vis);
     let mut structs = TokenStream::new();
     for event in &input.events {
         if let Payload::Made(fields) = &event.payload {
-            structs.extend(event_struct(
-                input, bodies, event, fields, &inner_vis, inside,
-            ));
+            structs.extend(event_struct(input, bodies, event, fields, &inner_vis, inside));
         }
     }
     let slots = slots.types(&inner_vis);
@@ -125,19 +111,13 @@ fn event_struct(
 ) -> TokenStream {
     let Event { ident, attrs, .. } = event;
     let about = about(event);
-    let derives: Vec<_> = input
-        .derives
-        .iter()
-        .map(|path| inside.tokens(path.to_token_stream()))
-        .collect();
+    let derives: Vec<_> =
+        input.derives.iter().map(|path| inside.tokens(path.to_token_stream())).collect();
     let own_impls = bodies == Bodies::Stub || fields.is_empty();
     let serde = if own_impls {
         quote!(#[derive(#(#derives),*)])
     } else {
-        let copied = input
-            .serde
-            .iter()
-            .filter(|_| matches!(fields, Fields::Named(_)));
+        let copied = input.serde.iter().filter(|_| matches!(fields, Fields::Named(_)));
         quote! {
             #[derive(__serde::Serialize, __serde::Deserialize #(, #derives)*)]
             #[serde(crate = "self::__serde" #(, #copied)*)]
@@ -147,10 +127,8 @@ fn event_struct(
         Bodies::Real => no_payload(event),
         Bodies::Stub => stub::serde_impls(event),
     });
-    let body: Vec<_> = fields
-        .iter()
-        .map(|field| event_field(field, own_impls, vis, inside))
-        .collect();
+    let body: Vec<_> =
+        fields.iter().map(|field| event_field(field, own_impls, vis, inside)).collect();
     let body = match fields {
         Fields::Named(_) => quote!({ #(#body),* }),
         Fields::Unnamed(_) => quote!((#(#body),*);),
@@ -202,11 +180,8 @@ fn about(event: &Event) -> TokenStream {
         Policy::Volatile => " Dropped where its receiver is slow to read.",
         Policy::Latest => " Replaces an unsent one where its receiver is slow to read.",
     };
-    let gap = event
-        .attrs
-        .iter()
-        .any(|attr| attr.path().is_ident("doc"))
-        .then(|| quote!(#[doc = ""]));
+    let gap =
+        event.attrs.iter().any(|attr| attr.path().is_ident("doc")).then(|| quote!(#[doc = ""]));
     quote!(#gap #[doc = #about])
 }
 
@@ -255,21 +230,12 @@ fn no_payload(event: &Event) -> TokenStream {
 }
 
 fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
-    let Input {
-        ident,
-        ty,
-        krate,
-        module,
-        events,
-        ..
-    } = input;
+    let Input { ident, ty, krate, module, events, .. } = input;
     let private = quote!(#krate::__private);
     let names = events.iter().map(|event| &event.name);
     let slots = slots.unfilled();
     let indexes: Vec<_> = (0..events.len()).map(Literal::usize_unsuffixed).collect();
-    let known_as = events
-        .iter()
-        .map(|Event { name, aliases, .. }| quote!(#name #(| #aliases)*));
+    let known_as = events.iter().map(|Event { name, aliases, .. }| quote!(#name #(| #aliases)*));
     let variants = events.iter().map(|event| &event.ident);
     let policy = policy(input);
     let encode = events.iter().map(|event| encode_arm(input, event));
@@ -318,20 +284,13 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
 
 fn policy(input: &Input) -> Option<TokenStream> {
     let Input { krate, events, .. } = input;
-    let arms = [
-        (Policy::Volatile, quote!(Volatile)),
-        (Policy::Latest, quote!(Latest)),
-    ];
+    let arms = [(Policy::Volatile, quote!(Volatile)), (Policy::Latest, quote!(Latest))];
     let arms: Vec<_> = arms
         .into_iter()
         .filter_map(|(policy, name)| {
-            let events = events
-                .iter()
-                .enumerate()
-                .filter(|(_, event)| event.policy == policy);
-            let indexes: Vec<_> = events
-                .map(|(index, _)| Literal::usize_unsuffixed(index))
-                .collect();
+            let events = events.iter().enumerate().filter(|(_, event)| event.policy == policy);
+            let indexes: Vec<_> =
+                events.map(|(index, _)| Literal::usize_unsuffixed(index)).collect();
             (!indexes.is_empty()).then(|| quote!(#(#indexes)|* => #krate::Policy::#name,))
         })
         .collect();
@@ -348,12 +307,7 @@ fn policy(input: &Input) -> Option<TokenStream> {
 }
 
 fn encode_arm(input: &Input, event: &Event) -> TokenStream {
-    let Input {
-        ident,
-        krate,
-        module,
-        ..
-    } = input;
+    let Input { ident, krate, module, .. } = input;
     let variant = &event.ident;
     let to_writer = quote!(#krate::__private::serde_json::to_writer);
     match &event.payload {
@@ -365,9 +319,7 @@ fn encode_arm(input: &Input, event: &Event) -> TokenStream {
             let event = event.ty(module);
             let members: Vec<_> = fields.members().collect();
             // Names of their own: a constant in scope could have the name of a field.
-            let values: Vec<_> = (0..members.len())
-                .map(|at| format_ident!("__{at}"))
-                .collect();
+            let values: Vec<_> = (0..members.len()).map(|at| format_ident!("__{at}")).collect();
             quote! {
                 #ident::#variant { #(#members: #values),* } => {
                     #to_writer(__out, &#event { #(#members: #values),* })
@@ -378,19 +330,10 @@ fn encode_arm(input: &Input, event: &Event) -> TokenStream {
 }
 
 fn event_impls(input: &Input, index: usize, event: &Event) -> TokenStream {
-    let Input {
-        ident,
-        ty,
-        krate,
-        module,
-        ..
-    } = input;
+    let Input { ident, ty, krate, module, .. } = input;
     let variant = &event.ident;
     let event_ty = event.ty(module);
-    let reply = event
-        .reply
-        .as_ref()
-        .map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let reply = event.reply.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
     let index = Literal::usize_unsuffixed(index);
     let fields = match &event.payload {
         Payload::Own(_) => quote!((__event)),

@@ -98,9 +98,7 @@ impl Input {
             ident: input.ident,
             vis: input.vis,
             generics: input.generics,
-            krate: attr
-                .krate
-                .map_or_else(|| quote!(::socketkit), ToTokens::into_token_stream),
+            krate: attr.krate.map_or_else(|| quote!(::socketkit), ToTokens::into_token_stream),
             derives: attr.derives,
             serde,
             events,
@@ -171,9 +169,8 @@ fn has_reference(ty: TokenStream) -> bool {
 }
 
 fn check_field_attrs(attrs: &[Attribute], errors: &mut Errors) {
-    for attr in attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("event") || attr.path().is_ident("events"))
+    for attr in
+        attrs.iter().filter(|attr| attr.path().is_ident("event") || attr.path().is_ident("events"))
     {
         errors.at(attr, "a field takes `#[serde(..)]` only");
     }
@@ -208,11 +205,7 @@ fn payload(fields: Fields, attr: &EventAttr, errors: &mut Errors) -> Payload {
         && unnamed.unnamed.len() == 1
         && let Some(field) = unnamed.unnamed.first()
     {
-        for attr in field
-            .attrs
-            .iter()
-            .filter(|attr| attr.path().is_ident("serde"))
-        {
+        for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
             errors.at(
                 attr,
                 "a `transparent` event has the form of its own type, where `#[serde(..)]` belongs",
@@ -262,10 +255,7 @@ struct Names {
 
 impl Names {
     fn new(rule: RenameRule) -> Self {
-        Self {
-            rule,
-            taken: HashMap::new(),
-        }
+        Self { rule, taken: HashMap::new() }
     }
 
     /// The name and the aliases of the event `ident`.

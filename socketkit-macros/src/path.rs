@@ -40,11 +40,7 @@ impl<'a> Inside<'a> {
     /// `owner` is the enum, `generated` are the structs of the module.
     pub(crate) fn new(owner: &'a Ident, generated: impl Iterator<Item = &'a Ident>) -> Self {
         let hidden = generated.map(Ident::to_string).collect();
-        Self {
-            owner,
-            hidden,
-            aliases: BTreeMap::new(),
-        }
+        Self { owner, hidden, aliases: BTreeMap::new() }
     }
 
     /// Imports that have to stand beside the enum, for names that `super::` would not find.

@@ -11,11 +11,7 @@ pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
     let mut errors = Errors::default();
     let input: DeriveInput = syn::parse2(input)?;
     let attr = ProtocolAttr::read(&input.attrs, &mut errors);
-    if !input
-        .attrs
-        .iter()
-        .any(|attr| attr.path().is_ident("protocol"))
-    {
+    if !input.attrs.iter().any(|attr| attr.path().is_ident("protocol")) {
         errors.at(
             &input.ident,
             "say whose events this protocol carries: \
@@ -26,18 +22,10 @@ pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
 
     let ident = &input.ident;
     let (parameters, arguments, conditions) = input.generics.split_for_impl();
-    let krate = attr
-        .krate
-        .map_or_else(|| quote!(::socketkit), ToTokens::into_token_stream);
-    let client = attr
-        .client
-        .map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
-    let server = attr
-        .server
-        .map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
-    let room = attr
-        .room
-        .map_or_else(|| quote!(#krate::NoRoom), ToTokens::into_token_stream);
+    let krate = attr.krate.map_or_else(|| quote!(::socketkit), ToTokens::into_token_stream);
+    let client = attr.client.map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
+    let server = attr.server.map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
+    let room = attr.room.map_or_else(|| quote!(#krate::NoRoom), ToTokens::into_token_stream);
     Ok(quote! {
         #errors
         #[automatically_derived]

@@ -27,10 +27,7 @@ pub(crate) fn on_enum(attrs: &[Attribute], errors: &mut Errors) -> Vec<TokenStre
     let mut copied = Vec::new();
     each_meta(attrs, errors, |meta, errors| {
         if meta.path().is_ident("rename_all") {
-            errors.at(
-                meta,
-                "names on the wire come from `#[events(rename_all = ..)]`",
-            );
+            errors.at(meta, "names on the wire come from `#[events(rename_all = ..)]`");
         } else if meta.path().is_ident("deny_unknown_fields") {
             copied.push(meta.to_token_stream());
         } else if meta.path().is_ident("rename_all_fields") {
@@ -88,13 +85,7 @@ pub(crate) fn on_field(
     attr: &Attribute,
     mut rewrite: impl FnMut(TokenStream) -> TokenStream,
 ) -> TokenStream {
-    let keys = [
-        "default",
-        "deserialize_with",
-        "serialize_with",
-        "skip_serializing_if",
-        "with",
-    ];
+    let keys = ["default", "deserialize_with", "serialize_with", "skip_serializing_if", "with"];
     let Ok(mut metas) = metas(attr) else {
         // serde reports it.
         return attr.to_token_stream();
@@ -102,10 +93,7 @@ pub(crate) fn on_field(
     for meta in &mut metas {
         if let Meta::NameValue(pair) = meta
             && keys.iter().any(|key| pair.path.is_ident(key))
-            && let Expr::Lit(ExprLit {
-                lit: Lit::Str(path),
-                ..
-            }) = &mut pair.value
+            && let Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) = &mut pair.value
             && let Ok(tokens) = path.parse::<TokenStream>()
         {
             let seen = rewrite(tokens.clone()).to_string();

@@ -23,10 +23,7 @@ impl<'a> Slots<'a> {
         let count = input.events.len();
         let groups = match count {
             ..GROUPED_FROM => Vec::new(),
-            _ => (0..count)
-                .step_by(GROUP)
-                .map(|first| first..count.min(first + GROUP))
-                .collect(),
+            _ => (0..count).step_by(GROUP).map(|first| first..count.min(first + GROUP)).collect(),
         };
         Self { input, groups }
     }
@@ -61,12 +58,7 @@ impl<'a> Slots<'a> {
 
     /// How each event fills its slot, and when all of them are filled.
     pub(crate) fn impls(&self) -> TokenStream {
-        let Input {
-            krate,
-            module,
-            events,
-            ..
-        } = self.input;
+        let Input { krate, module, events, .. } = self.input;
         let private = quote!(#krate::__private);
         let fill = events.iter().enumerate().map(|(at, event)| {
             let event = event.ty(module);
@@ -81,11 +73,7 @@ impl<'a> Slots<'a> {
             let after = self.write(
                 |group| Some(group) == own,
                 |slot_at| {
-                    if slot_at == at {
-                        quote!(#private::Yes)
-                    } else {
-                        named(slot(slot_at))
-                    }
+                    if slot_at == at { quote!(#private::Yes) } else { named(slot(slot_at)) }
                 },
             );
             let slot = slot(at);
@@ -98,13 +86,10 @@ impl<'a> Slots<'a> {
             }
         });
         let params = self.every().map(slot);
-        let bounds = events
-            .iter()
-            .zip(self.every().map(slot))
-            .map(|(event, slot)| {
-                let event = event.ty(module);
-                quote!(#slot: #private::HandlerFor<#event>)
-            });
+        let bounds = events.iter().zip(self.every().map(slot)).map(|(event, slot)| {
+            let event = event.ty(module);
+            quote!(#slot: #private::HandlerFor<#event>)
+        });
         let all = self.write(|_| true, |at| named(slot(at)));
         quote! {
             #(#fill)*

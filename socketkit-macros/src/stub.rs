@@ -83,9 +83,7 @@ pub(crate) fn serde_impls(event: &Event) -> TokenStream {
 }
 
 pub(crate) fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
-    let Input {
-        ty, krate, events, ..
-    } = input;
+    let Input { ty, krate, events, .. } = input;
     let names = events.iter().map(|event| &event.name);
     let slots = slots.unfilled();
     quote! {

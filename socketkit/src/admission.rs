@@ -30,11 +30,7 @@ pub(crate) struct Permit {
 
 impl Admission {
     pub(crate) fn new(all: usize, per_address: usize) -> Self {
-        Self {
-            all,
-            per_address,
-            open: Mutex::default(),
-        }
+        Self { all, per_address, open: Mutex::default() }
     }
 
     /// Gives a place to an address, as far as it is known.
@@ -52,10 +48,7 @@ impl Admission {
             open.addresses.insert(address, count + 1);
         }
         open.all += 1;
-        Some(Permit {
-            admission: self.clone(),
-            address,
-        })
+        Some(Permit { admission: self.clone(), address })
     }
 }
 
@@ -82,15 +75,9 @@ mod tests {
         let first = admission.enter(address("192.0.2.1"));
         let second = admission.enter(address("192.0.2.1"));
         assert!(first.is_some() && second.is_some());
-        assert!(
-            admission.enter(address("192.0.2.1")).is_none(),
-            "two of one address"
-        );
+        assert!(admission.enter(address("192.0.2.1")).is_none(), "two of one address");
         let other = admission.enter(address("192.0.2.2"));
-        assert!(
-            other.is_some() && admission.enter(None).is_none(),
-            "three in all"
-        );
+        assert!(other.is_some() && admission.enter(None).is_none(), "three in all");
         drop((first, second, other));
         assert_eq!(lock(&admission.open).all, 0);
         assert!(lock(&admission.open).addresses.is_empty());
@@ -99,9 +86,8 @@ mod tests {
     #[test]
     fn loopback_addresses_only_count_in_all() {
         let admission = Arc::new(Admission::new(3, 1));
-        let permits: Vec<_> = (0..4)
-            .map(|_| admission.enter(Some([127, 0, 0, 1].into())))
-            .collect();
+        let permits: Vec<_> =
+            (0..4).map(|_| admission.enter(Some([127, 0, 0, 1].into()))).collect();
         assert_eq!(permits.iter().flatten().count(), 3);
     }
 }

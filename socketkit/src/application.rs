@@ -44,17 +44,10 @@ where
         handshake: Handshake,
     ) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>> {
         Box::pin(async move {
-            let opening = Opening {
-                state: self.state.clone(),
-            };
+            let opening = Opening { state: self.state.clone() };
             let session = caught(guarded(|| Ok((self.authorize)(handshake, &opening)))?).await?;
             let admitted: Admitted = Box::new(move |peer| {
-                let socket = Socket::new(
-                    peer,
-                    Io {
-                        hub: self.hub.clone(),
-                    },
-                );
+                let socket = Socket::new(peer, Io { hub: self.hub.clone() });
                 let context = Context::new(socket, self.state.clone(), session);
                 Box::new(Member { app: self, context })
             });
@@ -92,10 +85,7 @@ where
 
     fn received(&self, index: usize, frame: &str) {
         let socket = self.context.socket().id();
-        self.app
-            .hub
-            .hooks()
-            .inspect(|| Inspected::received(socket, self.name(index), frame));
+        self.app.hub.hooks().inspect(|| Inspected::received(socket, self.name(index), frame));
     }
 
     fn opened(&self) -> Listening {

@@ -37,11 +37,7 @@ impl Files {
         let contract = contract::<P>(limits).to_string();
         let body = MODULE.strip_suffix(MODULE_END).unwrap_or(MODULE);
         Self([
-            File::new(
-                "client.js",
-                JAVASCRIPT,
-                ENTRY.replace("\"__CONTRACT__\"", &contract),
-            ),
+            File::new("client.js", JAVASCRIPT, ENTRY.replace("\"__CONTRACT__\"", &contract)),
             File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
             File::new(
                 "socketkit.global.js",
@@ -63,24 +59,15 @@ impl File {
         content.hash(&mut hasher);
         let tag = format!("\"{:016x}\"", hasher.finish());
         let tag = HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"0\""));
-        Self {
-            name,
-            media,
-            tag,
-            content: content.into(),
-        }
+        Self { name, media, tag, content: content.into() }
     }
 
     pub(crate) fn answer(&self, request: &Parts) -> Response<Full<Bytes>> {
         let mut reply = Response::new(Full::default());
-        let known = request
-            .headers
-            .get_all(header::IF_NONE_MATCH)
-            .iter()
-            .any(|tags| {
-                let tag = self.tag.as_bytes();
-                tags == "*" || tags.as_bytes().windows(tag.len()).any(|known| known == tag)
-            });
+        let known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|tags| {
+            let tag = self.tag.as_bytes();
+            tags == "*" || tags.as_bytes().windows(tag.len()).any(|known| known == tag)
+        });
         match request.method {
             Method::GET | Method::HEAD if known => *reply.status_mut() = StatusCode::NOT_MODIFIED,
             Method::GET => *reply.body_mut() = Full::new(self.content.clone()),
@@ -91,15 +78,9 @@ impl File {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media));
         headers.insert(header::ETAG, self.tag.clone());
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // Pages of other origins load modules only with this; who may connect is another question.
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
-        );
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         reply
     }
 }
@@ -115,11 +96,7 @@ fn names<E: Events>() -> Map<String, Value> {
         Policy::Volatile => json!({ "volatile": true }),
         Policy::Latest => json!({ "latest": true }),
     };
-    E::NAMES
-        .iter()
-        .enumerate()
-        .map(|(index, name)| ((*name).to_owned(), flags(index)))
-        .collect()
+    E::NAMES.iter().enumerate().map(|(index, name)| ((*name).to_owned(), flags(index))).collect()
 }
 
 #[cfg(test)]

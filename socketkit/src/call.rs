@@ -52,14 +52,7 @@ impl<R: DeserializeOwned + Send + 'static> Call<R> {
         runtime: Handle,
     ) -> Self {
         let reply = Box::pin(async move { decode(&answer.await?) });
-        Self {
-            reply,
-            deadline: Deadline {
-                timeout,
-                sleep: None,
-                runtime,
-            },
-        }
+        Self { reply, deadline: Deadline { timeout, sleep: None, runtime } }
     }
 }
 
@@ -85,9 +78,7 @@ impl<R> Future for Call<R> {
 
 impl<R> fmt::Debug for Call<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("timeout", &self.deadline.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("Call").field("timeout", &self.deadline.timeout).finish_non_exhaustive()
     }
 }
 
@@ -103,10 +94,7 @@ pub struct Replies<R> {
 
 impl<R> Replies<R> {
     pub(crate) fn new(calls: Vec<(SocketId, Call<R>)>) -> Self {
-        Self {
-            unsent: calls,
-            waiting: FuturesUnordered::new(),
-        }
+        Self { unsent: calls, waiting: FuturesUnordered::new() }
     }
 
     /// Waits for at most `timeout` instead of [`Limits::call`](crate::Limits::call), counted from
@@ -129,8 +117,7 @@ impl<R> Stream for Replies<R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let unsent = mem::take(&mut self.unsent);
-        self.waiting
-            .extend(unsent.into_iter().map(|(id, call)| Tagged(id, call)));
+        self.waiting.extend(unsent.into_iter().map(|(id, call)| Tagged(id, call)));
         Pin::new(&mut self.waiting).poll_next(cx)
     }
 
@@ -142,9 +129,7 @@ impl<R> Stream for Replies<R> {
 
 impl<R> fmt::Debug for Replies<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replies")
-            .field("left", &self.size_hint().0)
-            .finish_non_exhaustive()
+        f.debug_struct("Replies").field("left", &self.size_hint().0).finish_non_exhaustive()
     }
 }
 
@@ -189,14 +174,8 @@ impl Question {
     /// Encodes an event.
     pub(crate) fn new<E: Event>(event: E) -> Result<Self, CallError> {
         let mut payload = Vec::new();
-        event
-            .into()
-            .encode(&mut payload)
-            .map_err(CallError::Encode)?;
-        Ok(Self {
-            name: E::NAME,
-            payload: payload.into(),
-        })
+        event.into().encode(&mut payload).map_err(CallError::Encode)?;
+        Ok(Self { name: E::NAME, payload: payload.into() })
     }
 
     /// Sends it to a peer.
@@ -243,10 +222,7 @@ impl Drop for InFlight {
 }
 
 fn rejected(reject: Reject) -> CallError {
-    CallError::Rejected {
-        code: reject.code.into_owned(),
-        message: reject.message.into_owned(),
-    }
+    CallError::Rejected { code: reject.code.into_owned(), message: reject.message.into_owned() }
 }
 
 /// The refusal that a `failure` frame tells of.

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 /// The other end of a [`Server`](crate::Server) of the same protocol.
 ///
 /// It connects again by itself when the connection breaks, and says so ([`status`](Self::status)).
-/// Calls that were in flight then end with [`CallError::Lost`]. Dropping the client closes it.
+/// Calls that were in flight then end with [`CallError::Lost`](crate::CallError::Lost). Dropping the client closes it.
 ///
 /// What the server emits waits for [`recv`](Self::recv), at most
 /// [`Limits::received`](crate::Limits::received) events; then the client stops reading, and the
@@ -32,10 +32,7 @@ impl<P: Protocol> Client<P> {
 
     /// Prepares to connect, with handlers for calls of the server, headers, a token, limits.
     pub fn builder(url: impl AsRef<str>) -> ClientBuilder<P> {
-        let uri = url
-            .as_ref()
-            .parse()
-            .map_err(|_| ConnectError::Url("it does not parse"));
+        let uri = url.as_ref().parse().map_err(|_| ConnectError::Url("it does not parse"));
         ClientBuilder::new(uri.map(To::Url))
     }
 
@@ -62,7 +59,7 @@ impl<P: Protocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// See [`CallError`].
+    /// See [`CallError`](crate::CallError).
     pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply> {
         self.remote.call(event)
     }
@@ -86,8 +83,6 @@ impl<P: Protocol> Drop for Client<P> {
 
 impl<P: Protocol> fmt::Debug for Client<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("remote", &self.remote)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("remote", &self.remote).finish_non_exhaustive()
     }
 }

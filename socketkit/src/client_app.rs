@@ -36,9 +36,7 @@ impl<P: Protocol, St> FromContext<ClientContext<P, St>> for State<St> {
 
 impl<P: Protocol, St> fmt::Debug for ClientContext<P, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientContext")
-            .field("remote", &self.remote)
-            .finish_non_exhaustive()
+        f.debug_struct("ClientContext").field("remote", &self.remote).finish_non_exhaustive()
     }
 }
 
@@ -56,11 +54,7 @@ impl<P: Protocol, St> ClientApp<P, St> {
         peer: Arc<Peer>,
         greeted: oneshot::Sender<()>,
     ) -> Member<P, St> {
-        Member {
-            app: self,
-            peer,
-            greeted: Mutex::new(Some(greeted)),
-        }
+        Member { app: self, peer, greeted: Mutex::new(Some(greeted)) }
     }
 }
 

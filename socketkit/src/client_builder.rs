@@ -101,10 +101,7 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
     /// An invalid one fails [`connect`](Self::connect).
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         if let Ok(headers) = &mut self.headers {
-            match (
-                HeaderName::try_from(name.as_ref()),
-                HeaderValue::try_from(value.as_ref()),
-            ) {
+            match (HeaderName::try_from(name.as_ref()), HeaderValue::try_from(value.as_ref())) {
                 (Ok(name), Ok(value)) => drop(headers.append(name, value)),
                 _ => self.headers = Err(ConnectError::Url("a header is not valid")),
             }
@@ -180,20 +177,9 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
     ) -> Client<P> {
         let (sender, events) = mpsc::channel(self.limits.received.max(1));
         let remote = Remote::new(Arc::new(Shared::new(self.limits)));
-        let context = ClientContext {
-            remote: remote.clone(),
-            state: self.state,
-        };
-        let app = Arc::new(ClientApp {
-            table: self.table,
-            context,
-            sender,
-        });
-        let course = Reconnect {
-            dialer,
-            opened,
-            shared: remote.shared.clone(),
-        };
+        let context = ClientContext { remote: remote.clone(), state: self.state };
+        let app = Arc::new(ClientApp { table: self.table, context, sender });
+        let course = Reconnect { dialer, opened, shared: remote.shared.clone() };
         tokio::spawn(course.run(move |peer, greeted| Box::new(app.clone().member(peer, greeted))));
         Client { remote, events }
     }
@@ -232,11 +218,8 @@ fn with_query(to: To, query: &str) -> Result<To, ConnectError> {
             None => format!("{path}?{}", query.trim_start_matches('&')),
         };
         let mut parts = uri.into_parts();
-        parts.path_and_query = Some(
-            query
-                .parse()
-                .map_err(|_| ConnectError::Url("its query is not valid"))?,
-        );
+        parts.path_and_query =
+            Some(query.parse().map_err(|_| ConnectError::Url("its query is not valid"))?);
         Uri::from_parts(parts).map_err(|_| ConnectError::Url("its query is not valid"))
     };
     Ok(match to {

@@ -73,20 +73,15 @@ impl Connection {
         self.check_clock(cx)?;
         if !self.unread.is_empty() {
             let unread = std::mem::take(&mut self.unread);
-            self.paused = self
-                .conversation
-                .digest(&unread, cx)?
-                .map(|pause| Instant::now() + pause);
+            self.paused =
+                self.conversation.digest(&unread, cx)?.map(|pause| Instant::now() + pause);
         }
         for batch in 1.. {
             if self.paused.is_some() || !self.conversation.may_read() {
                 break;
             }
             let conversation = &mut self.conversation;
-            match self
-                .transport
-                .poll_read(cx, |bytes, cx| conversation.digest(bytes, cx))
-            {
+            match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, cx)) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Batch::Read(digested, more))) => {
                     self.paused = digested?.map(|pause| Instant::now() + pause);
@@ -103,16 +98,13 @@ impl Connection {
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let peer = &self.conversation.peer;
-        self.transport
-            .poll_flush(peer, cx)
-            .map_err(|_| CloseCode::LOST)?;
+        self.transport.poll_flush(peer, cx).map_err(|_| CloseCode::LOST)?;
         let stalled = peer.queue().stalled(&peer.limits);
-        if let Some(early) = stalled.into_iter().chain(self.paused).min() {
-            if early < self.timer.deadline() {
-                self.timer.as_mut().reset(early);
-                if self.timer.as_mut().poll(cx).is_ready() {
-                    cx.waker().wake_by_ref();
-                }
+        let early = stalled.into_iter().chain(self.paused).min();
+        if let Some(early) = early.filter(|early| *early < self.timer.deadline()) {
+            self.timer.as_mut().reset(early);
+            if self.timer.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
             }
         }
         Ok(())
@@ -143,10 +135,7 @@ impl Connection {
                 return Err(CloseCode::TIMEOUT.into());
             }
             self.conversation.beat(tick.beat, tick.ping);
-            let next = stalled
-                .into_iter()
-                .chain(self.paused)
-                .fold(deadline, Instant::min);
+            let next = stalled.into_iter().chain(self.paused).fold(deadline, Instant::min);
             self.timer.as_mut().reset(next);
         }
         Ok(())
@@ -154,11 +143,7 @@ impl Connection {
 
     /// Says farewell to the peer while the application finishes.
     async fn end(self, End { disconnect, by }: End) -> Disconnect {
-        let Self {
-            transport,
-            mut conversation,
-            ..
-        } = self;
+        let Self { transport, mut conversation, .. } = self;
         let peer = conversation.peer.clone();
         {
             let mut queue = peer.queue();
@@ -203,11 +188,7 @@ async fn farewell(mut transport: Transport, peer: &Peer, by: By) {
             flushed => Poll::Ready(flushed),
         }
     });
-    if written.await.is_err()
-        || poll_fn(|cx| transport.poll_shutdown(peer, cx))
-            .await
-            .is_err()
-    {
+    if written.await.is_err() || poll_fn(|cx| transport.poll_shutdown(peer, cx)).await.is_err() {
         return;
     }
     if by == By::Us {

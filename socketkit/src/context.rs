@@ -26,30 +26,13 @@ pub enum Ended {}
 
 impl<P: Protocol, St, Se> Context<P, St, Se> {
     pub(crate) fn new(socket: Socket<P>, state: Arc<St>, session: Arc<Se>) -> Self {
-        Self {
-            socket,
-            state,
-            session,
-            disconnect: None,
-            phase: PhantomData,
-        }
+        Self { socket, state, session, disconnect: None, phase: PhantomData }
     }
 
     /// The same for a socket that has ended.
     pub(crate) fn ended(&self, disconnect: Disconnect) -> Context<P, St, Se, Ended> {
-        let Self {
-            socket,
-            state,
-            session,
-            ..
-        } = self.clone();
-        Context {
-            socket,
-            state,
-            session,
-            disconnect: Some(disconnect),
-            phase: PhantomData,
-        }
+        let Self { socket, state, session, .. } = self.clone();
+        Context { socket, state, session, disconnect: Some(disconnect), phase: PhantomData }
     }
 }
 
@@ -76,13 +59,7 @@ impl<P: Protocol, St, Se, Phase> Context<P, St, Se, Phase> {
         session: Arc<Se2>,
     ) -> Context<P, St2, Se2, Phase> {
         let (socket, disconnect) = (self.socket.clone(), self.disconnect.clone());
-        Context {
-            socket,
-            state,
-            session,
-            disconnect,
-            phase: PhantomData,
-        }
+        Context { socket, state, session, disconnect, phase: PhantomData }
     }
 }
 
@@ -94,9 +71,7 @@ impl<P: Protocol, St, Se, Phase> Clone for Context<P, St, Se, Phase> {
 
 impl<P: Protocol, St, Se, Phase> fmt::Debug for Context<P, St, Se, Phase> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("socket", &self.socket)
-            .finish_non_exhaustive()
+        f.debug_struct("Context").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 

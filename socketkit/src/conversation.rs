@@ -74,10 +74,7 @@ pub(crate) enum By {
 impl From<Disconnect> for End {
     fn from(disconnect: Disconnect) -> Self {
         let lost = disconnect.code == CloseCode::LOST;
-        Self {
-            disconnect,
-            by: if lost { By::Nobody } else { By::Us },
-        }
+        Self { disconnect, by: if lost { By::Nobody } else { By::Us } }
     }
 }
 
@@ -92,15 +89,7 @@ impl Conversation {
         let work = Work::Opening(app.opened());
         let websocket = WebSocketContext::new(peer.role, Some(config(&peer.limits)));
         let strange = peer.role == Role::Client;
-        Self {
-            peer,
-            app,
-            websocket,
-            strange,
-            work,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-        }
+        Self { peer, app, websocket, strange, work, waiting: VecDeque::new(), waiting_bytes: 0 }
     }
 
     /// Whether there is no room for more events.
@@ -119,10 +108,7 @@ impl Conversation {
         bytes: &[u8],
         cx: &mut Context<'_>,
     ) -> Result<Option<Duration>, End> {
-        let mut feed = Feed {
-            bytes,
-            answers: Vec::new(),
-        };
+        let mut feed = Feed { bytes, answers: Vec::new() };
         let mut messages = 0;
         let result = loop {
             match self.websocket.read(&mut feed) {
@@ -157,15 +143,9 @@ impl Conversation {
             Message::Binary(_) => Err(CloseCode::BINARY.into()),
             Message::Close(close) => {
                 let disconnect = close.map_or(CloseCode::NO_CODE.into(), |close| {
-                    Disconnect::new(
-                        CloseCode(close.code.into()),
-                        close.reason.as_str().to_owned(),
-                    )
+                    Disconnect::new(CloseCode(close.code.into()), close.reason.as_str().to_owned())
                 });
-                Err(End {
-                    disconnect,
-                    by: By::Peer,
-                })
+                Err(End { disconnect, by: By::Peer })
             }
         }
     }
@@ -177,9 +157,7 @@ impl Conversation {
                 return Err(CloseCode::BAD_FRAME.into());
             };
             let hello: Hello<'_> = serde_json::from_str(hello).map_err(|_| CloseCode::BAD_FRAME)?;
-            self.peer
-                .session()
-                .set_heartbeat(Duration::from_millis(hello.heartbeat));
+            self.peer.session().set_heartbeat(Duration::from_millis(hello.heartbeat));
             self.app.greeted(&hello);
             return Ok(());
         }
@@ -188,15 +166,7 @@ impl Conversation {
             Frame::Event { ref name, id, data } => match self.app.index_of(name) {
                 Some(index) => {
                     let data = span(&text, data);
-                    self.event(
-                        Waiting {
-                            text,
-                            data,
-                            index,
-                            id,
-                        },
-                        cx,
-                    )?;
+                    self.event(Waiting { text, data, index, id }, cx)?;
                 }
                 None => self.unknown(name, id, &text),
             },
@@ -207,10 +177,7 @@ impl Conversation {
                     let _ = caller.send(Ok((text, data)));
                 }
             }
-            Frame::Failure {
-                id: Some(id),
-                error,
-            } => {
+            Frame::Failure { id: Some(id), error } => {
                 if let Some(caller) = self.peer.session().settle(id) {
                     let _ = caller.send(Err(call::refused(error)));
                 }
@@ -278,12 +245,7 @@ impl Conversation {
 
     /// Starts the handler of an event.
     fn begin(&mut self, event: Waiting) {
-        let Waiting {
-            text,
-            data,
-            index,
-            id,
-        } = event;
+        let Waiting { text, data, index, id } = event;
         let app = &self.app;
         let start = |data: &str, id| guarded(|| app.handle(index, data, id));
         let data = text.get(data).unwrap_or("null");
@@ -291,11 +253,7 @@ impl Conversation {
             Ok(handling) => (id, Ok(handling)),
             Err(reject) => match wire::read_any(&text) {
                 // `data` was not the last member.
-                Ok(Frame::Event {
-                    id: late,
-                    data: exact,
-                    ..
-                }) if exact != data => {
+                Ok(Frame::Event { id: late, data: exact, .. }) if exact != data => {
                     if late
                         .filter(|_| id.is_none())
                         .is_some_and(|id| self.peer.session().admit(id).is_err())

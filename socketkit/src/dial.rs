@@ -154,14 +154,8 @@ impl Dialer {
     fn tls_config(&self) -> Arc<tokio_rustls::rustls::ClientConfig> {
         use tokio_rustls::rustls::{ClientConfig, RootCertStore};
         self.tls.clone().unwrap_or_else(|| {
-            let roots = RootCertStore {
-                roots: webpki_roots::TLS_SERVER_ROOTS.into(),
-            };
-            Arc::new(
-                ClientConfig::builder()
-                    .with_root_certificates(roots)
-                    .with_no_client_auth(),
-            )
+            let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+            Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
         })
     }
 
@@ -174,9 +168,8 @@ impl Dialer {
     ) -> Result<Line, ConnectError> {
         let key = generate_key();
         let target = uri.path_and_query().map_or("/", |path| path.as_str());
-        let authority = uri
-            .port_u16()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let authority =
+            uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let mut request = Request::builder()
             .uri(target)
             .header(header::HOST, authority)
@@ -184,10 +177,7 @@ impl Dialer {
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, &key)
-            .header(
-                header::SEC_WEBSOCKET_PROTOCOL,
-                HeaderValue::from_static(wire::SUBPROTOCOL),
-            )
+            .header(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL))
             .body(Empty::<Bytes>::new())
             .map_err(|_| ConnectError::Url("it does not make a valid request"))?;
         request.headers_mut().extend(self.headers.clone());

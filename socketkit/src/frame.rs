@@ -46,10 +46,7 @@ impl Draft {
         if role == Role::Client {
             return masked(Frame::message(self.0.split_off(HEADER), opcode, true));
         }
-        let header = FrameHeader {
-            opcode,
-            ..FrameHeader::default()
-        };
+        let header = FrameHeader { opcode, ..FrameHeader::default() };
         let length = (self.0.len() - HEADER) as u64;
         let start = HEADER - header.len(length);
         if let Some(mut space) = self.0.get_mut(start..HEADER) {
@@ -82,15 +79,8 @@ pub(crate) fn close(disconnect: &Disconnect, role: Role) -> Bytes {
 }
 
 fn control(frame: Frame, role: Role) -> Bytes {
-    debug_assert!(matches!(
-        frame.header().opcode,
-        OpCode::Control(Control::Close | Control::Ping)
-    ));
-    if role == Role::Client {
-        masked(frame)
-    } else {
-        formatted(frame)
-    }
+    debug_assert!(matches!(frame.header().opcode, OpCode::Control(Control::Close | Control::Ping)));
+    if role == Role::Client { masked(frame) } else { formatted(frame) }
 }
 
 fn masked(mut frame: Frame) -> Bytes {

@@ -34,14 +34,9 @@ impl Handshake {
     pub fn query(&self, key: &str) -> Option<&str> {
         let pairs = self.0.query.get_or_init(|| {
             let query = self.0.parts.uri.query().unwrap_or_default();
-            form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect()
+            form_urlencoded::parse(query.as_bytes()).into_owned().collect()
         });
-        pairs
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// The first value of a header; `None` also if it is not visible ASCII.
@@ -52,15 +47,10 @@ impl Handshake {
     /// The value of a cookie, as it was sent.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let lines = self.headers().get_all(header::COOKIE).iter();
-        let mut pairs = lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(';'));
+        let mut pairs =
+            lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
         pairs
-            .find_map(|pair| {
-                pair.trim_ascii()
-                    .split_once('=')
-                    .filter(|(key, _)| *key == name)
-            })
+            .find_map(|pair| pair.trim_ascii().split_once('=').filter(|(key, _)| *key == name))
             .map(|(_, value)| value)
     }
 
@@ -69,9 +59,7 @@ impl Handshake {
     pub fn token(&self) -> Option<&str> {
         let bearer = self.header("authorization").and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then(|| token.trim_ascii())
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_ascii())
         });
         bearer.or_else(|| self.query("token"))
     }
@@ -100,13 +88,9 @@ impl Handshake {
 
     /// Whether the client speaks our subprotocol by name.
     pub(crate) fn offers_subprotocol(&self) -> bool {
-        let lines = self
-            .headers()
-            .get_all(header::SEC_WEBSOCKET_PROTOCOL)
-            .iter();
-        let mut names = lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','));
+        let lines = self.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+        let mut names =
+            lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
         names.any(|name| name.trim_ascii() == crate::wire::SUBPROTOCOL)
     }
 
@@ -115,13 +99,9 @@ impl Handshake {
         let Some(origin) = self.origin() else {
             return true;
         };
-        let host = self.header("host").or_else(|| {
-            self.0
-                .parts
-                .uri
-                .authority()
-                .map(|authority| authority.as_str())
-        });
+        let host = self
+            .header("host")
+            .or_else(|| self.0.parts.uri.authority().map(http::uri::Authority::as_str));
         let Some((scheme, authority)) = origin.split_once("://") else {
             return false;
         };
@@ -130,21 +110,14 @@ impl Handshake {
             "https" => ":443",
             _ => return false,
         };
-        let bare = |host: &str| {
-            host.strip_suffix(default)
-                .unwrap_or(host)
-                .to_ascii_lowercase()
-        };
+        let bare = |host: &str| host.strip_suffix(default).unwrap_or(host).to_ascii_lowercase();
         host.is_some_and(|host| bare(host) == bare(authority))
     }
 }
 
 impl From<Parts> for Handshake {
     fn from(parts: Parts) -> Self {
-        Self(Arc::new(Inner {
-            parts,
-            query: OnceLock::new(),
-        }))
+        Self(Arc::new(Inner { parts, query: OnceLock::new() }))
     }
 }
 
@@ -178,9 +151,7 @@ pub(crate) fn counted(address: IpAddr) -> Option<IpAddr> {
     match address {
         _ if address.is_loopback() => None,
         IpAddr::V4(_) => Some(address),
-        IpAddr::V6(v6) => Some(IpAddr::from(
-            (v6.to_bits() & !u128::from(u64::MAX)).to_be_bytes(),
-        )),
+        IpAddr::V6(v6) => Some(IpAddr::from((v6.to_bits() & !u128::from(u64::MAX)).to_be_bytes())),
     }
 }
 
@@ -198,23 +169,15 @@ mod tests {
 
     #[test]
     fn query_cookie_and_token_are_read() {
-        let it = handshake(
-            "/ws?name=a%20b&token=q",
-            &[("cookie", "x=1; id=a=b"), ("cookie", "y=2")],
-        );
-        assert_eq!(
-            (it.path(), it.query("name"), it.query("none")),
-            ("/ws", Some("a b"), None)
-        );
+        let it =
+            handshake("/ws?name=a%20b&token=q", &[("cookie", "x=1; id=a=b"), ("cookie", "y=2")]);
+        assert_eq!((it.path(), it.query("name"), it.query("none")), ("/ws", Some("a b"), None));
         assert_eq!(
             (it.cookie("id"), it.cookie("y"), it.cookie("z")),
             (Some("a=b"), Some("2"), None)
         );
         assert_eq!(it.token(), Some("q"));
-        assert_eq!(
-            handshake("/?token=q", &[("authorization", "bearer h")]).token(),
-            Some("h")
-        );
+        assert_eq!(handshake("/?token=q", &[("authorization", "bearer h")]).token(), Some("h"));
     }
 
     #[test]
@@ -244,9 +207,6 @@ mod tests {
         assert_eq!(counted("::1"), None);
         assert_eq!(counted("192.0.2.7").as_deref(), Some("192.0.2.7"));
         assert_eq!(counted("::ffff:192.0.2.7").as_deref(), Some("192.0.2.7"));
-        assert_eq!(
-            counted("2001:db8:1:2:3:4:5:6").as_deref(),
-            Some("2001:db8:1:2::")
-        );
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::"));
     }
 }

@@ -74,12 +74,8 @@ pub(crate) enum Of<R> {
 
 impl<P: Protocol> Hub<P> {
     pub(crate) fn new() -> Self {
-        let members = Members {
-            sockets: HashMap::new(),
-            rooms: HashMap::new(),
-            leaving: 0,
-            stopping: None,
-        };
+        let members =
+            Members { sockets: HashMap::new(), rooms: HashMap::new(), leaving: 0, stopping: None };
         Self {
             members: Mutex::new(members),
             emptied: Notify::new(),
@@ -110,11 +106,7 @@ impl<P: Protocol> Hub<P> {
         if let Some(disconnect) = &members.stopping {
             return Err(disconnect.clone());
         }
-        let member = Member {
-            peer: peer.clone(),
-            rooms: HashSet::new(),
-            leaving: false,
-        };
+        let member = Member { peer: peer.clone(), rooms: HashSet::new(), leaving: false };
         members.sockets.insert(peer.id, member);
         Ok(())
     }
@@ -164,11 +156,7 @@ impl<P: Protocol> Hub<P> {
 
     pub(crate) fn peer(&self, id: SocketId) -> Option<Arc<Peer>> {
         let members = lock(&self.members);
-        members
-            .sockets
-            .get(&id)
-            .filter(|member| !member.leaving)
-            .map(|member| member.peer.clone())
+        members.sockets.get(&id).filter(|member| !member.leaving).map(|member| member.peer.clone())
     }
 
     pub(crate) fn rooms(&self, id: SocketId) -> Vec<P::Room> {
@@ -262,18 +250,12 @@ impl<P: Protocol> Hub<P> {
 
     /// What was added at run time to run when a socket opens.
     pub(crate) fn listeners(&self) -> Vec<Opened<P>> {
-        self.listeners
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.listeners.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Adds to what runs when a socket opens.
     pub(crate) fn listen(&self, listener: Opened<P>) {
-        self.listeners
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(listener);
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
     /// The frame of an event, made once; `None` if it does not serialise.
@@ -288,16 +270,10 @@ impl<P: Protocol> Hub<P> {
         match wire::write_event(draft.out(), name, None, |out| event.encode(out)) {
             Ok(()) => {
                 hooks.inspect(|| Inspected::sent(socket, name, &draft));
-                Some((
-                    draft.finish(Role::Server),
-                    (P::Server::policy(index), index),
-                ))
+                Some((draft.finish(Role::Server), (P::Server::policy(index), index)))
             }
             Err(source) => {
-                hooks.error(&EmitError {
-                    event: name,
-                    source,
-                });
+                hooks.error(&EmitError { event: name, source });
                 None
             }
         }
@@ -314,10 +290,7 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
             return;
         };
         if member.rooms.insert(room.clone()) {
-            self.rooms
-                .entry(room)
-                .or_default()
-                .insert(id, member.peer.clone());
+            self.rooms.entry(room).or_default().insert(id, member.peer.clone());
         }
     }
 
@@ -346,11 +319,8 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
 
     /// Visits each socket of a selection once.
     fn each(&self, selection: &Selection<R>, mut visit: impl FnMut(&Arc<Peer>)) {
-        let except: Vec<_> = selection
-            .except_rooms
-            .iter()
-            .filter_map(|room| self.rooms.get(room))
-            .collect();
+        let except: Vec<_> =
+            selection.except_rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
         let chosen = |id: &SocketId| {
             !selection.except_sockets.contains(id)
                 && !except.iter().any(|room| room.contains_key(id))
@@ -364,10 +334,7 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
                 }
             }
             Of::Rooms(rooms) => {
-                let rooms: Vec<_> = rooms
-                    .iter()
-                    .filter_map(|room| self.rooms.get(room))
-                    .collect();
+                let rooms: Vec<_> = rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
                 for (at, room) in rooms.iter().enumerate() {
                     let before = rooms.get(..at).unwrap_or_default();
                     for (id, peer) in *room {
@@ -389,8 +356,6 @@ impl<P: Protocol> Drop for Hub<P> {
 
 impl<P: Protocol> fmt::Debug for Hub<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
-            .field("sockets", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Hub").field("sockets", &self.len()).finish_non_exhaustive()
     }
 }

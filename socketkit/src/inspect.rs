@@ -28,22 +28,12 @@ pub enum Direction {
 
 impl<'a> Inspected<'a> {
     pub(crate) fn received(socket: SocketId, event: &'a str, frame: &'a str) -> Self {
-        Self {
-            direction: Direction::In,
-            socket: Some(socket),
-            event,
-            frame,
-        }
+        Self { direction: Direction::In, socket: Some(socket), event, frame }
     }
 
     pub(crate) fn sent(socket: Option<SocketId>, event: &'a str, draft: &'a Draft) -> Self {
         let frame = std::str::from_utf8(draft.text()).unwrap_or_default();
-        Self {
-            direction: Direction::Out,
-            socket,
-            event,
-            frame,
-        }
+        Self { direction: Direction::Out, socket, event, frame }
     }
 }
 

@@ -1,4 +1,129 @@
-//! Typed event sockets.
+//! Typed event sockets: two enums, plain async handlers, readable JSON over WebSocket.
+//!
+//! Write one enum of the events that clients send and one of those that the server sends, put
+//! `#[derive(Events)]` on both, and write async functions. The compiler checks that every event has
+//! exactly one handler, and that each handler returns what its event is answered with.
+//!
+//! ```
+//! # #[cfg(all(feature = "macros", feature = "client", feature = "server"))]
+//! # mod example {
+//! use socketkit::{Events, Io, Protocol, Reject, Server, Socket, State};
+//! use std::sync::Mutex;
+//!
+//! #[derive(Debug, Events)]
+//! pub enum ClientEvent {
+//!     /// Publish a post; answered with its number.
+//!     #[event(reply = usize)]
+//!     SubmitPost { author: String, body: String },
+//!     /// The user is typing.
+//!     #[event(volatile)]
+//!     Typing,
+//! }
+//!
+//! #[derive(Debug, Events)]
+//! pub enum ServerEvent {
+//!     /// Every post so far, on connection.
+//!     History(Vec<String>),
+//!     /// A new post.
+//!     PostUpdate { author: String, body: String },
+//!     /// Somebody else is typing.
+//!     #[event(volatile)]
+//!     SomeoneTyping,
+//! }
+//!
+//! #[derive(Protocol)]
+//! #[protocol(client = ClientEvent, server = ServerEvent)]
+//! pub struct Forum;
+//!
+//! # use client_event::{SubmitPost, Typing};
+//! type Posts = Mutex<Vec<String>>;
+//!
+//! async fn connected(socket: Socket<Forum>, posts: State<Posts>) {
+//!     socket.emit(ServerEvent::History(posts.lock().unwrap().clone()));
+//! }
+//!
+//! async fn submit_post(post: SubmitPost, io: Io<Forum>, posts: State<Posts>) -> Result<usize, Reject> {
+//!     if post.body.is_empty() {
+//!         return Err(Reject::new("empty", "a post needs a body"));
+//!     }
+//!     let mut posts = posts.lock().unwrap();
+//!     posts.push(post.body.clone());
+//!     io.broadcast(ServerEvent::PostUpdate { author: post.author, body: post.body });
+//!     Ok(posts.len())
+//! }
+//!
+//! async fn typing(_: Typing, socket: Socket<Forum>) {
+//!     socket.broadcast(ServerEvent::SomeoneTyping);
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # pub async fn main() {
+//! let server = Server::<Forum>::new()
+//!     .state(Posts::default())
+//!     .on_connect(connected)
+//!     .on(submit_post)
+//!     .on(typing);
+//! // `server.listen("127.0.0.1:3000").await` serves it; here a client is connected in memory.
+//! let mut client = server.build().local().await;
+//! let number = client.call(SubmitPost { author: "ada".into(), body: "hello".into() }).await;
+//! assert_eq!(number.unwrap(), 1);
+//! assert!(matches!(client.recv().await, Some(ServerEvent::History(posts)) if posts.is_empty()));
+//! # }
+//! # }
+//! # #[cfg(all(feature = "macros", feature = "client", feature = "server"))]
+//! # example::main();
+//! ```
+//!
+//! # The contract
+//!
+//! [`Events`](macro@Events) makes, beside each enum, a module named after it with one struct for each
+//! variant: the key of a handler, its payload, and what names the reply. What goes out is the enum, or
+//! the struct. [`Protocol`](macro@Protocol) makes a pair of two enums, with the type that names rooms.
+//!
+//! # Handlers
+//!
+//! An async function whose first argument is the event; up to six others are drawn from the connection
+//! ([`FromContext`]): [`Socket`], [`Io`], [`SocketId`], [`Handshake`], [`State`], [`Session`], or one's
+//! own. The events of one socket are handled one after the other, sockets beside each other. A handler
+//! may call its own peer and wait for the reply. Long work goes to [`Socket::spawn`].
+//!
+//! # Sending
+//!
+//! [`Socket::emit`], [`Io::broadcast`], and [`Target`] for rooms and selections never wait and return a
+//! [`Delivery`], which nobody needs to look at. A broadcast is encoded once, and any two arrive in the
+//! same order everywhere. [`Socket::send`] waits for room; [`Socket::call`] for a typed reply.
+//!
+//! # Errors
+//!
+//! A handler refuses with a [`Reject`], which the peer sees as a code and a message; `?` on any other
+//! error is logged here and seen there as `internal`, and so is a panic. Every call is answered exactly
+//! once; why one has no reply is a [`CallError`]. How a socket ended is a [`Disconnect`].
+//!
+//! # Cancel safety
+//!
+//! Handlers run to their end, even when their socket ends meanwhile (within [`Limits::grace`]).
+//! Dropping a [`Call`] forgets it; [`Client::recv`] loses nothing; dropping the future of
+//! [`Service::upgraded`] leaves the socket open. Each says so under this heading.
+//!
+//! # Limits
+//!
+//! Every queue is bounded. [`Limits`] names each bound, its default, and what happens beyond it.
+//!
+//! # Wire format
+//!
+//! `socketkit.v1.json`: one JSON object for each text frame, such as
+//! `{"event":"submit_post","id":1,"data":{"author":"ada","body":"hello"}}` and `{"reply":1,"data":1}`.
+//! A page gets its client from the server itself, under the mount: `/ws/client.js`.
+//!
+//! # Features
+//!
+//! | feature | | what it adds |
+//! | --- | --- | --- |
+//! | `macros` | default | the derives |
+//! | `server` | default | [`Server`], [`Service`] and their handles, to embed |
+//! | `http` | default | a listener of its own: [`Server::listen`], [`Server::public`], [`Routes`] |
+//! | `client` | default | [`Client`] |
+//! | `tls` | | `wss://` in [`Client`] |
 #![forbid(unsafe_code)]
 // The contract alone: what moves frames is compiled, and waits for a side.
 #![cfg_attr(not(all(feature = "client", feature = "server")), allow(dead_code))]

@@ -66,12 +66,7 @@ where
         Slots: Exhaustive,
     {
         let public = std::mem::take(&mut self.settings().public);
-        Routes {
-            public,
-            ..Routes::new()
-        }
-        .at("/ws", self.build())
-        .listen(addr)
+        Routes { public, ..Routes::new() }.at("/ws", self.build()).listen(addr)
     }
 }
 
@@ -176,22 +171,12 @@ impl Routes {
     }
 
     fn over(self, listener: Boxed<io::Result<TcpListener>>) -> Serve {
-        Serve {
-            routes: self,
-            listener,
-            ready: Box::new(|_| {}),
-            until: Box::pin(pending()),
-        }
+        Serve { routes: self, listener, ready: Box::new(|_| {}), until: Box::pin(pending()) }
     }
 
     fn check(&self) -> io::Result<()> {
         for (at, route) in self.routes.iter().enumerate() {
-            if self
-                .routes
-                .iter()
-                .skip(at + 1)
-                .any(|other| other.path == route.path)
-            {
+            if self.routes.iter().skip(at + 1).any(|other| other.path == route.path) {
                 let problem = format!("two services at `{}`", route.path);
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
             }
@@ -202,9 +187,7 @@ impl Routes {
 
 impl fmt::Debug for Routes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.routes.iter().map(|route| &route.path))
-            .finish()
+        f.debug_list().entries(self.routes.iter().map(|route| &route.path)).finish()
     }
 }
 
@@ -239,24 +222,13 @@ impl Serve {
     }
 
     async fn run(self) -> io::Result<()> {
-        let Self {
-            routes,
-            listener,
-            ready,
-            mut until,
-        } = self;
+        let Self { routes, listener, ready, mut until } = self;
         routes.check()?;
         let limits = routes.limits.clone().unwrap_or_default();
-        let site = Site {
-            routes: routes.routes.into(),
-            files: routes.public.open()?,
-        };
+        let site = Site { routes: routes.routes.into(), files: routes.public.open()? };
         let listener = listener.await?;
         ready(listener.local_addr()?);
-        let admission = Arc::new(Admission::new(
-            limits.handshakes,
-            limits.handshakes_per_address,
-        ));
+        let admission = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -280,11 +252,7 @@ impl Serve {
         }
         // Handlers have their grace, farewells and `on_disconnect` some time on top.
         let patience = limits.grace + 2 * limits.handshake;
-        if timeout(patience, async {
-            while stopped.join_next().await.is_some() {}
-        })
-        .await
-        .is_err()
+        if timeout(patience, async { while stopped.join_next().await.is_some() {} }).await.is_err()
         {
             tracing::warn!("sockets were still open when the server ended");
         }
@@ -303,9 +271,7 @@ impl IntoFuture for Serve {
 
 impl fmt::Debug for Serve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serve")
-            .field("routes", &self.routes)
-            .finish_non_exhaustive()
+        f.debug_struct("Serve").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
 
@@ -328,9 +294,7 @@ impl Site {
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.handshake)
             .max_buf_size(limits.head.max(8192));
-        let connection = http
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         if let Err(error) = connection.await {
             tracing::debug!(%peer, %error, "a connection failed");
         }
@@ -338,16 +302,11 @@ impl Site {
 
     async fn answer(mut self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        let route = self
-            .routes
-            .iter()
-            .find(|route| match path.strip_prefix(&*route.path) {
-                Some("" | "/") => true,
-                Some(rest) => rest
-                    .strip_prefix('/')
-                    .is_some_and(|name| (route.has_file)(name)),
-                None => false,
-            });
+        let route = self.routes.iter().find(|route| match path.strip_prefix(&*route.path) {
+            Some("" | "/") => true,
+            Some(rest) => rest.strip_prefix('/').is_some_and(|name| (route.has_file)(name)),
+            None => false,
+        });
         match route {
             Some(route) => (route.call)(request).await,
             None => self.files.answer(request).await,
@@ -357,10 +316,7 @@ impl Site {
 
 /// Binds the first address that can be bound.
 async fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let mut result = Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "no address to listen on",
-    ));
+    let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));
     for addr in lookup_host(addr).await? {
         result = listen(addr).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
@@ -373,11 +329,7 @@ async fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
 }
 
 fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }?;
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if cfg!(unix) {
         // On Windows it would let two servers have one port.
         socket.set_reuseaddr(true)?;

@@ -23,10 +23,7 @@ impl<P: Protocol> Service<P> {
     pub async fn local(&self) -> Client<P> {
         let client = Client::to(self).start(Dialer::new(pipe(self)), None);
         // The sender lives as long as the client.
-        let _ = client
-            .status()
-            .wait_for(|status| *status != Status::Connecting)
-            .await;
+        let _ = client.status().wait_for(|status| *status != Status::Connecting).await;
         client
     }
 }

@@ -137,11 +137,7 @@ impl Queue {
             // From now on the connection counts the time.
             self.wake();
         }
-        let pushed = if replaced {
-            Pushed::Replaced
-        } else {
-            Pushed::Queued
-        };
+        let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
         (pushed, self.flush_by(full || self.is_quarter_full(limits)))
     }
 
@@ -153,13 +149,7 @@ impl Queue {
         self.count += 1;
         self.bytes += bytes.len();
         let at = usize::from(self.partial).min(self.frames.len());
-        self.frames.insert(
-            at,
-            Queued {
-                bytes,
-                latest: None,
-            },
-        );
+        self.frames.insert(at, Queued { bytes, latest: None });
     }
 
     /// Queues the close frame, after all that waits; nothing is taken from now on.
@@ -168,10 +158,7 @@ impl Queue {
             self.release();
             self.count += 1;
             self.bytes += bytes.len();
-            self.frames.push(Queued {
-                bytes,
-                latest: None,
-            });
+            self.frames.push(Queued { bytes, latest: None });
             self.seal();
         }
     }
@@ -222,10 +209,7 @@ impl Queue {
             return None;
         }
         self.writing = true;
-        Some(Turn {
-            frames: std::mem::take(&mut self.frames),
-            stream: self.stream.take(),
-        })
+        Some(Turn { frames: std::mem::take(&mut self.frames), stream: self.stream.take() })
     }
 
     /// Ends a turn of writing. True if there is more to write.
@@ -236,13 +220,7 @@ impl Queue {
         limits: &Limits,
         now: Instant,
     ) -> bool {
-        let Written {
-            mut rest,
-            frames,
-            bytes,
-            partial,
-            blocked,
-        } = written;
+        let Written { mut rest, frames, bytes, partial, blocked } = written;
         let over_tcp = stream.is_some();
         self.stream = stream.filter(|_| !self.shut);
         self.writing = false;
@@ -261,14 +239,13 @@ impl Queue {
             // would go round for ever.
             self.wake();
         }
+        let is_full = self.is_full(limits);
         if !rest.is_empty() {
             rest.append(&mut self.frames);
             self.frames = rest;
         }
-        if !self.is_full(limits) {
-            if let Some(room) = self.room.take() {
-                room.notify_waiters();
-            }
+        if let Some(room) = self.room.take_if(|_| !is_full) {
+            room.notify_waiters();
         }
         !blocked && !self.frames.is_empty()
     }
@@ -305,9 +282,7 @@ impl Queue {
 
     /// When a receiver that takes nothing is given up.
     pub(crate) fn stalled(&self, limits: &Limits) -> Option<Instant> {
-        self.blocked
-            .filter(|_| self.is_full(limits))
-            .map(|since| since + limits.stall)
+        self.blocked.filter(|_| self.is_full(limits)).map(|since| since + limits.stall)
     }
 
     /// Waits for room: the notification to wait for, or `None` if there is some.
@@ -358,9 +333,7 @@ impl Queue {
 
     fn is_hopeless(&self, limits: &Limits) -> bool {
         self.bytes >= limits.queue_hard_bytes
-            || self
-                .blocked
-                .is_some_and(|since| since.elapsed() >= limits.stall)
+            || self.blocked.is_some_and(|since| since.elapsed() >= limits.stall)
     }
 
     /// Removes the unsent frame of a `latest` event. The newer one goes to the end, so that the
@@ -369,10 +342,7 @@ impl Queue {
         let begun = usize::from(self.partial);
         let held = self.held.as_mut().map(|held| (held, 0));
         for (frames, begun) in held.into_iter().chain([(&mut self.frames, begun)]) {
-            let found = frames
-                .iter()
-                .skip(begun)
-                .position(|frame| frame.latest == latest);
+            let found = frames.iter().skip(begun).position(|frame| frame.latest == latest);
             if let Some(at) = found {
                 let old = frames.remove(at + begun);
                 self.count -= 1;
@@ -415,10 +385,7 @@ pub(crate) fn write(
     mut sink: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
 ) -> io::Result<Written> {
     let mut written = Written::default();
-    while let Some(waiting) = frames
-        .get_mut(written.frames..)
-        .filter(|rest| !rest.is_empty())
-    {
+    while let Some(waiting) = frames.get_mut(written.frames..).filter(|rest| !rest.is_empty()) {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = waiting.len().min(SLICES);
         for (slice, frame) in slices.iter_mut().zip(waiting.iter()) {
@@ -462,14 +429,7 @@ mod tests {
     }
 
     fn push(queue: &mut Queue, text: &'static str, policy: Policy, limits: &Limits) -> Pushed {
-        queue
-            .push(
-                Bytes::from_static(text.as_bytes()),
-                (policy, 1),
-                false,
-                limits,
-            )
-            .0
+        queue.push(Bytes::from_static(text.as_bytes()), (policy, 1), false, limits).0
     }
 
     /// Writes with a sink that takes `room` bytes; what it took.
@@ -517,25 +477,13 @@ mod tests {
     #[test]
     fn a_lagging_receiver_loses_volatile_and_keeps_the_latest() {
         let (mut queue, limits) = (queue(), Limits::default().queue(4));
-        assert_eq!(
-            push(&mut queue, "a", Policy::Latest, &limits),
-            Pushed::Queued
-        );
+        assert_eq!(push(&mut queue, "a", Policy::Latest, &limits), Pushed::Queued);
         assert_eq!(drain(&mut queue, 0, &limits), "");
-        assert_eq!(
-            push(&mut queue, "v", Policy::Volatile, &limits),
-            Pushed::Dropped
-        );
+        assert_eq!(push(&mut queue, "v", Policy::Volatile, &limits), Pushed::Dropped);
         for text in ["b", "c", "d"] {
-            assert_eq!(
-                push(&mut queue, text, Policy::Reliable, &limits),
-                Pushed::Queued
-            );
+            assert_eq!(push(&mut queue, text, Policy::Reliable, &limits), Pushed::Queued);
         }
-        assert_eq!(
-            push(&mut queue, "e", Policy::Latest, &limits),
-            Pushed::Replaced
-        );
+        assert_eq!(push(&mut queue, "e", Policy::Latest, &limits), Pushed::Replaced);
         assert_eq!(drain(&mut queue, 99, &limits), "bcde");
     }
 
@@ -554,10 +502,7 @@ mod tests {
         let (mut queue, limits) = (queue(), Limits::default());
         push(&mut queue, "one ", Policy::Reliable, &limits);
         queue.push_close(Bytes::from_static(b"close"));
-        assert_eq!(
-            push(&mut queue, "two", Policy::Reliable, &limits),
-            Pushed::Closed
-        );
+        assert_eq!(push(&mut queue, "two", Policy::Reliable, &limits), Pushed::Closed);
         assert_eq!(drain(&mut queue, 99, &limits), "one close");
     }
 
@@ -567,14 +512,8 @@ mod tests {
         let mut queue = queue();
         push(&mut queue, "a", Policy::Reliable, &limits);
         drain(&mut queue, 0, &limits);
-        assert_eq!(
-            push(&mut queue, "b", Policy::Reliable, &limits),
-            Pushed::Queued
-        );
-        assert_eq!(
-            push(&mut queue, "c", Policy::Reliable, &limits),
-            Pushed::Closed
-        );
+        assert_eq!(push(&mut queue, "b", Policy::Reliable, &limits), Pushed::Queued);
+        assert_eq!(push(&mut queue, "c", Policy::Reliable, &limits), Pushed::Closed);
         assert_eq!(queue.ended().unwrap().code, crate::CloseCode::TOO_SLOW);
     }
 
@@ -583,14 +522,8 @@ mod tests {
         let limits = Limits::default().queue(2).queue_hard_bytes(4);
         let mut queue = queue();
         for _ in 0..4 {
-            assert_eq!(
-                push(&mut queue, "x", Policy::Reliable, &limits),
-                Pushed::Queued
-            );
+            assert_eq!(push(&mut queue, "x", Policy::Reliable, &limits), Pushed::Queued);
         }
-        assert_eq!(
-            push(&mut queue, "x", Policy::Reliable, &limits),
-            Pushed::Closed
-        );
+        assert_eq!(push(&mut queue, "x", Policy::Reliable, &limits), Pushed::Closed);
     }
 }

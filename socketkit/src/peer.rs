@@ -99,11 +99,7 @@ impl Peer {
                 }
                 queue.take(writable)
             };
-            let Some(Turn {
-                frames,
-                stream: Some(stream),
-            }) = turn
-            else {
+            let Some(Turn { frames, stream: Some(stream) }) = turn else {
                 return;
             };
             let written = outbox::write(frames, |slices| match slices {
@@ -113,10 +109,7 @@ impl Peer {
             let Ok(written) = written else {
                 return self.queue().fail();
             };
-            if !self
-                .queue()
-                .put_back(Some(stream), written, &self.limits, Instant::now())
-            {
+            if !self.queue().put_back(Some(stream), written, &self.limits, Instant::now()) {
                 return;
             }
         }
@@ -145,9 +138,7 @@ impl Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Peer").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

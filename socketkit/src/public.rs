@@ -39,10 +39,7 @@ impl Public {
     /// Looks whether the folder is there and the headers are valid.
     pub(crate) fn open(self) -> io::Result<Files> {
         let mut files = Files::default();
-        files.headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
+        files.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         for (name, value) in self.headers {
             let invalid = |_| {
                 io::Error::new(
@@ -51,9 +48,7 @@ impl Public {
                 )
             };
             let key = HeaderName::try_from(&name).map_err(|_| invalid(()))?;
-            files
-                .headers
-                .insert(key, HeaderValue::try_from(&value).map_err(|_| invalid(()))?);
+            files.headers.insert(key, HeaderValue::try_from(&value).map_err(|_| invalid(()))?);
         }
         if let Some(folder) = self.folder {
             let found = std::fs::metadata(&folder).map(|found| found.is_dir());

@@ -87,13 +87,7 @@ impl Reconnect {
     ) -> (Disconnect, bool) {
         let limits = self.shared.limits.clone();
         let patience = limits.handshake;
-        let peer = Peer::new(
-            SocketId(0),
-            Role::Client,
-            limits,
-            Handshake::default(),
-            write,
-        );
+        let peer = Peer::new(SocketId(0), Role::Client, limits, Handshake::default(), write);
         let peer = Arc::new(peer);
         if self.shared.is_closing() {
             peer.close(CloseCode::DONE.into());
@@ -131,9 +125,7 @@ impl Reconnect {
 
 /// How long to wait before the next attempt: full jitter, and not before the server said so.
 fn pause(attempt: u32, (shortest, longest): (Duration, Duration), last: &Disconnect) -> Duration {
-    let bound = shortest
-        .saturating_mul(2u32.saturating_pow(attempt))
-        .min(longest);
+    let bound = shortest.saturating_mul(2u32.saturating_pow(attempt)).min(longest);
     let asked = last
         .reason
         .strip_prefix("retry ")
@@ -152,15 +144,9 @@ mod tests {
         let lost = CloseCode::LOST.into();
         for (attempt, bound) in [(0, 500), (1, 1_000), (5, 16_000), (6, 20_000), (99, 20_000)] {
             let pauses: Vec<_> = (0..100).map(|_| pause(attempt, bounds, &lost)).collect();
+            assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(bound)));
             assert!(
-                pauses
-                    .iter()
-                    .all(|pause| *pause <= Duration::from_millis(bound))
-            );
-            assert!(
-                pauses
-                    .iter()
-                    .any(|pause| *pause > Duration::from_millis(bound / 2)),
+                pauses.iter().any(|pause| *pause > Duration::from_millis(bound / 2)),
                 "in 2^-100 of runs"
             );
         }

@@ -56,10 +56,7 @@ pub struct Remote<P: Protocol> {
 
 impl<P: Protocol> Remote<P> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            protocol: PhantomData,
-        }
+        Self { shared, protocol: PhantomData }
     }
 
     /// Sends an event, without waiting.
@@ -120,9 +117,7 @@ impl<P: Protocol> Remote<P> {
         self.shared.close();
         let mut status = self.status();
         // The sender is gone only when the client is.
-        let _ = status
-            .wait_for(|status| matches!(status, Status::Closed { .. }))
-            .await;
+        let _ = status.wait_for(|status| matches!(status, Status::Closed { .. })).await;
     }
 }
 

@@ -35,12 +35,7 @@ pub struct Reject {
 impl Reject {
     /// A refusal with a code for programs and a message for people.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            data: None,
-            source: None,
-        }
+        Self { code: code.into(), message: message.into(), data: None, source: None }
     }
 
     /// Adds a value for programs, such as the field at fault. Left out if it does not serialise.
@@ -64,10 +59,7 @@ impl Reject {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let source = format!("panicked: {}", text.unwrap_or("no text"));
-        Self {
-            source: Some(source.into()),
-            ..Self::internal()
-        }
+        Self { source: Some(source.into()), ..Self::internal() }
     }
 
     pub(crate) fn internal() -> Self {
@@ -81,10 +73,7 @@ impl Reject {
 
 impl<E: Error + Send + Sync + 'static> From<E> for Reject {
     fn from(error: E) -> Self {
-        Self {
-            source: Some(Box::new(error)),
-            ..Self::internal()
-        }
+        Self { source: Some(Box::new(error)), ..Self::internal() }
     }
 }
 

@@ -123,12 +123,7 @@ where
             on_disconnect: table::adapt_listeners(self.on_disconnect, &ended),
             state: Arc::new(state),
             authorize: Box::new(move |handshake, _| {
-                authorize(
-                    handshake,
-                    &Opening {
-                        state: unit.clone(),
-                    },
-                )
+                authorize(handshake, &Opening { state: unit.clone() })
             }),
             settings: self.settings,
             slots: PhantomData,
@@ -168,15 +163,13 @@ where
             on_connect: table::adapt_listeners(self.on_connect, &live),
             on_disconnect: table::adapt_listeners(self.on_disconnect, &ended),
             state: self.state,
-            authorize: Box::new(
-                move |handshake, opening| match Args::from_context(opening) {
-                    Ok(args) => {
-                        let checked = check.clone().invoke(handshake, args);
-                        Box::pin(async move { checked.await.map(Arc::new).map_err(Into::into) })
-                    }
-                    Err(reject) => Box::pin(std::future::ready(Err(reject))),
-                },
-            ),
+            authorize: Box::new(move |handshake, opening| match Args::from_context(opening) {
+                Ok(args) => {
+                    let checked = check.clone().invoke(handshake, args);
+                    Box::pin(async move { checked.await.map(Arc::new).map_err(Into::into) })
+                }
+                Err(reject) => Box::pin(std::future::ready(Err(reject))),
+            }),
             settings: self.settings,
             slots: PhantomData,
         }
@@ -200,8 +193,7 @@ where
         Args: FromContext<Context<P, St, Se>> + 'static,
         L::Future: Future<Output: IntoReply<()>> + Send + 'static,
     {
-        self.on_connect
-            .push(Box::new(TypedListener(listener, PhantomData)));
+        self.on_connect.push(Box::new(TypedListener(listener, PhantomData)));
         self
     }
 
@@ -215,8 +207,7 @@ where
         Args: FromContext<Context<P, St, Se, Ended>> + 'static,
         L::Future: Future<Output: IntoReply<()>> + Send + 'static,
     {
-        self.on_disconnect
-            .push(Box::new(TypedListener(listener, PhantomData)));
+        self.on_disconnect.push(Box::new(TypedListener(listener, PhantomData)));
         self
     }
 
@@ -269,11 +260,7 @@ where
     {
         for (index, slot) in self.table.iter_mut().enumerate() {
             slot.get_or_insert_with(|| {
-                Box::new(Fallback {
-                    handler: handler.clone(),
-                    index,
-                    types: PhantomData,
-                })
+                Box::new(Fallback { handler: handler.clone(), index, types: PhantomData })
             });
         }
         self.refill()
@@ -308,9 +295,7 @@ where
 
     /// All sockets: for HTTP handlers, timers, other tasks.
     pub fn io(&self) -> Io<P> {
-        Io {
-            hub: self.settings.hub.clone(),
-        }
+        Io { hub: self.settings.hub.clone() }
     }
 
     /// The server as a [`Service`], without the further type parameters: to embed or to mount.
@@ -333,12 +318,7 @@ where
         };
         let limits = Arc::new(self.settings.limits);
         self.settings.hub.set_hooks(self.settings.hooks);
-        Service::new(
-            Arc::new(app),
-            self.settings.hub,
-            limits,
-            self.settings.origins,
-        )
+        Service::new(Arc::new(app), self.settings.hub, limits, self.settings.origins)
     }
 
     #[cfg(feature = "http")]
@@ -347,31 +327,13 @@ where
     }
 
     fn refill<Filled>(self) -> Server<P, St, Se, Filled> {
-        let Self {
-            table,
-            on_connect,
-            on_disconnect,
-            state,
-            authorize,
-            settings,
-            ..
-        } = self;
-        Server {
-            table,
-            on_connect,
-            on_disconnect,
-            state,
-            authorize,
-            settings,
-            slots: PhantomData,
-        }
+        let Self { table, on_connect, on_disconnect, state, authorize, settings, .. } = self;
+        Server { table, on_connect, on_disconnect, state, authorize, settings, slots: PhantomData }
     }
 }
 
 impl<P: Protocol, St, Se, Slots> fmt::Debug for Server<P, St, Se, Slots> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("events", &P::Client::NAMES)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("events", &P::Client::NAMES).finish_non_exhaustive()
     }
 }

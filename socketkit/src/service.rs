@@ -64,23 +64,12 @@ impl<P: Protocol> Service<P> {
     ) -> Self {
         let admission = Arc::new(Admission::new(limits.sockets, limits.sockets_per_address));
         let files = browser::Files::new::<P>(&limits);
-        Self {
-            inner: Arc::new(Inner {
-                app,
-                hub,
-                limits,
-                origins,
-                admission,
-                files,
-            }),
-        }
+        Self { inner: Arc::new(Inner { app, hub, limits, origins, admission, files }) }
     }
 
     /// All sockets.
     pub fn io(&self) -> Io<P> {
-        Io {
-            hub: self.inner.hub.clone(),
-        }
+        Io { hub: self.inner.hub.clone() }
     }
 
     /// Serves a socket over any stream on which a WebSocket handshake was made elsewhere.
@@ -103,14 +92,10 @@ impl<P: Protocol> Service<P> {
         let task = tokio::spawn(async move {
             match service.open(&handshake).await {
                 Ok((admitted, permit)) => {
-                    service
-                        .serve(stream, Vec::new(), handshake, admitted, permit)
-                        .await
+                    service.serve(stream, Vec::new(), handshake, admitted, permit).await
                 }
                 Err(reject) => {
-                    service
-                        .refuse(stream, Vec::new(), handshake, refusal(&reject))
-                        .await
+                    service.refuse(stream, Vec::new(), handshake, refusal(&reject)).await
                 }
             }
         });
@@ -155,10 +140,7 @@ impl<P: Protocol> Service<P> {
             tracing::warn!(
                 "a request to upgrade came over a connection that cannot: http1 `with_upgrades()` is missing"
             );
-            return plain(
-                StatusCode::UPGRADE_REQUIRED,
-                "this connection cannot be upgraded",
-            );
+            return plain(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded");
         };
         let handshake = Handshake::from(parts);
         if !self.is_welcome(&handshake) {
@@ -180,14 +162,8 @@ impl<P: Protocol> Service<P> {
             match downcast(upgraded) {
                 Ok((stream, bytes)) => self.run(stream, bytes, handshake, opened, disconnect).await,
                 Err(upgraded) => {
-                    self.run(
-                        TokioIo::new(upgraded),
-                        Vec::new(),
-                        handshake,
-                        opened,
-                        disconnect,
-                    )
-                    .await
+                    let stream = TokioIo::new(upgraded);
+                    self.run(stream, Vec::new(), handshake, opened, disconnect).await;
                 }
             }
         });
@@ -221,15 +197,9 @@ impl<P: Protocol> Service<P> {
     /// Decides whether a socket may open, in time.
     async fn open(&self, handshake: &Handshake) -> Result<(Admitted, Permit), Reject> {
         let inner = &self.inner;
-        let permit = inner
-            .admission
-            .enter(handshake.peer().map(|peer| peer.ip()));
+        let permit = inner.admission.enter(handshake.peer().map(|peer| peer.ip()));
         let permit = permit.ok_or_else(|| Reject::new("busy", "too many sockets"))?;
-        match timeout(
-            inner.limits.handshake,
-            inner.app.clone().authorize(handshake.clone()),
-        )
-        .await
+        match timeout(inner.limits.handshake, inner.app.clone().authorize(handshake.clone())).await
         {
             Ok(admitted) => Ok((admitted?, permit)),
             Err(_) => Err(Reject::new("timeout", "the handshake took too long")),
@@ -247,13 +217,8 @@ impl<P: Protocol> Service<P> {
     ) -> Disconnect {
         let hub = &self.inner.hub;
         let (transport, write) = Transport::split(stream);
-        let peer = Peer::new(
-            hub.next_id(),
-            Role::Server,
-            self.inner.limits.clone(),
-            handshake,
-            write,
-        );
+        let peer =
+            Peer::new(hub.next_id(), Role::Server, self.inner.limits.clone(), handshake, write);
         let peer = Arc::new(peer);
         hub.flusher.start(&peer.runtime);
         let mut hello = Draft::new(128);
@@ -284,22 +249,17 @@ impl<P: Protocol> Service<P> {
     ) -> Disconnect {
         let (transport, write) = Transport::split(stream);
         let id = self.inner.hub.next_id();
-        let peer = Arc::new(Peer::new(
-            id,
-            Role::Server,
-            self.inner.limits.clone(),
-            handshake,
-            write,
-        ));
+        let peer =
+            Arc::new(Peer::new(id, Role::Server, self.inner.limits.clone(), handshake, write));
         peer.close(disconnect);
         pump(transport, bytes, peer, Box::new(Refused)).await
     }
 
     fn is_welcome(&self, handshake: &Handshake) -> bool {
         match (&self.inner.origins, handshake.origin()) {
-            (Some(origins), Some(origin)) => origins
-                .iter()
-                .any(|known| known == "*" || known.eq_ignore_ascii_case(origin)),
+            (Some(origins), Some(origin)) => {
+                origins.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(origin))
+            }
             (None, _) => handshake.is_same_origin(),
             (_, None) => true,
         }
@@ -324,9 +284,7 @@ async fn pump(
     peer: Arc<Peer>,
     app: Box<dyn Application>,
 ) -> Disconnect {
-    Connection::new(transport, Conversation::new(peer, app), bytes)
-        .run()
-        .await
+    Connection::new(transport, Conversation::new(peer, app), bytes).run().await
 }
 
 /// The TCP socket below an upgraded connection, with what was already read from it.
@@ -338,27 +296,19 @@ fn downcast(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
 /// The key of a request to upgrade, or what to answer to any other (RFC 6455 section 4.2.1).
 fn upgrade_key(parts: &Parts) -> Result<HeaderValue, Box<Reply>> {
     let has = |name, token: &str| {
-        let lines = parts
-            .headers
-            .get_all(name)
-            .iter()
-            .filter_map(|line| line.to_str().ok());
+        let lines = parts.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
         lines
             .flat_map(|line| line.split(','))
             .any(|word| word.trim_ascii().eq_ignore_ascii_case(token))
     };
     if parts.method != Method::GET {
         let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "GET alone is answered here");
-        reply
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET"));
+        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
         return Err(Box::new(reply));
     }
     if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
         let mut reply = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
-        reply
-            .headers_mut()
-            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        reply.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return Err(Box::new(reply));
     }
     if parts.version != Version::HTTP_11 || !has(header::SEC_WEBSOCKET_VERSION, "13") {
@@ -366,18 +316,12 @@ fn upgrade_key(parts: &Parts) -> Result<HeaderValue, Box<Reply>> {
             StatusCode::UPGRADE_REQUIRED,
             "WebSocket version 13 over HTTP/1.1 is spoken here",
         );
-        reply.headers_mut().insert(
-            header::SEC_WEBSOCKET_VERSION,
-            HeaderValue::from_static("13"),
-        );
+        reply.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(Box::new(reply));
     }
     match parts.headers.get(header::SEC_WEBSOCKET_KEY) {
         Some(key) if key.len() == 24 => Ok(key.clone()),
-        _ => Err(Box::new(plain(
-            StatusCode::BAD_REQUEST,
-            "no valid Sec-WebSocket-Key",
-        ))),
+        _ => Err(Box::new(plain(StatusCode::BAD_REQUEST, "no valid Sec-WebSocket-Key"))),
     }
 }
 
@@ -391,10 +335,7 @@ fn switching(key: &HeaderValue, ours: bool) -> Reply {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
     if ours {
-        headers.insert(
-            header::SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(wire::SUBPROTOCOL),
-        );
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL));
     }
     reply
 }
@@ -408,9 +349,7 @@ fn refused(reject: &Reject) -> Reply {
     };
     let mut reply = plain(status, reject.message.clone().into_owned());
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        reply
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     reply
 }
@@ -420,14 +359,8 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(text.into()));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     reply
 }
 
@@ -450,16 +383,12 @@ impl<P: Protocol, B> tower_service::Service<Request<B>> for Service<P> {
 
 impl<P: Protocol> Clone for Service<P> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-        }
+        Self { inner: self.inner.clone() }
     }
 }
 
 impl<P: Protocol> fmt::Debug for Service<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("sockets", &self.inner.hub.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Service").field("sockets", &self.inner.hub.len()).finish_non_exhaustive()
     }
 }

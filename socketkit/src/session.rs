@@ -156,11 +156,7 @@ impl Pulse {
     fn deadline(&self, sent: Instant) -> Instant {
         let silent = if self.speaks && !self.probed { 1 } else { 2 };
         let hear = self.heard + silent * self.interval;
-        if self.speaks {
-            hear.min(self.beat.max(sent) + self.interval)
-        } else {
-            hear
-        }
+        if self.speaks { hear.min(self.beat.max(sent) + self.interval) } else { hear }
     }
 }
 
@@ -176,11 +172,7 @@ struct Rate {
 impl Rate {
     fn new(rate: u32, burst: u32, now: Instant) -> Self {
         let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
-        Self {
-            interval,
-            burst: interval * burst,
-            due: now,
-        }
+        Self { interval, burst: interval * burst, due: now }
     }
 
     fn take(&mut self, messages: u32, now: Instant) -> Option<Duration> {
@@ -217,16 +209,9 @@ mod tests {
         let first = session.call("a").unwrap();
         let second = session.call("b").unwrap();
         assert_eq!(session.call("c"), Err("c"));
-        assert_eq!(
-            (session.settle(first), session.settle(first)),
-            (Some("a"), None)
-        );
+        assert_eq!((session.settle(first), session.settle(first)), (Some("a"), None));
         session.next = second - 1;
-        assert_ne!(
-            session.call("d").unwrap(),
-            second,
-            "an id in flight is not given again"
-        );
+        assert_ne!(session.call("d").unwrap(), second, "an id in flight is not given again");
         assert_eq!(session.settle_all().count(), 2);
         assert!(!session.is_calling());
     }
@@ -237,25 +222,11 @@ mod tests {
         assert_eq!(session.deadline(start), start + SECOND);
         assert_eq!(session.tick(start, start), Tick::default());
         let now = start + SECOND;
-        assert_eq!(
-            session.tick(start, now),
-            Tick {
-                beat: true,
-                ping: true,
-                dead: false
-            }
-        );
+        assert_eq!(session.tick(start, now), Tick { beat: true, ping: true, dead: false });
         assert_eq!(session.tick(now, now), Tick::default());
         assert_eq!(session.deadline(now), now + SECOND);
         session.hear(1, now);
-        assert_eq!(
-            session.tick(now, now + SECOND),
-            Tick {
-                beat: true,
-                ping: true,
-                dead: false
-            }
-        );
+        assert_eq!(session.tick(now, now + SECOND), Tick { beat: true, ping: true, dead: false });
         assert!(session.tick(now + SECOND, now + 2 * SECOND).dead);
     }
 

@@ -123,18 +123,13 @@ impl<P: Protocol> Socket<P> {
 
 impl<P: Protocol> Clone for Socket<P> {
     fn clone(&self) -> Self {
-        Self {
-            peer: self.peer.clone(),
-            io: self.io.clone(),
-        }
+        Self { peer: self.peer.clone(), io: self.io.clone() }
     }
 }
 
 impl<P: Protocol> fmt::Debug for Socket<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket")
-            .field("id", &self.id())
-            .finish_non_exhaustive()
+        f.debug_struct("Socket").field("id", &self.id()).finish_non_exhaustive()
     }
 }
 
@@ -174,9 +169,7 @@ impl<P: Protocol> Io<P> {
 
     /// The connected socket of an id.
     pub fn socket(&self, id: SocketId) -> Option<Socket<P>> {
-        self.hub
-            .peer(id)
-            .map(|peer| Socket::new(peer, self.clone()))
+        self.hub.peer(id).map(|peer| Socket::new(peer, self.clone()))
     }
 
     /// Every connected socket, in no order.
@@ -190,15 +183,8 @@ impl<P: Protocol> Io<P> {
     }
 
     fn target(&self, of: Of<P::Room>) -> Target<P> {
-        let selection = Selection {
-            of,
-            except_sockets: Vec::new(),
-            except_rooms: Vec::new(),
-        };
-        Target {
-            io: self.clone(),
-            selection,
-        }
+        let selection = Selection { of, except_sockets: Vec::new(), except_rooms: Vec::new() };
+        Target { io: self.clone(), selection }
     }
 
     fn ask<R>(&self, peer: Arc<Peer>, question: Result<Question, CallError>) -> Call<R>
@@ -214,17 +200,13 @@ impl<P: Protocol> Io<P> {
 
 impl<P: Protocol> Clone for Io<P> {
     fn clone(&self) -> Self {
-        Self {
-            hub: self.hub.clone(),
-        }
+        Self { hub: self.hub.clone() }
     }
 }
 
 impl<P: Protocol> fmt::Debug for Io<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Io")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Io").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -264,23 +246,13 @@ impl<P: Protocol> Target<P> {
     pub fn call<E: Event<Enum = P::Server>>(self, event: E) -> Replies<E::Reply> {
         let question = Question::new(event);
         let ask = |peer: Arc<Peer>| {
-            let question = question
-                .as_ref()
-                .map(Question::clone)
-                .map_err(|error| match error {
-                    CallError::Encode(error) => CallError::Encode(serde::ser::Error::custom(error)),
-                    _ => CallError::Closed,
-                });
+            let question = question.as_ref().map(Question::clone).map_err(|error| match error {
+                CallError::Encode(error) => CallError::Encode(serde::ser::Error::custom(error)),
+                _ => CallError::Closed,
+            });
             (peer.id, self.io.ask(peer, question))
         };
-        Replies::new(
-            self.io
-                .hub
-                .select(&self.selection)
-                .into_iter()
-                .map(ask)
-                .collect(),
-        )
+        Replies::new(self.io.hub.select(&self.selection).into_iter().map(ask).collect())
     }
 
     /// How many sockets are selected.
@@ -296,9 +268,7 @@ impl<P: Protocol> Target<P> {
     /// The selected sockets, in no order.
     pub fn sockets(&self) -> Vec<Socket<P>> {
         let peers = self.io.hub.select(&self.selection).into_iter();
-        peers
-            .map(|peer| Socket::new(peer, self.io.clone()))
-            .collect()
+        peers.map(|peer| Socket::new(peer, self.io.clone())).collect()
     }
 
     /// Puts the selected sockets into a room.
@@ -327,9 +297,7 @@ impl<P: Protocol> Target<P> {
 
 impl<P: Protocol> fmt::Debug for Target<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target")
-            .field("selection", &self.selection)
-            .finish_non_exhaustive()
+        f.debug_struct("Target").field("selection", &self.selection).finish_non_exhaustive()
     }
 }
 

@@ -115,10 +115,7 @@ impl Transport {
                             Poll::Pending => Err(ErrorKind::WouldBlock.into()),
                         }
                     })?;
-                    if !peer
-                        .queue()
-                        .put_back(None, written, &peer.limits, Instant::now())
-                    {
+                    if !peer.queue().put_back(None, written, &peer.limits, Instant::now()) {
                         break;
                     }
                 }

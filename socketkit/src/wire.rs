@@ -24,11 +24,7 @@ pub(crate) enum Frame<'a> {
     /// `{}`, or an object of unknown members alone.
     Heartbeat,
     /// An event; with an `id` it wants an answer.
-    Event {
-        name: Cow<'a, str>,
-        id: Option<u32>,
-        data: &'a str,
-    },
+    Event { name: Cow<'a, str>, id: Option<u32>, data: &'a str },
     /// The answer to a call.
     Reply { id: u32, data: &'a str },
     /// The refusal of a call, or of an event that was sent without `id`.
@@ -84,23 +80,13 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
             Some(rest) => int(rest).map(|(id, rest)| (Some(id), rest))?,
             None => (None, rest),
         };
-        return is_name(name).then_some(Frame::Event {
-            name: name.into(),
-            id,
-            data: data(rest)?,
-        });
+        return is_name(name).then_some(Frame::Event { name: name.into(), id, data: data(rest)? });
     }
     if let Some(rest) = body.strip_prefix("\"reply\":") {
         let (id, rest) = int(rest)?;
         return Some(match rest.strip_prefix(",\"error\":") {
-            Some(error) => Frame::Failure {
-                id: Some(id),
-                error,
-            },
-            None => Frame::Reply {
-                id,
-                data: data(rest)?,
-            },
+            Some(error) => Frame::Failure { id: Some(id), error },
+            None => Frame::Reply { id, data: data(rest)? },
         });
     }
     let error = body.strip_prefix("\"error\":")?;
@@ -109,25 +95,15 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
 
 /// What follows `,"data":`; an absent payload is `null`.
 fn data(rest: &str) -> Option<&str> {
-    if rest.is_empty() {
-        Some("null")
-    } else {
-        rest.strip_prefix(",\"data\":")
-    }
+    if rest.is_empty() { Some("null") } else { rest.strip_prefix(",\"data\":") }
 }
 
 /// A canonical integer and what follows it.
 fn int(text: &str) -> Option<(u32, &str)> {
-    let end = text
-        .bytes()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     let canonical = digits == "0" || !digits.starts_with('0');
-    canonical
-        .then(|| digits.parse().ok())
-        .flatten()
-        .map(|id| (id, rest))
+    canonical.then(|| digits.parse().ok()).flatten().map(|id| (id, rest))
 }
 
 /// Whether a text is a `name`: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes.
@@ -167,22 +143,13 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err(NotAFrame);
     }
-    let Members {
-        event,
-        reply,
-        id,
-        data,
-        error,
-        hello,
-    } = serde_json::from_str(text).map_err(|_| NotAFrame)?;
+    let Members { event, reply, id, data, error, hello } =
+        serde_json::from_str(text).map_err(|_| NotAFrame)?;
     let data = data.map_or("null", RawValue::get);
     match (event, reply, error, hello) {
         (Some(name), None, None, None) if is_name(&name) => Ok(Frame::Event { name, id, data }),
         (None, Some(id), None, None) => Ok(Frame::Reply { id, data }),
-        (None, id, Some(error), None) => Ok(Frame::Failure {
-            id,
-            error: error.get(),
-        }),
+        (None, id, Some(error), None) => Ok(Frame::Failure { id, error: error.get() }),
         (None, None, None, Some(hello)) => Ok(Frame::Hello(hello.get())),
         (None, None, None, None) => Ok(Frame::Heartbeat),
         _ => Err(NotAFrame),
@@ -306,17 +273,10 @@ mod tests {
     #[test]
     fn other_orders_spacings_and_unknown_members_are_read() {
         let text = r#"{ "data" : [1] , "trace":"x", "id":3, "event":"po\u0073t" }"#;
-        let frame = Frame::Event {
-            name: "post".into(),
-            id: Some(3),
-            data: "[1]",
-        };
+        let frame = Frame::Event { name: "post".into(), id: Some(3), data: "[1]" };
         assert_eq!(read(text).unwrap(), frame);
         assert_eq!(read(r#" {"trace":1}"#).unwrap(), Frame::Heartbeat);
-        assert_eq!(
-            read(r#"{"hello":{"a":1}}"#).unwrap(),
-            Frame::Hello(r#"{"a":1}"#)
-        );
+        assert_eq!(read(r#"{"hello":{"a":1}}"#).unwrap(), Frame::Hello(r#"{"a":1}"#));
     }
 
     #[test]
@@ -360,15 +320,9 @@ mod tests {
     fn members_after_data_are_not_swallowed() {
         // The canonical path hands out `1,"id":3`, which no type accepts as one value.
         let text = r#"{"event":"post","data":1,"id":3}"#;
-        let Ok(Frame::Event { data, id: None, .. }) = read(text) else {
-            panic!()
-        };
+        let Ok(Frame::Event { data, id: None, .. }) = read(text) else { panic!() };
         assert!(serde_json::from_str::<serde_json::Value>(data).is_err());
-        let frame = Frame::Event {
-            name: "post".into(),
-            id: Some(3),
-            data: "1",
-        };
+        let frame = Frame::Event { name: "post".into(), id: Some(3), data: "1" };
         assert_eq!(read_any(text).unwrap(), frame);
     }
 

@@ -44,9 +44,7 @@ impl fmt::Debug for DevTools {
 impl DevTools {
     pub(super) async fn connect(url: &str) -> Result<Self> {
         // A screenshot is one message and may be large.
-        let config = WebSocketConfig::default()
-            .max_message_size(None)
-            .max_frame_size(None);
+        let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
         let (socket, _) = tokio_tungstenite::connect_async_with_config(url, Some(config), false)
             .await
             .map_err(|e| Error::new(url, e))?;
@@ -72,10 +70,8 @@ impl DevTools {
                 let Some(shared) = shared.upgrade() else {
                     break;
                 };
-                if let Some(message) = message
-                    .to_text()
-                    .ok()
-                    .and_then(|text| serde_json::from_str(text).ok())
+                if let Some(message) =
+                    message.to_text().ok().and_then(|text| serde_json::from_str(text).ok())
                 {
                     shared.received(message);
                 }
@@ -103,11 +99,7 @@ impl DevTools {
             command["sessionId"] = session.into();
         }
         let gone = || Error::new(method, "the browser is gone");
-        self.0
-            .commands
-            .send(Message::text(command.to_string()))
-            .await
-            .map_err(|_| gone())?;
+        self.0.commands.send(Message::text(command.to_string())).await.map_err(|_| gone())?;
         let mut answer = tokio::time::timeout(DEADLINE, answered)
             .await
             .map_err(|_| Error::new(method, "no answer in time"))?
@@ -125,11 +117,7 @@ impl DevTools {
 
     pub(super) fn reports(&self, session: &str) -> Vec<Report> {
         let reports = lock(&self.0.reports);
-        reports
-            .iter()
-            .filter(|report| report.session == session)
-            .cloned()
-            .collect()
+        reports.iter().filter(|report| report.session == session).cloned().collect()
     }
 }
 
@@ -156,10 +144,7 @@ impl Report {
         let (level, text) = match message["method"].as_str()? {
             "Runtime.consoleAPICalled" => {
                 let words = params["args"].as_array()?.iter().map(spoken);
-                (
-                    params["type"].as_str()?,
-                    words.collect::<Vec<_>>().join(" "),
-                )
+                (params["type"].as_str()?, words.collect::<Vec<_>>().join(" "))
             }
             "Runtime.exceptionThrown" => ("exception", thrown(&params["exceptionDetails"])),
             "Log.entryAdded" => {
@@ -174,11 +159,7 @@ impl Report {
             _ => return None,
         };
         let session = message["sessionId"].as_str()?.to_owned();
-        Some(Self {
-            session,
-            level: level.to_owned(),
-            text,
-        })
+        Some(Self { session, level: level.to_owned(), text })
     }
 }
 

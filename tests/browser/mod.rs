@@ -14,6 +14,7 @@ mod devtools;
 mod page;
 
 use std::fmt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -74,7 +75,7 @@ impl Error {
 pub struct Browser {
     devtools: DevTools,
     process: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -88,6 +89,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .map_err(|e| Error::new(program.display(), e))?;
         let connected = match endpoint(&mut process, profile.path()).await {
@@ -95,11 +97,7 @@ impl Browser {
             Err(error) => Err(error),
         };
         match connected {
-            Ok(devtools) => Ok(Self {
-                devtools,
-                process,
-                _profile: profile,
-            }),
+            Ok(devtools) => Ok(Self { devtools, process, profile }),
             Err(error) => {
                 end(&mut process);
                 Err(error)
@@ -109,8 +107,7 @@ impl Browser {
 
     /// A page in a window of its own, visible as every window is.
     pub async fn window(&self) -> Result<Page> {
-        self.open(json!({ "url": "about:blank", "newWindow": true }))
-            .await
+        self.open(json!({ "url": "about:blank", "newWindow": true })).await
     }
 
     /// A page in a new tab of the last window, whose other tabs are hidden by it.
@@ -120,10 +117,7 @@ impl Browser {
 
     /// A window that shares no cookies, storage or cache with the others.
     pub async fn stranger(&self) -> Result<Page> {
-        let context = self
-            .devtools
-            .call(None, "Target.createBrowserContext", json!({}))
-            .await?;
+        let context = self.devtools.call(None, "Target.createBrowserContext", json!({})).await?;
         self.open(json!({
             "url": "about:blank",
             "newWindow": true,
@@ -133,10 +127,7 @@ impl Browser {
     }
 
     async fn open(&self, target: serde_json::Value) -> Result<Page> {
-        let created = self
-            .devtools
-            .call(None, "Target.createTarget", target)
-            .await?;
+        let created = self.devtools.call(None, "Target.createTarget", target).await?;
         Page::attach(self.devtools.clone(), &created["targetId"]).await
     }
 }
@@ -144,11 +135,19 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         end(&mut self.process);
+        // Its processes may be ending still, and write until then.
+        let ended = Instant::now();
+        while std::fs::remove_dir_all(self.profile.path()).is_err() && ended.elapsed() < DEADLINE {
+            std::thread::sleep(POLL);
+        }
     }
 }
 
+/// Ends the browser with the processes that it has started, which are a group of their own.
 fn end(process: &mut Child) {
-    // Either fails only if the process is gone already.
+    let group = format!("-{}", process.id());
+    // Each fails only if the processes are gone already.
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
     let _ = process.kill();
     let _ = process.wait();
 }

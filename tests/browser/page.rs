@@ -20,18 +20,10 @@ pub struct Page {
 impl Page {
     pub(super) async fn attach(devtools: DevTools, target: &Value) -> Result<Self> {
         let attached = devtools
-            .call(
-                None,
-                "Target.attachToTarget",
-                json!({ "targetId": target, "flatten": true }),
-            )
+            .call(None, "Target.attachToTarget", json!({ "targetId": target, "flatten": true }))
             .await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let page = Self {
-            devtools,
-            target: text(target),
-            session: text(&attached["sessionId"]),
-        };
+        let page = Self { devtools, target: text(target), session: text(&attached["sessionId"]) };
         for domain in ["Page", "Runtime", "Network", "Log"] {
             page.devtool(&format!("{domain}.enable"), json!({})).await?;
         }
@@ -40,9 +32,7 @@ impl Page {
 
     /// Any command of the DevTools protocol, sent to this page.
     pub async fn devtool(&self, method: &str, params: Value) -> Result<Value> {
-        self.devtools
-            .call(Some(&self.session), method, params)
-            .await
+        self.devtools.call(Some(&self.session), method, params).await
     }
 
     /// Opens a URL and waits until it is loaded.
@@ -68,17 +58,11 @@ impl Page {
     async fn travel(&self, by: i64) -> Result {
         let history = self.devtool("Page.getNavigationHistory", json!({})).await?;
         let at = history["currentIndex"].as_i64().unwrap_or_default() + by;
-        let entry = usize::try_from(at)
-            .ok()
-            .and_then(|at| history["entries"].get(at));
+        let entry = usize::try_from(at).ok().and_then(|at| history["entries"].get(at));
         let Some(entry) = entry else {
             return Err(Error::new("no such page in the history", at));
         };
-        self.navigate(
-            "Page.navigateToHistoryEntry",
-            json!({ "entryId": entry["id"] }),
-        )
-        .await
+        self.navigate("Page.navigateToHistoryEntry", json!({ "entryId": entry["id"] })).await
     }
 
     async fn navigate(&self, method: &str, params: Value) -> Result {
@@ -127,13 +111,9 @@ impl Page {
                 return Ok(());
             }
             if started.elapsed() > DEADLINE {
-                let why = value
-                    .err()
-                    .map_or_else(|| "false".to_owned(), |error| error.to_string());
+                let why = value.err().map_or_else(|| "false".to_owned(), |error| error.to_string());
                 let console = self.console().join("\n  ");
-                return Err(Error(format!(
-                    "not in time: {condition}: {why}\n  {console}"
-                )));
+                return Err(Error(format!("not in time: {condition}: {why}\n  {console}")));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -142,10 +122,8 @@ impl Page {
     /// Clicks into the middle of the first element that matches, as a mouse does.
     pub async fn click(&self, selector: &str) -> Result {
         let quoted = Value::from(selector);
-        self.wait_until(&format!(
-            "document.querySelector({quoted})?.getClientRects().length"
-        ))
-        .await?;
+        self.wait_until(&format!("document.querySelector({quoted})?.getClientRects().length"))
+            .await?;
         let at = self
             .eval(&format!(
                 "{{ const element = document.querySelector({quoted});
@@ -174,9 +152,7 @@ impl Page {
         if text.is_empty() {
             return self.press("Delete").await;
         }
-        self.devtool("Input.insertText", json!({ "text": text }))
-            .await
-            .map(drop)
+        self.devtool("Input.insertText", json!({ "text": text })).await.map(drop)
     }
 
     /// Presses a key by its name in `KeyboardEvent.key`: `Enter`, `Tab`, `Escape`, `Delete`, `ArrowDown`, …
@@ -196,12 +172,9 @@ impl Page {
         if key == "Enter" {
             params["text"] = "\r".into();
         }
-        self.devtool("Input.dispatchKeyEvent", params.clone())
-            .await?;
+        self.devtool("Input.dispatchKeyEvent", params.clone()).await?;
         params["type"] = "keyUp".into();
-        self.devtool("Input.dispatchKeyEvent", params)
-            .await
-            .map(drop)
+        self.devtool("Input.dispatchKeyEvent", params).await.map(drop)
     }
 
     /// Cuts the page off from the network, or puts it back.
@@ -210,17 +183,13 @@ impl Page {
     /// stays open but carries nothing, in either direction, until the network is back.
     pub async fn offline(&self, offline: bool) -> Result {
         let params = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
-        self.devtool("Network.emulateNetworkConditions", params)
-            .await
-            .map(drop)
+        self.devtool("Network.emulateNetworkConditions", params).await.map(drop)
     }
 
     /// Freezes the page as a browser does with one that was hidden for long, or thaws it.
     pub async fn frozen(&self, frozen: bool) -> Result {
         let state = if frozen { "frozen" } else { "active" };
-        self.devtool("Page.setWebLifecycleState", json!({ "state": state }))
-            .await
-            .map(drop)
+        self.devtool("Page.setWebLifecycleState", json!({ "state": state })).await.map(drop)
     }
 
     /// Brings the page to the front of its window: it is visible then, the other tabs are hidden.
@@ -232,28 +201,19 @@ impl Page {
     pub async fn viewport(&self, width: u32, height: u32) -> Result {
         let params =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.devtool("Emulation.setDeviceMetricsOverride", params)
-            .await
-            .map(drop)
+        self.devtool("Emulation.setDeviceMetricsOverride", params).await.map(drop)
     }
 
     /// Asks for the dark colour scheme, or for the light one.
     pub async fn dark(&self, dark: bool) -> Result {
         let value = if dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
-        self.devtool(
-            "Emulation.setEmulatedMedia",
-            json!({ "features": features }),
-        )
-        .await
-        .map(drop)
+        self.devtool("Emulation.setEmulatedMedia", json!({ "features": features })).await.map(drop)
     }
 
     /// Writes what is to be seen into a PNG file, as bytes of it.
     pub async fn screenshot(&self, file: impl AsRef<Path>) -> Result {
-        let shot = self
-            .devtool("Page.captureScreenshot", json!({ "format": "png" }))
-            .await?;
+        let shot = self.devtool("Page.captureScreenshot", json!({ "format": "png" })).await?;
         let file = file.as_ref();
         base64::prelude::BASE64_STANDARD
             .decode(shot["data"].as_str().unwrap_or_default())
@@ -267,10 +227,7 @@ impl Page {
     /// messages, and `exception` for what no handler caught.
     pub fn console(&self) -> Vec<String> {
         let reports = self.devtools.reports(&self.session);
-        reports
-            .into_iter()
-            .map(|report| format!("{}: {}", report.level, report.text))
-            .collect()
+        reports.into_iter().map(|report| format!("{}: {}", report.level, report.text)).collect()
     }
 
     /// The lines of the console that a good page does not have: warnings, errors and exceptions.
@@ -284,14 +241,25 @@ impl Page {
         lines
     }
 
+    /// Waits until there are this many complaints, as the page reports some a moment later.
+    pub async fn complained(&self, count: usize) -> Result<Vec<String>> {
+        let started = Instant::now();
+        loop {
+            let complaints = self.complaints();
+            if complaints.len() >= count {
+                return Ok(complaints);
+            }
+            if started.elapsed() > DEADLINE {
+                return Err(Error::new(format!("not {count} complaints"), complaints.join("\n  ")));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Closes the page as its visitor does.
     pub async fn close(self) -> Result {
         self.devtools
-            .call(
-                None,
-                "Target.closeTarget",
-                json!({ "targetId": self.target }),
-            )
+            .call(None, "Target.closeTarget", json!({ "targetId": self.target }))
             .await
             .map(drop)
     }

@@ -19,10 +19,7 @@ async fn events_and_calls_wait_for_hello_in_order() -> Result {
     peer.send(r#"{"event":"history"}"#).await;
     peer.hello(25_000).await;
     assert_eq!(peer.frame().await, r#"{"event":"watch","data":1}"#);
-    assert_eq!(
-        peer.frame().await,
-        r#"{"event":"submit_post","id":1,"data":2}"#
-    );
+    assert_eq!(peer.frame().await, r#"{"event":"submit_post","id":1,"data":2}"#);
     assert_eq!(peer.frame().await, r#"{"event":"watch","data":3}"#);
     assert_eq!(peer.frame().await, r#"{"event":"watch","data":4}"#);
     peer.send(r#"{"reply":1,"data":5}"#).await;
@@ -34,10 +31,7 @@ async fn events_and_calls_wait_for_hello_in_order() -> Result {
 async fn volatile_events_are_dropped_and_only_the_latest_of_its_kind_waits() -> Result {
     let (mut scene, peer) = Scene::connected().await?;
     drop(peer);
-    scene
-        .page
-        .wait_until("socket.state.value != 'open'")
-        .await?;
+    scene.page.wait_until("socket.state.value != 'open'").await?;
     scene
         .page
         .eval(
@@ -73,6 +67,35 @@ async fn no_more_than_256_wait() -> Result {
     }
     scene.page.eval("socket.emit('watch', 'last')").await?;
     assert_eq!(peer.json().await["data"], "last");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_emitted_while_the_connection_closes_goes_over_the_next() -> Result {
+    let mut scene = Scene::open().await?;
+    scene.jitter(0).await?;
+    scene
+        .page
+        .eval(
+            "const Real = WebSocket;
+             window.WebSocket = function (...args) { return (latest = new Real(...args)) };
+             start()",
+        )
+        .await?;
+    let mut peer = scene.stage.greet().await;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
+    scene
+        .page
+        .eval(
+            "latest.close(); keep(socket.emit('watch', 1)); keep(socket.emit('typing'));
+             keep(socket.state.value)",
+        )
+        .await?;
+    scene.got(r#"[true, false, "open"]"#).await?;
+    assert_eq!(peer.closed().await, Some((1005, String::new())));
+    drop(peer);
+    let mut peer = scene.stage.greet().await;
+    assert_eq!(peer.frame().await, r#"{"event":"watch","data":1}"#);
     Ok(())
 }
 

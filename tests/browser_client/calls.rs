@@ -24,36 +24,22 @@ async fn a_call_is_answered_with_its_reply_or_its_refusal() -> Result {
     assert_eq!(peer.frame().await, r#"{"event":"watch","id":2,"data":1}"#);
     assert_eq!(peer.frame().await, r#"{"event":"watch","id":3,"data":2}"#);
     peer.send(r#"{"reply":3,"error":{"code":"empty","message":"a post needs a body","data":{"field":"body"}}}"#).await;
-    scene
-        .got(r#"[[true, true, "empty", "a post needs a body", { field: "body" }]]"#)
-        .await?;
+    scene.got(r#"[[true, true, "empty", "a post needs a body", { field: "body" }]]"#).await?;
     peer.send(r#"{"reply":2}"#).await;
     peer.send(r#"{"reply":1,"data":17}"#).await;
-    scene
-        .page
-        .wait_until("got.length == 3 && got[1] === 17 && got[2] === null")
-        .await?;
+    scene.page.wait_until("got.length == 3 && got[1] === 17 && got[2] === null").await?;
     scene.quietly("true").await
 }
 
 #[tokio::test]
 async fn a_call_ends_at_its_deadline_and_its_late_reply_is_ignored() -> Result {
     let (scene, mut peer) = Scene::connected().await?;
-    scene
-        .page
-        .eval("failure(socket.call('watch', 1, { timeout: 30 })).then(keep)")
-        .await?;
-    scene
-        .got(r#"[["timeout", 'no reply to "watch" in 30 ms']]"#)
-        .await?;
+    scene.page.eval("failure(socket.call('watch', 1, { timeout: 30 })).then(keep)").await?;
+    scene.got(r#"[["timeout", 'no reply to "watch" in 30 ms']]"#).await?;
     assert_eq!(peer.json().await["id"], 1);
-    peer.send(r#"{"reply":1,"error":{"code":"internal","message":"late"}}"#)
-        .await;
+    peer.send(r#"{"reply":1,"error":{"code":"internal","message":"late"}}"#).await;
     peer.send(r#"{"reply":99}"#).await;
-    scene
-        .page
-        .eval("pending = socket.call('watch', 2, { timeout: Infinity }); 0")
-        .await?;
+    scene.page.eval("pending = socket.call('watch', 2, { timeout: Infinity }); 0").await?;
     assert_eq!(peer.json().await["id"], 2);
     peer.send(r#"{"reply":2,"data":"well"}"#).await;
     assert_eq!(scene.page.eval("pending").await?, "well");
@@ -68,14 +54,8 @@ async fn without_a_deadline_of_its_own_a_call_waits_ten_seconds() -> Result {
         .eval("const real = setTimeout; window.setTimeout = (run, pause) => (keep(pause), real(run, pause)); start()")
         .await?;
     let _peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open'")
-        .await?;
-    scene
-        .page
-        .eval("got.length = 0; socket.call('watch'); 0")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
+    scene.page.eval("got.length = 0; socket.call('watch'); 0").await?;
     scene.got("[10000]").await?;
     scene
         .page
@@ -101,12 +81,8 @@ async fn a_call_of_the_server_is_answered_with_what_the_handler_returns() -> Res
             json!({ "reply": 1, "error": { "code": "not_now", "message": "ask later", "data": 5 } }),
         ),
     ] {
-        scene
-            .page
-            .eval(&format!("off = socket.on('confirm', {handler}); 0"))
-            .await?;
-        peer.send(r#"{"event":"confirm","id":1,"data":{"id":2}}"#)
-            .await;
+        scene.page.eval(&format!("off = socket.on('confirm', {handler}); 0")).await?;
+        peer.send(r#"{"event":"confirm","id":1,"data":{"id":2}}"#).await;
         assert_eq!(peer.json().await, answer, "{handler}");
         scene.page.eval("off()").await?;
     }
@@ -126,21 +102,15 @@ async fn a_handler_that_fails_answers_internal_and_keeps_its_text() -> Result {
         "() => 1n",
         "() => Promise.reject()",
     ] {
-        scene
-            .page
-            .eval(&format!("off = socket.on('confirm', {handler}); 0"))
-            .await?;
+        scene.page.eval(&format!("off = socket.on('confirm', {handler}); 0")).await?;
         peer.send(r#"{"event":"confirm","id":0}"#).await;
         assert_eq!(peer.frame().await, refused, "{handler}");
         scene.page.eval("off()").await?;
     }
-    scene
-        .page
-        .eval("socket.on('confirm', () => 'x'.repeat(70000)); 0")
-        .await?;
+    scene.page.eval("socket.on('confirm', () => 'x'.repeat(70000)); 0").await?;
     peer.send(r#"{"event":"confirm","id":1}"#).await;
     assert_eq!(peer.json().await["error"]["code"], "too_large");
-    let complaints = scene.page.complaints();
+    let complaints = scene.page.complained(4).await?;
     assert_eq!(complaints.len(), 4, "{complaints:?}");
     assert!(complaints[0].contains("Error: secret"), "{complaints:?}");
     Ok(())
@@ -165,22 +135,13 @@ async fn the_first_handler_answers_and_the_others_are_told() -> Result {
 async fn an_answer_does_not_go_to_a_newer_connection() -> Result {
     let (mut scene, mut peer) = Scene::connected().await?;
     scene.jitter(0).await?;
-    scene
-        .page
-        .eval("socket.on('confirm', () => new Promise(done => release = done)); 0")
-        .await?;
+    scene.page.eval("socket.on('confirm', () => new Promise(done => release = done)); 0").await?;
     peer.send(r#"{"event":"confirm","id":1}"#).await;
     scene.page.wait_until("window.release").await?;
     drop(peer);
     let mut peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open'")
-        .await?;
-    scene
-        .page
-        .eval("release('stale'); new Promise(done => setTimeout(done))")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
+    scene.page.eval("release('stale'); new Promise(done => setTimeout(done))").await?;
     scene.page.eval("socket.emit('watch')").await?;
     assert_eq!(peer.frame().await, r#"{"event":"watch"}"#);
     Ok(())
@@ -189,20 +150,12 @@ async fn an_answer_does_not_go_to_a_newer_connection() -> Result {
 #[tokio::test]
 async fn calls_in_flight_are_lost_with_the_connection() -> Result {
     let (mut scene, mut peer) = Scene::connected().await?;
-    scene
-        .page
-        .eval("failure(socket.call('watch', 1)).then(keep); 0")
-        .await?;
+    scene.page.eval("failure(socket.call('watch', 1)).then(keep); 0").await?;
     assert_eq!(peer.json().await["id"], 1);
     drop(peer);
-    scene
-        .got(r#"[["lost", "the connection dropped before the reply"]]"#)
-        .await?;
+    scene.got(r#"[["lost", "the connection dropped before the reply"]]"#).await?;
     let mut peer = scene.stage.greet().await;
-    scene
-        .page
-        .eval("pending = socket.call('watch', 2); 0")
-        .await?;
+    scene.page.eval("pending = socket.call('watch', 2); 0").await?;
     assert_eq!(peer.frame().await, r#"{"event":"watch","id":2,"data":2}"#);
     peer.send(r#"{"reply":2,"data":true}"#).await;
     assert_eq!(scene.page.eval("pending").await?, true);

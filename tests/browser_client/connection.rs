@@ -10,22 +10,14 @@ async fn a_connection_is_open_from_hello_on() -> Result {
     scene.page.eval("start()").await?;
     let knock = scene.stage.knock().await;
     assert_eq!(knock.path(), "/ws");
-    assert_eq!(
-        knock.header("Sec-WebSocket-Protocol"),
-        Some("socketkit.v1.json")
-    );
+    assert_eq!(knock.header("Sec-WebSocket-Protocol"), Some("socketkit.v1.json"));
     let mut peer = knock.accept().await;
     scene.page.eval("socket.onAny(keep); 0").await?;
     peer.send("{}").await;
     scene.page.wait_until("got.length == 1").await?;
-    assert_eq!(
-        scene.page.eval("states").await?.to_string(),
-        r#"["connecting"]"#
-    );
+    assert_eq!(scene.page.eval("states").await?.to_string(), r#"["connecting"]"#);
     peer.hello(25_000).await;
-    scene
-        .quietly("states.join() == 'connecting,open' && socket.state.value == 'open'")
-        .await
+    scene.quietly("states.join() == 'connecting,open' && socket.state.value == 'open'").await
 }
 
 #[tokio::test]
@@ -38,13 +30,9 @@ async fn subscribers_of_the_state_are_told_at_once_until_they_leave() -> Result 
     scene.got(r#"["open", "open"]"#).await?;
     drop(peer);
     let _peer = scene.stage.greet().await;
-    scene
-        .got(r#"["open", "open", "waiting", "connecting", "open"]"#)
-        .await?;
+    scene.got(r#"["open", "open", "waiting", "connecting", "open"]"#).await?;
     scene.page.eval("again(); socket.close()").await?;
-    scene
-        .quietly("states.at(-1) == 'closed' && got.length == 5")
-        .await
+    scene.quietly("states.at(-1) == 'closed' && got.length == 5").await
 }
 
 #[tokio::test]
@@ -70,19 +58,13 @@ async fn it_comes_back_after_the_codes_that_ask_for_it() -> Result {
     for code in [1001, 1012, 1013, 1011, 4408, 4429, 4500] {
         peer.close(code, "").await;
         peer = scene.stage.greet().await;
-        scene
-            .page
-            .wait_until("socket.state.value == 'open'")
-            .await?;
+        scene.page.wait_until("socket.state.value == 'open'").await?;
     }
     drop(peer);
     // Refused before it is a WebSocket at all.
     drop(scene.stage.knock().await);
     let mut peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open'")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
     scene.page.eval("socket.on('history', keep); 0").await?;
     peer.send(r#"{"event":"history","data":1}"#).await;
     scene.got("[1]").await
@@ -97,10 +79,7 @@ async fn it_stays_away_after_the_codes_that_are_final() -> Result {
         let mut peer = scene.stage.greet().await;
         assert_eq!(peer.json().await["event"], "watch");
         peer.close(code, "").await;
-        scene
-            .page
-            .wait_until("socket.state.value == 'closed'")
-            .await?;
+        scene.page.wait_until("socket.state.value == 'closed'").await?;
         scene.got(r#"["lost"]"#).await?;
         let later = "keep(socket.emit('watch')); failure(socket.call('watch')).then(([code]) => keep(code)); 0";
         scene.page.eval(later).await?;
@@ -110,10 +89,7 @@ async fn it_stays_away_after_the_codes_that_are_final() -> Result {
             .eval("dispatchEvent(new Event('online')); dispatchEvent(new Event('focus'))")
             .await?;
     }
-    scene
-        .page
-        .eval("new Promise(done => setTimeout(done, 100))")
-        .await?;
+    scene.page.eval("new Promise(done => setTimeout(done, 100))").await?;
     assert!(!scene.stage.is_wanted());
     Ok(())
 }
@@ -123,16 +99,9 @@ async fn a_frame_that_is_no_json_object_ends_the_session() -> Result {
     for frame in ["nonsense", "null", "{\"event\":"] {
         let (scene, mut peer) = Scene::connected().await?;
         peer.send(frame).await;
-        assert_eq!(
-            peer.closed().await.map(|(code, _)| code),
-            Some(4400),
-            "{frame}"
-        );
-        scene
-            .page
-            .wait_until("socket.state.value == 'closed'")
-            .await?;
-        assert_eq!(scene.page.complaints().len(), 1, "{frame}");
+        assert_eq!(peer.closed().await.map(|(code, _)| code), Some(4400), "{frame}");
+        scene.page.wait_until("socket.state.value == 'closed'").await?;
+        assert_eq!(scene.page.complained(1).await?.len(), 1, "{frame}");
     }
     Ok(())
 }
@@ -143,20 +112,14 @@ async fn it_comes_back_no_sooner_than_the_server_says() -> Result {
     scene.jitter(0).await?;
     scene.page.eval("from = performance.now(); socket.state.subscribe(state => state == 'connecting' && keep(performance.now() - from)); 0").await?;
     peer.close(1012, "retry 700").await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'waiting'")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'waiting'").await?;
     // Not even when the page is looked at.
     scene
         .page
         .eval("dispatchEvent(new Event('online')); dispatchEvent(new Event('focus'))")
         .await?;
     let _peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open' && got.length == 1 && got[0] >= 690")
-        .await
+    scene.page.wait_until("socket.state.value == 'open' && got.length == 1 && got[0] >= 690").await
 }
 
 #[tokio::test]
@@ -168,7 +131,7 @@ async fn pauses_grow_from_half_a_second_to_twenty() -> Result {
         .eval(
             "const real = setTimeout; pauses = [];
              window.setTimeout = (run, pause) => {
-               if (socket.state.value != 'open' && pause != 10000) pauses.push(pause), pause = 0;
+               if (pause != 10000 && pause <= 20000) pauses.push(pause), pause = 0;
                return real(run, pause);
              }; start()",
         )
@@ -177,29 +140,17 @@ async fn pauses_grow_from_half_a_second_to_twenty() -> Result {
         drop(scene.stage.knock().await);
     }
     let peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open'")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'open'").await?;
     let pauses = scene.page.eval("pauses.join()").await?;
     assert_eq!(pauses, "500,1000,2000,4000,8000,16000,20000,20000");
     // A connection that lasts starts again with short ones, one that does not goes on.
     drop(peer);
     let peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open' && pauses.at(-1) == 20000")
-        .await?;
-    scene
-        .page
-        .eval("const now = Date.now; Date.now = () => now() + 11000")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'open' && pauses.at(-1) == 20000").await?;
+    scene.page.eval("const now = Date.now; Date.now = () => now() + 11000").await?;
     drop(peer);
     let _peer = scene.stage.greet().await;
-    scene
-        .page
-        .wait_until("socket.state.value == 'open' && pauses.at(-1) == 500")
-        .await
+    scene.page.wait_until("socket.state.value == 'open' && pauses.at(-1) == 500").await
 }
 
 #[tokio::test]
@@ -216,21 +167,12 @@ async fn close_says_so_and_never_comes_back() -> Result {
     assert_eq!(peer.json().await["data"], 1);
     assert_eq!(peer.json().await["data"], 2);
     assert_eq!(peer.closed().await, Some((1000, String::new())));
-    scene
-        .page
-        .wait_until("socket.state.value == 'closed'")
-        .await?;
+    scene.page.wait_until("socket.state.value == 'closed'").await?;
     scene.page.eval("for (const type of ['online', 'focus', 'pageshow', 'resume']) dispatchEvent(new Event(type))").await?;
-    scene
-        .page
-        .eval("new Promise(done => setTimeout(done, 100))")
-        .await?;
+    scene.page.eval("new Promise(done => setTimeout(done, 100))").await?;
     scene.got(r#"["lost"]"#).await?;
     assert!(!scene.stage.is_wanted());
-    assert_eq!(
-        scene.page.eval("states.join()").await?,
-        "connecting,open,closed"
-    );
+    assert_eq!(scene.page.eval("states.join()").await?, "connecting,open,closed");
     scene.page.eval("start()").await?;
     let _peer = scene.stage.greet().await;
     scene.quietly("socket.state.value == 'open'").await
@@ -239,15 +181,19 @@ async fn close_says_so_and_never_comes_back() -> Result {
 #[tokio::test]
 async fn close_while_away_drops_what_waits() -> Result {
     let mut scene = Scene::open().await?;
+    scene.page.eval("start()").await?;
+    let knock = scene.stage.knock().await;
     scene
         .page
-        .eval("start(); socket.emit('watch', 1); failure(socket.call('watch', 2)).then(keep); socket.close(); 0")
+        .eval(
+            "socket.emit('watch', 1); failure(socket.call('watch', 2)).then(keep);
+             socket.close()",
+        )
         .await?;
     scene.got(r#"[["closed", "the socket is closed"]]"#).await?;
-    drop(scene.stage.knock().await);
-    scene.page.eval("start()").await?;
+    drop(knock);
+    scene.page.eval("start(); socket.emit('watch', 3)").await?;
     let mut peer = scene.stage.greet().await;
-    scene.page.eval("socket.emit('watch', 3)").await?;
     assert_eq!(peer.json().await["data"], 3);
     Ok(())
 }
@@ -262,10 +208,7 @@ async fn one_url_is_one_socket() -> Result {
     scene.page.eval("connect().emit('watch')").await?;
     assert_eq!(peer.frame().await, r#"{"event":"watch"}"#);
     assert!(!scene.stage.is_wanted());
-    assert_eq!(
-        scene.page.eval("connect('/ws?token=1') == socket").await?,
-        false
-    );
+    assert_eq!(scene.page.eval("connect('/ws?token=1') == socket").await?, false);
     Ok(())
 }
 
@@ -281,9 +224,7 @@ async fn to_close_and_connect_in_one_tick_is_nothing() -> Result {
     scene.page.eval("socket.emit('watch')").await?;
     assert_eq!(peer.frame().await, r#"{"event":"watch"}"#);
     assert!(!scene.stage.is_wanted());
-    scene
-        .quietly("same == socket && states.join() == 'connecting,open,open'")
-        .await
+    scene.quietly("same == socket && states.join() == 'connecting,open,open'").await
 }
 
 #[tokio::test]
@@ -291,7 +232,9 @@ async fn a_script_without_modules_connects_to_where_it_came_from() -> Result {
     let mut scene = Scene::open().await?;
     scene.page.goto(&scene.stage.url("/script")).await?;
     scene.page.eval("socket = socketkit.connect(); 0").await?;
-    assert_eq!(scene.stage.knock().await.path(), "/ws");
+    let knock = scene.stage.knock().await;
+    assert_eq!(knock.path(), "/ws");
+    let _peer = knock.accept().await;
     scene
         .quietly(
             "Object.keys(socketkit).join() == 'connect,CallError' && typeof connect == 'undefined'",

@@ -53,21 +53,14 @@ impl Scene {
             ("/other", OTHER),
             ("/ws/socketkit.js", module),
             ("/ws/socketkit.global.js", &script),
-            (
-                "/ws/client.js",
-                &client.replace("\"__CONTRACT__\"", CONTRACT),
-            ),
+            ("/ws/client.js", &client.replace("\"__CONTRACT__\"", CONTRACT)),
         ])
         .await;
         let browser = Browser::launch().await?;
         let page = browser.window().await?;
         page.goto(&stage.url("/")).await?;
         page.wait_until("window.start").await?;
-        Ok(Self {
-            stage,
-            page,
-            browser,
-        })
+        Ok(Self { stage, page, browser })
     }
 
     /// A page that is connected, and the server's end.
@@ -75,19 +68,13 @@ impl Scene {
         let mut scene = Self::open().await?;
         scene.page.eval("start()").await?;
         let peer = scene.stage.greet().await;
-        scene
-            .page
-            .wait_until("socket.state.value == 'open'")
-            .await?;
+        scene.page.wait_until("socket.state.value == 'open'").await?;
         Ok((scene, peer))
     }
 
     /// Makes the pauses before each attempt as short (0) or long (1) as they can be.
     pub(crate) async fn jitter(&self, random: u8) -> Result {
-        self.page
-            .eval(&format!("Math.random = () => {random}"))
-            .await
-            .map(drop)
+        self.page.eval(&format!("Math.random = () => {random}")).await.map(drop)
     }
 
     /// Waits for a condition and has nothing uncaught, no warning and no error on the console.
@@ -99,8 +86,6 @@ impl Scene {
 
     /// Waits until this is true of what was handed to `keep`, as JSON.
     pub(crate) async fn got(&self, json: &str) -> Result {
-        self.page
-            .wait_until(&format!("JSON.stringify(got) == JSON.stringify({json})"))
-            .await
+        self.page.wait_until(&format!("JSON.stringify(got) == JSON.stringify({json})")).await
     }
 }

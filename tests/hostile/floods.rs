@@ -64,11 +64,9 @@ async fn a_flood_is_held_back_and_loses_nothing() {
     let service = Server::<Chat>::new()
         .limits(limits)
         .state(sender)
-        .on(
-            async |Tell(text): Tell, told: State<mpsc::UnboundedSender<String>>| {
-                let _ = told.send(text);
-            },
-        )
+        .on(async |Tell(text): Tell, told: State<mpsc::UnboundedSender<String>>| {
+            let _ = told.send(text);
+        })
         .on(async |ask: Ask| ask.text)
         .fallback(async |_: ClientEvent| {})
         .build();

@@ -7,12 +7,7 @@ use tests::raw::{BINARY, Plain, TEXT, announce, frame};
 
 #[tokio::test]
 async fn an_unknown_event_is_named_to_the_sender() {
-    for data in [
-        "",
-        r#","data":{"a":1}"#,
-        r#","data":{]garbage"#,
-        r#","data":"\ud800""#,
-    ] {
+    for data in ["", r#","data":{"a":1}"#, r#","data":{]garbage"#, r#","data":"\ud800""#] {
         let text = format!(r#"{{"event":"nope"{data}}}"#);
         let expected = json!({"error": {
             "code": "unknown_event", "message": "unknown event", "event": "nope",
@@ -32,33 +27,18 @@ async fn a_payload_that_does_not_decode_is_refused_in_the_words_of_serde() {
     for (data, words) in [
         ("", "invalid type: null"),
         (r#","data":{}"#, "missing field `text`"),
-        (
-            r#","data":{"text":7}"#,
-            "invalid type: integer `7`, expected a string",
-        ),
+        (r#","data":{"text":7}"#, "invalid type: integer `7`, expected a string"),
         (r#","data":[]"#, "invalid length 0"),
         (r#","data":{"text":"\ud800"}"#, "hex escape"),
         (r#","data":{"text":"\udc00x"}"#, "lone leading surrogate"),
-        (
-            r#","data":{"text":"a","text":"b"}"#,
-            "duplicate field `text`",
-        ),
+        (r#","data":{"text":"a","text":"b"}"#, "duplicate field `text`"),
         (r#","data":{"text":"a"} x"#, "trailing characters"),
         (r#","data":{"text":"a"}}"#, "trailing characters"),
         (r#","data":{"text":"a"#, "EOF"),
-        (
-            r#","data":{"text":"a"},"data":{"text":"b"}"#,
-            "trailing characters",
-        ),
+        (r#","data":{"text":"a"},"data":{"text":"b"}"#, "trailing characters"),
         (r#","data":{"text":1e999}"#, "number out of range"),
-        (
-            r#","data":{"text":-1e999999999999999999999}"#,
-            "number out of range",
-        ),
-        (
-            &format!(r#","data":{{"text":"a","x":{deep}}}"#),
-            "expected value",
-        ),
+        (r#","data":{"text":-1e999999999999999999999}"#, "number out of range"),
+        (&format!(r#","data":{{"text":"a","x":{deep}}}"#), "expected value"),
         (&format!(r#","data":{deep}"#), "expected a string"),
         (",\"data\":{\"text\":\"a\0\"}", "control character"),
         (",\"data\":\0", "expected value"),
@@ -169,10 +149,7 @@ async fn a_frame_over_the_limit_closes_with_1009_before_its_payload_comes() {
     closes("all", &announce(TEXT, true, u64::MAX >> 1), &[1009]).await;
     // RFC 6455 section 5.2 wants the first bit to be 0.
     closes("more", &announce(TEXT, true, u64::MAX), &[1002, 1009]).await;
-    let fragments = [
-        frame(0x01, "x".repeat(60_000)),
-        frame(0x80, "x".repeat(60_000)),
-    ];
+    let fragments = [frame(0x01, "x".repeat(60_000)), frame(0x80, "x".repeat(60_000))];
     closes("fragments", &fragments.concat(), &[1009]).await;
 }
 
@@ -190,8 +167,7 @@ async fn more_calls_in_flight_than_allowed_are_answered_busy() {
     let mut peer = Plain::greeted(scene.addr).await;
     scene.before();
     for id in 1..=4 {
-        peer.send(format!(r#"{{"event":"join","id":{id},"data":"x"}}"#))
-            .await;
+        peer.send(format!(r#"{{"event":"join","id":{id},"data":"x"}}"#)).await;
     }
     assert_eq!(peer.line().await, TOLD_BEFORE);
     for id in 3..=4 {

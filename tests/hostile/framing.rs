@@ -21,20 +21,11 @@ async fn faults_of_the_framing_close_with_1002() {
         ("fragmented close", frame(0x08, "")),
         ("ping of 126 bytes", ping(126)),
         ("pong of 64 KiB", frame(PONG, "x".repeat(65_535))),
-        (
-            "unmasked",
-            [announce(TEXT, false, 2), b"{}".to_vec()].concat(),
-        ),
+        ("unmasked", [announce(TEXT, false, 2), b"{}".to_vec()].concat()),
         ("unmasked ping", announce(PING, false, 0)),
         ("continuation without start", frame(0x80, "{}")),
-        (
-            "new text inside a fragmented message",
-            [frame(0x01, "{"), frame(TEXT, "{}")].concat(),
-        ),
-        (
-            "new binary inside a fragmented message",
-            [frame(0x01, "{"), frame(0x02, "{}")].concat(),
-        ),
+        ("new text inside a fragmented message", [frame(0x01, "{"), frame(TEXT, "{}")].concat()),
+        ("new binary inside a fragmented message", [frame(0x01, "{"), frame(0x02, "{}")].concat()),
         (
             "continuation after the end",
             [frame(0x01, "{"), frame(0x80, "}"), frame(0x80, "")].concat(),
@@ -48,9 +39,7 @@ async fn faults_of_the_framing_close_with_1002() {
 
 #[tokio::test]
 async fn a_close_with_a_code_that_must_not_be_sent_is_answered_with_1002() {
-    for code in [
-        0_u16, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
-    ] {
+    for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
         let mut scene = Scene::new(Limits::default()).await;
         let mut peer = Bytes::greeted(scene.addr).await;
         scene.before();
@@ -76,10 +65,7 @@ async fn text_that_is_not_utf8_closes_with_1007() {
         ("invalid byte", frame(TEXT, b"{\"event\":\"\xff\"}")),
         ("surrogate", frame(TEXT, b"\xed\xa0\x80")),
         ("overlong", frame(TEXT, b"\xc0\xaf")),
-        (
-            "beyond the last character",
-            frame(TEXT, b"\xf4\x90\x80\x80"),
-        ),
+        ("beyond the last character", frame(TEXT, b"\xf4\x90\x80\x80")),
         ("cut character", frame(TEXT, b"{\"x\":\"\xe2\x82")),
         (
             "cut character at the end of fragments",
@@ -89,10 +75,7 @@ async fn text_that_is_not_utf8_closes_with_1007() {
             "wrong byte in the next fragment",
             [frame(0x01, b"{\"x\":\"\xe2\x82"), frame(0x80, b"\"}")].concat(),
         ),
-        (
-            "reason of a close",
-            frame(CLOSE, [&1000_u16.to_be_bytes()[..], b"\xff"].concat()),
-        ),
+        ("reason of a close", frame(CLOSE, [&1000_u16.to_be_bytes()[..], b"\xff"].concat())),
     ] {
         closes(what, &bytes, &[1007]).await;
     }

@@ -41,11 +41,7 @@ async fn what_is_no_upgrade_gets_a_status() {
         ("connection: Upgrade\r\n", "", 426),
         ("version: 13", "version: 8", 426),
         ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", 400),
-        (
-            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
-            "sec-websocket-key: x",
-            400,
-        ),
+        ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-key: x", 400),
         ("HTTP/1.1", "HTTP/1.0", 426),
         ("HTTP/1.1", "HTTP/9", 400),
         ("GET /ws", "GET /nothing", 404),
@@ -78,15 +74,11 @@ async fn a_refused_handshake_is_told_in_the_way_that_the_client_can_see() {
         ("Bearer banned", 403, 4403, "you were banned"),
     ] {
         let mut other = Bytes::connect(addr).await;
-        other
-            .write(&raw::upgrade(&[("authorization", token)]))
-            .await;
+        other.write(&raw::upgrade(&[("authorization", token)])).await;
         assert_eq!(other.status().await, status);
         let mut ours = Bytes::connect(addr).await;
-        let headers = [
-            ("authorization", token),
-            ("sec-websocket-protocol", "chat, socketkit.v1.json"),
-        ];
+        let headers =
+            [("authorization", token), ("sec-websocket-protocol", "chat, socketkit.v1.json")];
         ours.write(&raw::upgrade(&headers)).await;
         // What comes after the refusal is not looked at.
         ours.write(&frame(TEXT, ASK)).await;
@@ -108,10 +100,7 @@ async fn a_head_that_is_not_complete_in_time_is_closed() {
         let mut peer = Bytes::connect(scene.addr).await;
         peer.write(start.as_bytes()).await;
         let head = peer.head().await;
-        assert!(
-            head.is_empty() || head.starts_with("HTTP/1.1 408"),
-            "{head}"
-        );
+        assert!(head.is_empty() || head.starts_with("HTTP/1.1 408"), "{head}");
         assert!(peer.frame().await.is_none());
     }
     scene.undisturbed().await;

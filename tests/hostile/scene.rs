@@ -42,19 +42,12 @@ impl Scene {
             .build();
         let addr = listen(&service).await;
         let bystander = soon(Client::connect(format!("ws://{addr}/ws"))).await;
-        Self {
-            service,
-            addr,
-            bystander: bystander.unwrap(),
-            ended,
-        }
+        Self { service, addr, bystander: bystander.unwrap(), ended }
     }
 
     /// Emits what must arrive, whatever follows.
     pub(crate) fn before(&self) {
-        self.service
-            .io()
-            .broadcast(ServerEvent::Told("before".into()));
+        self.service.io().broadcast(ServerEvent::Told("before".into()));
     }
 
     /// The other connection goes on: it got what was emitted before, its calls are answered, and it
@@ -63,9 +56,7 @@ impl Scene {
         assert_eq!(next(&mut self.bystander).await, told("before"));
         let ask = Ask { text: "hi".into() };
         assert_eq!(soon(self.bystander.call(ask)).await.unwrap(), "HI");
-        self.service
-            .io()
-            .broadcast(ServerEvent::Told("after".into()));
+        self.service.io().broadcast(ServerEvent::Told("after".into()));
         assert_eq!(next(&mut self.bystander).await, told("after"));
     }
 }
@@ -105,9 +96,6 @@ pub(crate) async fn closes(what: &str, bytes: &[u8], codes: &[u16]) {
     assert!(codes.contains(&code), "{what:.200}: {code}");
     assert!(peer.frame().await.is_none(), "the close frame is the last");
     let disconnect = soon(scene.ended.recv()).await.unwrap();
-    assert!(
-        codes.contains(&disconnect.code.0),
-        "{what:.200}: {disconnect}"
-    );
+    assert!(codes.contains(&disconnect.code.0), "{what:.200}: {disconnect}");
     scene.undisturbed().await;
 }

@@ -29,11 +29,7 @@ impl Bench {
             let service = service(Limits::default().rate(0));
             (listen(&service).await, soon(service.local()).await)
         });
-        Self {
-            runtime,
-            addr,
-            client,
-        }
+        Self { runtime, addr, client }
     }
 
     fn holds<S: Strategy>(
@@ -41,11 +37,7 @@ impl Bench {
         strategy: S,
         property: impl AsyncFn(S::Value) -> Result<(), TestCaseError>,
     ) {
-        let config = Config {
-            cases: 200,
-            failure_persistence: None,
-            ..Config::default()
-        };
+        let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
         let check = |value| self.runtime.block_on(property(value));
         if let Err(error) = TestRunner::new(config).run(&strategy, check) {
             panic!("{error}");
@@ -107,8 +99,7 @@ fn any_payload_comes_back_equal_whatever_the_order_of_members() {
     bench.holds(frames, async |(((value, id), members), left, right)| {
         let mut peer = peer.lock().await;
         let members = members.join(&format!("{right},{left}"));
-        peer.send(format!("{left}{{{right}{members}{left}}}{right}"))
-            .await;
+        peer.send(format!("{left}{{{right}{members}{left}}}{right}")).await;
         let answer = peer.next().await;
         prop_assert_eq!(&answer["reply"], id);
         prop_assert_eq!(&answer["data"], &value);
@@ -119,12 +110,7 @@ fn any_payload_comes_back_equal_whatever_the_order_of_members() {
 /// Texts that are frames, nearly frames, or anything.
 fn text() -> impl Strategy<Value = String> {
     let frame = payload().prop_map(|value| format!(r#"{{"event":"echo","id":1,"data":{value}}}"#));
-    let cut = (
-        frame,
-        any::<prop::sample::Index>(),
-        any::<prop::sample::Index>(),
-        ".{0,3}",
-    );
+    let cut = (frame, any::<prop::sample::Index>(), any::<prop::sample::Index>(), ".{0,3}");
     prop_oneof![
         any::<String>(),
         r#"\{("(event|reply|id|data|error|hello|x)":[\{\}\[\]",:a-z0-9 ]{0,8},?){0,4}\}"#,
@@ -165,11 +151,7 @@ fn any_text_is_answered_or_closes_with_4400_and_disturbs_nobody() {
 #[test]
 fn any_bytes_are_answered_with_a_code_and_disturb_nobody() {
     let bench = Bench::new();
-    let any_frame = (
-        any::<u8>(),
-        any::<bool>(),
-        prop::collection::vec(any::<u8>(), 0..140),
-    );
+    let any_frame = (any::<u8>(), any::<bool>(), prop::collection::vec(any::<u8>(), 0..140));
     let frames = any_frame.prop_map(|(first, masked, payload)| {
         [announce(first, masked, payload.len() as u64), payload].concat()
     });

@@ -3,8 +3,6 @@
  *
  *     import { connect } from "/ws/client.js";
  *     const forum = connect();
- *
- * @module
  */
 
 import { CallError, connect as connectTo } from "./socketkit.js";

@@ -1,6 +1,5 @@
 /**
- * The browser client of socketkit: events and calls, both ways, over one WebSocket that comes
- * back by itself.
+ * The browser client of socketkit: events and calls, both ways, over a WebSocket that comes back.
  *
  *     import { connect } from "/ws/client.js";
  *     const forum = connect();
@@ -9,8 +8,6 @@
  *
  * What a handler, a listener or a subscriber of yours throws never ends the connection; it is
  * reported as an unhandled rejection, and so is the refusal of an event that was only emitted.
- *
- * @module
  */
 
 /** How long a call waits for its reply, and a new connection for `hello`; milliseconds. */
@@ -19,24 +16,21 @@ const TIMEOUT = 10_000;
 const QUEUE = 256;
 /** How many bytes the browser may hold back on an open connection that has come to a halt. */
 const BUFFER = 1 << 20;
-/** Back-off: a random part of the least pause, which doubles up to the longest; milliseconds. */
-const PAUSE = 500;
-const LONGEST_PAUSE = 20_000;
+/** Each pause is a random part of the first, doubled with every attempt up to the last; ms. */
+const [FIRST_PAUSE, LAST_PAUSE] = [500, 20_000];
 /** Close codes after which there is no use in coming back. */
 const FINAL = /^(1000|1003|1009|44(?!08|29)..)$/;
 
 /** The sockets that are not closed, by their URL. */
 const sockets = new Map();
 
-/** Why a call has no reply, or an event was not taken. */
+/**
+ * Why a call has no reply, or an event was not taken. Its `code` is `timeout`; `lost`: sent, but
+ * the connection dropped, so it may have run; `closed`: never sent; `busy`: too much waits
+ * already; `too_large`: over the server's limit; `unsafe_integer`: the reply has an integer that
+ * JavaScript cannot hold; or one of the peer, who may add `data`.
+ */
 class CallError extends Error {
-  /**
-   * @param {string} code `timeout`; `lost`: sent, but the connection dropped, so it may have run;
-   *   `closed`: never sent; `busy`: too much waits already; `too_large`: over the server's limit;
-   *   `unsafe_integer`: the reply has an integer that JavaScript cannot hold; or the peer's own.
-   * @param {string} message for people
-   * @param {unknown} [data] whatever the peer added
-   */
   constructor(code, message, data) {
     super(message);
     this.name = "CallError";
@@ -51,23 +45,30 @@ const run = async (fn, value) => fn(value);
 /** `setTimeout` for any number of milliseconds: past 2^31 it would fire at once. */
 const after = (pause, fn) => setTimeout(fn, Math.min(pause, 2 ** 31 - 1));
 
+/** JSON as `JSON.parse` reads it, and a word about each integer that JavaScript cannot hold. */
+const parse = (text, refuse) => {
+  const look = (_, value, context) => {
+    const source = context?.source ?? value;
+    if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)) {
+      refuse(new CallError("unsafe_integer", `${source} is no safe integer`));
+    }
+    return value;
+  };
+  // To look at every number takes five times as long: only where one may have so many digits.
+  return JSON.parse(text, /\d{16}/.test(text) && look);
+};
+
 /** Adds a function to a set; the way out of it is returned. */
 const join = (set, fn) => {
-  const entry = value => fn(value);
+  const entry = value => run(fn, value);
   set.add(entry);
   return () => set.delete(entry);
 };
 
-/** How many letters to change, add or take away to make one name of the other. */
-const distance = (one, other) =>
-  [...one].reduce(
-    (above, letter, i) =>
-      [...other].reduce(
-        (row, its, j) => [...row, Math.min(row[j] + 1, above[j + 1] + 1, above[j] + (letter != its))],
-        [i + 1],
-      ),
-    [...Array(other.length + 1).keys()],
-  ).pop();
+/** How alike two names are: the pairs of letters in common, less what differs in length. */
+const likeness = (one, other) =>
+  [...one].filter((_, i) => other.includes(one.slice(i, i + 2))).length -
+  Math.abs(one.length - other.length) / 2;
 
 /** One socket to one URL: connections come and go below it. */
 function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
@@ -82,32 +83,28 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   let lastId = 0;
 
   /** The present connection, if there is one: events of any other come too late. */
-  let ws;
-  let state;
+  let ws, state;
   /** The one thing that is timed: the pause, the wait for `hello`, or the silence of the peer. */
   let timer;
   let attempts = 0;
   let notBefore = 0;
-  let heartbeat;
-  let openedAt;
-  let heardAt;
-  let probed;
-  let closing;
+  let heartbeat, openedAt, heardAt, probed, closing;
 
   const enter = next => {
     if (state == next) return;
     state = next;
     flush();
-    subscribers.forEach(subscriber => run(subscriber, state));
+    subscribers.forEach(subscriber => subscriber(state));
   };
 
   const isOpen = () => state == "open" && ws?.readyState == 1;
+  const isFull = () => queue.length >= QUEUE || ws?.bufferedAmount > BUFFER;
 
   const check = (side, event) => {
     const names = contract[side];
     if (!names || Object.hasOwn(names, event)) return;
-    const [nearest] = Object.keys(names).sort((a, b) => distance(event, a) - distance(event, b));
-    throw new TypeError(`no event "${event}" in the contract` + (nearest ? `; the nearest is "${nearest}"` : ""));
+    const [nearest] = Object.keys(names).sort((a, b) => likeness(event, b) - likeness(event, a));
+    throw new TypeError(`no event "${event}"` + (nearest ? `; the nearest is "${nearest}"` : ""));
   };
 
   // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
@@ -121,14 +118,12 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   };
 
   const encodeEvent = (event, data, id) => {
-    if (queue.length >= QUEUE || ws?.bufferedAmount > BUFFER) {
-      throw new CallError("busy", "too much waits for the connection");
-    }
+    if (isFull()) throw new CallError("busy", "too much waits for the connection");
     return encode({ event, id, data: data ?? undefined });
   };
 
   const tell = (direction, frame, { event, data }) =>
-    listeners.forEach(listener => run(listener, { direction, frame, event, data }));
+    listeners.forEach(listener => listener({ direction, frame, event, data }));
 
   const send = frame => {
     ws.send(frame);
@@ -158,11 +153,9 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     try {
       frame = encode({ reply: id, data: (await result) ?? undefined });
     } catch (error) {
-      let { code, message, data } = error;
-      if (!(error instanceof CallError)) {
-        [code, message, data] = ["internal", "the handler failed"];
-        Promise.reject(error);
-      }
+      const refusal = error instanceof CallError ? error : new CallError("internal", "the handler failed");
+      if (refusal != error) Promise.reject(error);
+      const { code, message, data } = refusal;
       frame = JSON.stringify({ reply: id, error: { code, message, data } });
     }
     // On a newer connection the id would be that of another call.
@@ -192,7 +185,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       if (fault) call?.reject(fault);
       else call?.resolve(data);
     } else if (error) {
-      Promise.reject(new CallError(error.code, error.message + (error.event ? `: ${error.event}` : ""), error.data));
+      const { code, message, event = "an event", data } = error;
+      Promise.reject(new CallError(code, `${event}: ${message}`, data));
     }
   };
 
@@ -206,15 +200,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       probed = false;
       let message, fault;
       try {
-        // To look at every number costs five times as much: only where one may be too long.
-        const reviver = /\d{16}/.test(frame) && ((_, value, context) => {
-          const source = context?.source ?? value;
-          if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)) {
-            fault = new CallError("unsafe_integer", `${source} is no safe integer`);
-          }
-          return value;
-        });
-        message = JSON.parse(frame, reviver);
+        message = parse(frame, error => (fault = error));
         tell("in", frame, message);
       } catch (error) {
         Promise.reject(error);
@@ -243,7 +229,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const pause = (least = 0) => {
     if (state == "open" && Date.now() - openedAt > TIMEOUT) attempts = 0;
     notBefore = Date.now() + least;
-    timer = after(least + Math.random() * Math.min(PAUSE * 2 ** attempts++, LONGEST_PAUSE), dial);
+    timer = after(least + Math.random() * Math.min(FIRST_PAUSE * 2 ** attempts++, LAST_PAUSE), dial);
     enter("waiting");
   };
 
@@ -269,9 +255,9 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const watch = (allowed = heartbeat * 1.9) => {
     clearTimeout(timer);
     if (!heartbeat || globalThis.document?.hidden) return (probed = false);
-    const silent = Date.now() - heardAt;
+    const silent = Math.abs(Date.now() - heardAt); // clocks are set back, too
     if (silent < allowed) {
-      timer = after(heartbeat * 1.9 - Math.max(silent, 0), watch);
+      timer = after(heartbeat * 1.9 - silent, watch);
     } else if (probed) {
       fail();
     } else {
@@ -287,6 +273,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       drop(1000);
       enter("waiting");
     } else if (type == "offline") {
+      // Nobody says that a connection is dead: it would look open for minutes.
       if (ws) fail();
     } else if (isOpen()) {
       if (!probed) watch(heartbeat);
@@ -298,8 +285,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
 
   const on = (event, handler, once = false) => {
     check("server", event);
-    if (!handlers.has(event)) handlers.set(event, new Map());
-    const known = handlers.get(event);
+    const known = handlers.get(event) ?? new Map();
+    handlers.set(event, known);
     known.set(handler, once && known.get(handler) != false);
     return () => known.delete(handler);
   };
@@ -307,12 +294,9 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const socket = {
     /**
      * Handles an event of the server. What the first handler of an event returns, or its promise
-     * holds, is the reply if the server calls; what it throws is refused, as `internal` unless it
-     * is a {@link CallError}. A function that handles the event already is not added again.
-     *
-     * @param {string} event
-     * @param {(data: any) => unknown} handler
-     * @returns {() => void} ends it
+     * holds, answers a call; if it throws, the call is refused, as `internal` unless it throws a
+     * {@link CallError}. A function that handles the event already is not added again. Returns
+     * the function that ends it, as `once` and `onAny` do.
      */
     on: (event, handler) => on(event, handler),
 
@@ -322,26 +306,20 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     /**
      * Hears of every frame as it passes, heartbeats included: `{ direction, frame, event, data }`,
      * where `direction` is `in` or `out` and `frame` is the text.
-     *
-     * @param {(passing: object) => void} listener
-     * @returns {() => void} ends it
      */
     onAny: listener => join(listeners, listener),
 
     /**
-     * Sends an event. While there is no connection it waits for one, in order; a volatile one is
-     * dropped then, and of a `latest` one only the newest waits.
-     *
-     * @param {string} event
-     * @param {unknown} [data]
-     * @returns {boolean} whether it was taken: not if it was dropped, or the socket is closed
+     * Sends an event. While there is no connection it waits for one, in order; one that the
+     * contract calls volatile is dropped then, and of a latest one only the newest waits.
+     * Returns whether it was taken: not if it was dropped, or the socket is closed.
      * @throws {CallError} `busy` if 256 events and calls wait already, or 1 MiB on a connection
      *   that has come to a halt; `too_large`
      */
     emit(event, data) {
       check("client", event);
       const { volatile, latest } = contract.client?.[event] ?? {};
-      if (state == "closed" || (volatile && !isOpen())) return false;
+      if (state == "closed" || (volatile && (!isOpen() || isFull()))) return false;
       if (latest) queue = queue.filter(([, , replaced]) => replaced != event);
       queue.push([encodeEvent(event, data), 0, event]);
       flush();
@@ -349,12 +327,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     },
 
     /**
-     * Sends an event and waits for its reply. While there is no connection it waits for one.
-     *
-     * @param {string} event
-     * @param {unknown} [data]
-     * @param {{ timeout?: number }} [options] milliseconds, 10,000 by default
-     * @returns {Promise<any>} rejects with a {@link CallError}
+     * Sends an event, in its turn as `emit` does, and waits for the reply, `timeout` milliseconds
+     * at most: 10,000 unless `connect` was told otherwise. Rejects with a {@link CallError}.
      */
     call: (event, data, { timeout = patience } = {}) =>
       new Promise((resolve, reject) => {
@@ -377,13 +351,10 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
      * every change until the function that `subscribe` returns is called.
      */
     state: {
-      get value() {
-        return state;
-      },
+      get value() { return state; },
       subscribe(subscriber) {
-        const unsubscribe = join(subscribers, subscriber);
         run(subscriber, state);
-        return unsubscribe;
+        return join(subscribers, subscriber);
       },
     },
 

@@ -1,0 +1,53 @@
+//! The contract of the forum: everything that its pages and its server say to each other.
+
+use serde::{Deserialize, Serialize};
+use socketkit::{Events, Protocol};
+
+pub type PostId = u64;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Post {
+    pub id: PostId,
+    pub author: String,
+    pub body: String,
+    /// Unix milliseconds.
+    pub at: u64,
+}
+
+#[derive(Debug, Events)]
+pub enum ClientEvent {
+    /// Publish a post; answered with its id.
+    #[event(reply = PostId)]
+    SubmitPost { author: String, body: String },
+    /// Follow the thread of a post; answered with its replies so far.
+    #[event(reply = Vec<Post>)]
+    Watch(PostId),
+    /// Follow it no more.
+    Unwatch(PostId),
+    /// Reply to a post; answered with the reply's id.
+    #[event(reply = PostId)]
+    ReplyTo { post: PostId, author: String, body: String },
+    /// Somebody is typing.
+    #[event(volatile)]
+    Typing { author: String },
+}
+
+#[derive(Debug, Events)]
+pub enum ServerEvent {
+    /// The newest posts, oldest first, on connection.
+    History(Vec<Post>),
+    /// A new post.
+    PostUpdate(Post),
+    /// A new reply, for those who follow the thread.
+    ThreadUpdate { post: PostId, reply: Post },
+    /// Somebody else is typing.
+    #[event(volatile)]
+    SomeoneTyping { author: String },
+    /// How many are here.
+    #[event(latest)]
+    Online(usize),
+}
+
+#[derive(Protocol)]
+#[protocol(client = ClientEvent, server = ServerEvent, room = PostId)]
+pub struct Forum;
