@@ -1,0 +1,192 @@
+import { connect } from "/ws/client.js";
+import { Feed, compose, refuse } from "./feed.js";
+import { showFrame } from "./frames.js";
+
+const find = (selector, within = document) => within.querySelector(selector);
+const author = find("#author");
+const list = find("#posts");
+const posts = new Feed(list, find("#post-template"), { newestFirst: true });
+
+const forum = connect();
+forum.onAny(showFrame);
+
+// --- posts
+
+forum.on("history", history => {
+  posts.replace(history);
+  list.setAttribute("aria-busy", "false");
+  showEmpty();
+  // A new connection is in no rooms yet.
+  for (const [article, thread] of threads) {
+    if (!article.isConnected) threads.delete(article);
+    else if (thread.watched) thread.watch();
+  }
+});
+
+forum.on("post_update", post => {
+  if (posts.add(post)) count();
+  showEmpty();
+});
+
+compose(
+  find("#compose"),
+  body => submit(posts, body, () => forum.call("submit_post", { author: author.value, body })),
+  typing,
+);
+
+/** Shows an own text at once, until the server has confirmed or refused it. */
+async function submit(feed, body, send) {
+  const shown = feed.expect({ author: author.value, body });
+  showEmpty();
+  try {
+    feed.confirm(shown, await send());
+  } catch (error) {
+    feed.withdraw(shown);
+    throw error;
+  } finally {
+    showEmpty();
+  }
+}
+
+function showEmpty() {
+  find("#empty").hidden = posts.size > 0 || list.getAttribute("aria-busy") === "true";
+}
+
+// --- threads
+
+/** The threads that were opened, by the article of their post. */
+const threads = new Map();
+
+list.addEventListener("click", ({ target }) => {
+  const toggle = target.closest(".thread-toggle");
+  if (!toggle) return;
+  const article = toggle.closest("article");
+  if (!threads.has(article)) threads.set(article, openable(article, toggle));
+  threads.get(article).toggle();
+});
+
+forum.on("thread_update", ({ post, reply }) => threads.get(posts.find(post))?.add(reply));
+
+function openable(article, toggle) {
+  const section = find(".thread", article);
+  const form = find("form", section);
+  const field = form.elements.namedItem("body");
+  const replies = new Feed(find(".replies", section), find("#reply-template"));
+  const id = () => Number(article.dataset.id);
+  section.id = `thread-${id()}`;
+  field.id = `reply-${id()}`;
+  find("label", form).htmlFor = field.id;
+  toggle.setAttribute("aria-controls", section.id);
+
+  const thread = {
+    watched: false,
+    toggle() {
+      thread.watched = !thread.watched;
+      show();
+      if (thread.watched) thread.watch().then(() => field.focus());
+      else forum.emit("unwatch", id());
+    },
+    async watch() {
+      try {
+        replies.replace(await forum.call("watch", id()));
+        refuse(form, "body", "");
+      } catch (error) {
+        // Of a connection that drops meanwhile, the next one asks again.
+        if (error.code !== "lost") refuse(form, "body", `The thread did not open: ${error.message}.`);
+      }
+      show();
+    },
+    add(reply) {
+      if (thread.watched) replies.add(reply);
+      show();
+    },
+  };
+
+  function show() {
+    section.hidden = !thread.watched;
+    article.toggleAttribute("data-watched", thread.watched);
+    toggle.setAttribute("aria-expanded", String(thread.watched));
+    const known = replies.size ? ` · ${replies.size} ${replies.size === 1 ? "reply" : "replies"}` : "";
+    toggle.textContent = (thread.watched ? "Close thread" : "Open thread") + known;
+  }
+
+  const send = body => forum.call("reply_to", { post: id(), author: author.value, body });
+  compose(form, body => submit(replies, body, () => send(body)).finally(show), typing);
+  return thread;
+}
+
+// --- who is here, and who is typing
+
+forum.on("online", online => {
+  find("#online").hidden = false;
+  find("#online").textContent = `${online.toLocaleString()} online`;
+});
+
+const typists = new Map();
+let said = 0;
+
+/** Tells the others, now and again, that somebody is typing here. */
+function typing() {
+  const name = author.value.trim();
+  if (!name || Date.now() - said < 2000) return;
+  said = Date.now();
+  forum.emit("typing", { author: name });
+}
+
+forum.on("someone_typing", ({ author: name }) => {
+  clearTimeout(typists.get(name));
+  typists.set(name, setTimeout(() => stopped(name), 4000));
+  showTypists();
+});
+
+function stopped(name) {
+  clearTimeout(typists.get(name));
+  if (typists.delete(name)) showTypists();
+}
+
+forum.on("post_update", ({ author: name }) => stopped(name));
+forum.on("thread_update", ({ reply }) => stopped(reply.author));
+
+function showTypists() {
+  const names = [...typists.keys()];
+  const text = names.length > 3 ? "Several people are typing" : new Intl.ListFormat("en").format(names);
+  find("#typing").textContent = names.length > 3 ? text : names.length ? `${text} ${names.length > 1 ? "are" : "is"} typing` : "";
+}
+
+// --- the name is kept
+
+author.value = localStorage.getItem("author") ?? "";
+author.addEventListener("input", () => {
+  refuse(find("#compose"), "author", "");
+  localStorage.setItem("author", author.value.trim());
+});
+
+// --- unread posts, in the title of a hidden tab
+
+const title = document.title;
+let unread = 0;
+
+function count() {
+  if (!document.hidden) return;
+  unread += 1;
+  document.title = `(${unread}) ${title}`;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unread = 0;
+  document.title = title;
+});
+
+// --- the connection
+
+let wasOpen = false;
+forum.state.subscribe(state => {
+  wasOpen ||= state === "open";
+  const banner = find("#banner");
+  // The first attempt is no news.
+  banner.hidden = state === "open" || (state === "connecting" && !wasOpen && banner.hidden);
+  banner.textContent = state === "closed"
+    ? "The connection is closed. Reload the page to go on."
+    : wasOpen ? "Connection lost. Reconnecting…" : "No connection yet. Trying again…";
+});
