@@ -13,6 +13,7 @@ forum.onAny(showFrame);
 // --- posts
 
 forum.on("history", history => {
+  list.setAttribute("aria-busy", "true");
   posts.replace(history);
   list.setAttribute("aria-busy", "false");
   showEmpty();
@@ -37,6 +38,7 @@ compose(
 /** Shows an own text at once, until the server has confirmed or refused it. */
 async function submit(feed, body, send) {
   const shown = feed.expect({ author: author.value, body });
+  said = 0;
   showEmpty();
   try {
     feed.confirm(shown, await send());
@@ -149,8 +151,8 @@ forum.on("thread_update", ({ reply }) => stopped(reply.author));
 
 function showTypists() {
   const names = [...typists.keys()];
-  const text = names.length > 3 ? "Several people are typing" : new Intl.ListFormat("en").format(names);
-  find("#typing").textContent = names.length > 3 ? text : names.length ? `${text} ${names.length > 1 ? "are" : "is"} typing` : "";
+  const who = names.length > 3 ? "Several people" : new Intl.ListFormat("en").format(names);
+  find("#typing").textContent = who && `${who} ${names.length > 1 ? "are" : "is"} typing`;
 }
 
 // --- the name is kept

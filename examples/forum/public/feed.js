@@ -180,8 +180,8 @@ export function compose(form, send, onInput) {
     try {
       await send(text);
     } catch (error) {
-      // Back to the field, unless the next text is being written there.
-      field.value ||= text;
+      // Back to the field, before what was written there meanwhile.
+      field.value = field.value ? `${text}\n${field.value}` : text;
       count();
       const at = error.data?.field === "author" ? "author" : "body";
       refuse(form, at, explain(error))?.focus();
