@@ -3,5 +3,11 @@
 
 pub mod browser;
 pub mod chat;
+pub mod process;
 pub mod raw;
 pub mod stage;
+
+/// The programs of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

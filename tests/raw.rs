@@ -5,7 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::net::SocketAddr;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 use tokio_tungstenite::{
@@ -123,10 +123,10 @@ impl Plain {
     }
 }
 
-/// Bytes on a TCP socket.
+/// Bytes on a TCP socket, or on any other stream.
 #[derive(Debug)]
-pub struct Bytes {
-    stream: TcpStream,
+pub struct Bytes<S = TcpStream> {
+    stream: S,
     unread: Vec<u8>,
 }
 
@@ -138,7 +138,7 @@ impl Bytes {
     /// When nobody listens.
     pub async fn connect(addr: SocketAddr) -> Self {
         let stream = soon(TcpStream::connect(addr)).await.expect("it listens");
-        Self { stream, unread: Vec::new() }
+        Self::over(stream)
     }
 
     /// Connects and upgrades at `/ws` with the subprotocol.
@@ -165,8 +165,24 @@ impl Bytes {
         bytes
     }
 
-    /// The TCP socket.
-    pub fn stream(&mut self) -> &mut TcpStream {
+    /// Ends the connection with a reset instead of a farewell.
+    ///
+    /// # Panics
+    ///
+    /// When the socket has no such option.
+    pub fn reset(self) {
+        self.stream.set_zero_linger().expect("a TCP socket");
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
+    /// Takes over a stream on which nothing was read yet.
+    pub fn over(stream: S) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// The stream itself.
+    pub fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
 
@@ -178,15 +194,6 @@ impl Bytes {
     /// Ends the direction to the server.
     pub async fn half_close(&mut self) {
         let _ = soon(self.stream.shutdown()).await;
-    }
-
-    /// Ends the connection with a reset instead of a farewell.
-    ///
-    /// # Panics
-    ///
-    /// When the socket has no such option.
-    pub fn reset(self) {
-        self.stream.set_zero_linger().expect("a TCP socket");
     }
 
     /// The head of an HTTP response; empty if the server closed instead.

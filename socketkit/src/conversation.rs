@@ -125,7 +125,12 @@ impl Conversation {
             }
         };
         if !feed.answers.is_empty() && result.is_ok() {
-            self.peer.queue().push_control(feed.answers.into());
+            let mut queue = self.peer.queue();
+            // Who reads nothing but pings could have pongs pile up here (RFC 6455 section 5.5.3
+            // does not ask for each).
+            if !queue.is_full(&self.peer.limits) {
+                queue.push_control(feed.answers.into());
+            }
         }
         let pause = self.peer.session().hear(messages, Instant::now());
         result.map(|()| pause)

@@ -133,6 +133,10 @@ impl Queue {
             Some(held) if broadcast => held.push(queued),
             _ => self.frames.push(queued),
         }
+        if !full && self.blocked.is_some() && self.is_full(limits) {
+            // From now on the connection counts the time.
+            self.wake();
+        }
         let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
         (pushed, self.flush_by(full || self.is_quarter_full(limits)))
     }
@@ -217,9 +221,12 @@ impl Queue {
         now: Instant,
     ) -> bool {
         let Written { mut rest, frames, bytes, partial, blocked } = written;
+        let over_tcp = stream.is_some();
         self.stream = stream.filter(|_| !self.shut);
         self.writing = false;
-        self.partial = partial;
+        if bytes > 0 {
+            self.partial = partial;
+        }
         self.count -= frames;
         self.bytes -= bytes;
         if bytes > 0 {
@@ -227,7 +234,9 @@ impl Queue {
             self.blocked = None;
         }
         self.blocked = blocked.then(|| self.blocked.unwrap_or(now));
-        if blocked {
+        if blocked && over_tcp {
+            // The connection waits for the socket; on any other stream it has written itself, and
+            // would go round for ever.
             self.wake();
         }
         let is_full = self.is_full(limits);
@@ -313,7 +322,8 @@ impl Queue {
         }
     }
 
-    fn is_full(&self, limits: &Limits) -> bool {
+    /// Whether more waits than a receiver that keeps up needs.
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
         self.count >= limits.queue || self.bytes >= limits.queue_bytes
     }
 
@@ -459,7 +469,7 @@ mod tests {
         let (mut queue, limits) = (queue(), Limits::default());
         push(&mut queue, "one", Policy::Reliable, &limits);
         push(&mut queue, "two", Policy::Reliable, &limits);
-        let begun = drain(&mut queue, 1, &limits);
+        let begun = drain(&mut queue, 1, &limits) + &drain(&mut queue, 0, &limits);
         queue.push_control(Bytes::from_static(b"!"));
         assert_eq!(begun + &drain(&mut queue, 99, &limits), "one!two");
     }
