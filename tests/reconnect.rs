@@ -125,7 +125,8 @@ async fn the_first_connection_fails_with_the_reason() {
     for (url, expected) in [
         (format!("ws://{free}/ws"), "the connection could not be made"),
         ("http://127.0.0.1/ws".into(), "unusable url: its scheme is neither `ws` nor `wss`"),
-        ("nonsense".into(), "unusable url: it names no host"),
+        ("nonsense".into(), "unusable url: its scheme is neither `ws` nor `wss`"),
+        ("/ws".into(), "unusable url: it names no host"),
         ("ws://a b".into(), "unusable url: it does not parse"),
     ] {
         let error = soon(Client::<Chat>::connect(&url)).await.unwrap_err();

@@ -246,6 +246,9 @@ fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

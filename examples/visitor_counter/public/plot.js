@@ -1,0 +1,21 @@
+// A plot of one number over time, as the paths of an SVG.
+
+const [WIDTH, HEIGHT, SECONDS] = [600, 180, 600];
+
+/** Draws one value a second, the newest at the right edge. */
+export function draw(svg, values) {
+  const top = Math.max(4, ...values) * 1.1;
+  const points = values.map((value, index) => {
+    const x = WIDTH - (values.length - 1 - index) * (WIDTH / (SECONDS - 1));
+    return `${x.toFixed(1)},${(HEIGHT - (value / top) * HEIGHT).toFixed(1)}`;
+  });
+  const [area, line] = [svg.querySelector(".area"), svg.querySelector(".line")];
+  if (points.length === 0) {
+    area.removeAttribute("d");
+    line.removeAttribute("d");
+    return;
+  }
+  line.setAttribute("d", `M${points.join("L")}`);
+  const start = points[0].split(",")[0];
+  area.setAttribute("d", `M${start},${HEIGHT}L${points.join("L")}L${WIDTH},${HEIGHT}Z`);
+}
