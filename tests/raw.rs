@@ -223,13 +223,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
     /// When it is masked, which a server's frames must not be.
     pub async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
-            if let Some((header, length)) = header(&self.unread) {
-                if self.unread.len() >= header + length {
-                    let payload = self.unread[header..header + length].to_vec();
-                    let first = self.unread[0];
-                    self.unread.drain(..header + length);
-                    return Some((first, payload));
-                }
+            if let Some((header, length)) = header(&self.unread)
+                && self.unread.len() >= header + length
+            {
+                let payload = self.unread[header..header + length].to_vec();
+                let first = self.unread[0];
+                self.unread.drain(..header + length);
+                return Some((first, payload));
             }
             if !self.more().await {
                 return None;

@@ -241,3 +241,35 @@ async fn pongs_are_not_hoarded_for_a_peer_that_pings_and_does_not_read() {
     }
     assert!((1..100).contains(&pongs), "{pongs}");
 }
+
+#[tokio::test]
+async fn control_frames_go_between_frames_that_are_taken_in_parts() {
+    const EVENTS: usize = 40;
+    let (service, _ended) = service(Limits::default().queue_hard_bytes(usize::MAX).rate(0));
+    let addr = listen(&service).await;
+    let mut peer = Bytes::greeted(addr).await;
+    until(|| service.io().len() == 1).await;
+    // More than the buffers of the kernel take.
+    let text = |number: usize| format!("{number}{}", "x".repeat(1024 * 1024));
+    for number in 0..EVENTS {
+        service.io().broadcast(ServerEvent::Told(text(number)));
+    }
+    let mut pongs = 0;
+    for number in 0..EVENTS {
+        peer.write(&frame(PING, number.to_string())).await;
+        loop {
+            match peer.frame().await.expect("it is open") {
+                (PONG, _) => pongs += 1,
+                (first, line) => {
+                    let expected = format!(r#"{{"event":"told","data":"{}"}}"#, text(number));
+                    assert!(first == TEXT && line == expected.as_bytes(), "{number}");
+                    break;
+                }
+            }
+        }
+    }
+    while pongs == 0 {
+        peer.write(&frame(PING, "")).await;
+        pongs += usize::from(peer.frame().await.expect("it is open").0 == PONG);
+    }
+}

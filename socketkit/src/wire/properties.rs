@@ -38,7 +38,7 @@ fn read_by_both(text: &str) -> Frame<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_event_written_is_read_equal_by_both_paths(

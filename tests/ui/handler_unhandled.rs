@@ -1,0 +1,14 @@
+mod forum;
+
+#[allow(unused_imports)]
+use forum::{client_event::*, *};
+use socketkit::Server;
+
+fn main() {
+    drop(
+        Server::<Forum>::new()
+            .on(submit_post)
+            .on(watch)
+            .listen("127.0.0.1:3000"),
+    );
+}

@@ -1,0 +1,12 @@
+mod forum;
+
+use forum::{client_event::*, *};
+use socketkit::{Server, Socket};
+
+async fn bad(_: Typing, socket: Socket<Forum>) {
+    socket.join("lobby");
+}
+
+fn main() {
+    drop(Server::<Forum>::new().on(bad));
+}

@@ -1,0 +1,8 @@
+use socketkit::Events;
+
+#[derive(Events)]
+pub enum ClientEvent {
+    Größe(u32),
+}
+
+fn main() {}

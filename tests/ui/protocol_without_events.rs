@@ -1,0 +1,6 @@
+use socketkit::Protocol;
+
+#[derive(Protocol)]
+pub struct Forum;
+
+fn main() {}

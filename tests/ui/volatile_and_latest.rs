@@ -1,0 +1,9 @@
+use socketkit::Events;
+
+#[derive(Events)]
+pub enum ServerEvent {
+    #[event(volatile, latest)]
+    Online(usize),
+}
+
+fn main() {}
