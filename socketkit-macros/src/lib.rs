@@ -1,4 +1,6 @@
-//! Derive macros of socketkit.
+//! The derive macros of [socketkit](https://docs.rs/socketkit): use them from there.
+//!
+//! `SOCKETKIT_MACROS_DEBUG=1 cargo check` prints what they expand to.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -22,16 +24,105 @@ mod serde;
 mod slots;
 mod stub;
 
+#[cfg(test)]
+mod snapshots;
+
 use proc_macro::TokenStream;
 use syn::Result;
 
-/// Placeholder until the derive lands.
+/// Makes a closed set of events of an enum: one struct for each variant.
+///
+/// Beside `ClientEvent` stands then a module `client_event` with a struct of the same name, fields and
+/// doc comment for each variant. The struct is the first argument of the event's handler, its payload,
+/// and what `call` is given; it converts into the enum.
+///
+/// ```
+/// use socketkit::{Event, Events};
+///
+/// #[derive(Debug, Events)]
+/// #[events(derive(Debug, Clone))]
+/// pub enum ClientEvent {
+///     /// Publish a post; answered with its id.
+///     #[event(reply = u64)]
+///     SubmitPost { author: String, body: String },
+///     /// Watch one post.
+///     #[event(rename = "post.watch", alias = "watch")]
+///     Watch(u64),
+///     /// The user is typing.
+///     #[event(volatile)]
+///     Typing,
+/// }
+///
+/// fn main() {
+///     assert_eq!(ClientEvent::NAMES, ["submit_post", "post.watch", "typing"]);
+///     assert_eq!(client_event::Watch::NAME, "post.watch");
+///     assert_eq!(ClientEvent::index_of("watch"), Some(1));
+///     let event: ClientEvent = client_event::Watch(7).into();
+///     assert_eq!(event.name(), "post.watch");
+/// }
+/// ```
+///
+/// # Variants
+///
+/// | variant | struct | `data` on the wire |
+/// | --- | --- | --- |
+/// | `Typing` | `struct Typing;` | absent; any value is accepted, so that fields can be added later |
+/// | `Watch(u64)` | `struct Watch(pub u64);` | the value: `7` |
+/// | `Move(f32, f32)` | `struct Move(pub f32, pub f32);` | `[1.0,2.0]` |
+/// | `SubmitPost { author, body }` | the same, with public fields | `{"author":..,"body":..}` |
+/// | `#[event(transparent)] Post(Post)` | none: `Post` itself is the event | its own form |
+///
+/// Payloads need `Serialize` and `Deserialize`, and own their data. Doc comments and `#[deprecated]` are
+/// copied to the struct. A payload may be named like a variant: `SubmitPost(SubmitPost)`.
+///
+/// # Attributes
+///
+/// | attribute | what it does |
+/// | --- | --- |
+/// | `#[events(rename_all = "..")]` | names of events; default `snake_case`, and serde's other rules |
+/// | `#[events(module = ..)]` | name of the module; default: the enum's in `snake_case` |
+/// | `#[events(derive(..))]` | derives for the structs, besides `Serialize` and `Deserialize` |
+/// | `#[events(crate = ::path)]` | where `socketkit` is, if it was renamed or re-exported |
+/// | `#[event(rename = "..")]` | name on the wire: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes |
+/// | `#[event(alias = "..")]` | also accepted on receipt; repeatable |
+/// | `#[event(reply = T)]` | what the event is answered with; default `()` |
+/// | `#[event(volatile)]` | dropped where its receiver lags |
+/// | `#[event(latest)]` | where its receiver lags, the newest takes the place of an unsent one |
+/// | `#[event(transparent)]` | the payload of the newtype variant is itself the event |
+/// | `#[serde(..)]` on a field | copied |
+/// | `#[serde(rename_all_fields, deny_unknown_fields)]` on the enum | copied to each struct |
+///
+/// # Enums inside of functions
+///
+/// The module reaches its surroundings by `super`, which skips function bodies. So an enum may stand in a
+/// function as long as its payload types do not; a doc test needs an explicit `fn main()`.
 #[proc_macro_derive(Events, attributes(events, event, serde))]
 pub fn events(input: TokenStream) -> TokenStream {
     expansion("Events", events::derive(input.into()))
 }
 
-/// Placeholder until the derive lands.
+/// Makes a protocol of a type: which events clients send and which the server, and what names rooms.
+///
+/// ```
+/// use socketkit::{Events, Protocol};
+///
+/// #[derive(Events)]
+/// pub enum ServerEvent {
+///     Visitors { online: usize },
+/// }
+///
+/// #[derive(Protocol)]
+/// #[protocol(server = ServerEvent, room = String)]
+/// pub struct Counter;
+/// # fn main() {}
+/// ```
+///
+/// | attribute | default |
+/// | --- | --- |
+/// | `#[protocol(client = ..)]` | `NoEvents`: clients only listen |
+/// | `#[protocol(server = ..)]` | `NoEvents`: the server only answers |
+/// | `#[protocol(room = ..)]` | `NoRoom`; else any `Clone + Debug + Eq + Hash + Send + Sync` type |
+/// | `#[protocol(crate = ::path)]` | where `socketkit` is, if it was renamed or re-exported |
 #[proc_macro_derive(Protocol, attributes(protocol))]
 pub fn protocol(input: TokenStream) -> TokenStream {
     expansion("Protocol", protocol::derive(input.into()))

@@ -1,0 +1,6 @@
+#[automatically_derived]
+impl ::socketkit::Protocol for Forum {
+    type Client = ClientEvent;
+    type Server = ::socketkit::NoEvents;
+    type Room = u64;
+}

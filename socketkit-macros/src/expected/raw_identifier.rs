@@ -1,0 +1,106 @@
+/// The events of [`ClientEvent`], one struct for each.
+#[allow(
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    nonstandard_style,
+    private_interfaces,
+    unreachable_pub,
+    unused_imports,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic
+)]
+pub mod client_event {
+    use super::*;
+    use ::socketkit::__private::serde as __serde;
+    /// On the wire: `type`.
+    #[derive(__serde::Serialize, __serde::Deserialize)]
+    #[serde(crate = "self::__serde")]
+    pub struct r#type {
+        ///
+        pub r#fn: u8,
+    }
+    #[doc(hidden)]
+    pub struct __Slots<__S0>(::core::marker::PhantomData<fn() -> (__S0,)>);
+}
+#[doc(hidden)]
+#[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic)]
+const _: () = {
+    #[automatically_derived]
+    impl ::socketkit::Events for ClientEvent {
+        const NAMES: &'static [&'static str] = &["type"];
+        type Slots = client_event::__Slots<::socketkit::__private::No>;
+        fn index_of(__name: &str) -> ::core::option::Option<usize> {
+            match __name {
+                "type" => ::core::option::Option::Some(0),
+                _ => ::core::option::Option::None,
+            }
+        }
+        fn index(&self) -> usize {
+            match *self {
+                ClientEvent::r#type { .. } => 0,
+            }
+        }
+        fn encode(
+            self,
+            __out: &mut ::std::vec::Vec<u8>,
+        ) -> ::socketkit::__private::serde_json::Result<()> {
+            match self {
+                ClientEvent::r#type { r#fn: __0 } => {
+                    ::socketkit::__private::serde_json::to_writer(
+                        __out,
+                        &client_event::r#type { r#fn: __0 },
+                    )
+                }
+            }
+        }
+        fn decode(
+            __index: usize,
+            __data: &str,
+        ) -> ::socketkit::__private::serde_json::Result<Self> {
+            match __index {
+                0 => {
+                    ::core::result::Result::map(
+                        ::socketkit::__private::serde_json::from_str::<
+                            client_event::r#type,
+                        >(__data),
+                        ::core::convert::From::from,
+                    )
+                }
+                _ => {
+                    ::core::result::Result::Err(
+                        <::socketkit::__private::serde_json::Error as ::socketkit::__private::serde::de::Error>::custom(
+                            "no such event",
+                        ),
+                    )
+                }
+            }
+        }
+    }
+    #[automatically_derived]
+    impl ::socketkit::Event for client_event::r#type {
+        type Enum = ClientEvent;
+        type Reply = ();
+        const INDEX: usize = 0;
+    }
+    #[automatically_derived]
+    impl ::core::convert::From<client_event::r#type> for ClientEvent {
+        fn from(__event: client_event::r#type) -> Self {
+            ClientEvent::r#type {
+                r#fn: __event.r#fn,
+            }
+        }
+    }
+    #[automatically_derived]
+    impl<__S0> ::socketkit::__private::Fill<client_event::r#type>
+    for client_event::__Slots<__S0> {
+        type Slot = __S0;
+        type Filled = client_event::__Slots<::socketkit::__private::Yes>;
+    }
+    #[automatically_derived]
+    impl<__S0> ::socketkit::__private::Exhaustive for client_event::__Slots<__S0>
+    where
+        __S0: ::socketkit::__private::HandlerFor<client_event::r#type>,
+    {}
+};

@@ -1,0 +1,113 @@
+/// The events of [`ClientEvent`], one struct for each.
+#[allow(
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    nonstandard_style,
+    private_interfaces,
+    unreachable_pub,
+    unused_imports,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic
+)]
+pub(crate) mod client_event {
+    use super::*;
+    use ::socketkit::__private::serde as __serde;
+    /// On the wire: `submit`.
+    #[derive(__serde::Serialize, __serde::Deserialize)]
+    #[serde(crate = "self::__serde")]
+    pub(crate) struct Submit {
+        ///
+        pub(crate) author: String,
+        ///
+        #[serde(default)]
+        pub(crate) body: String,
+    }
+    #[doc(hidden)]
+    pub(crate) struct __Slots<__S0>(::core::marker::PhantomData<fn() -> (__S0,)>);
+}
+#[doc(hidden)]
+#[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic)]
+const _: () = {
+    #[automatically_derived]
+    impl ::socketkit::Events for ClientEvent {
+        const NAMES: &'static [&'static str] = &["submit"];
+        type Slots = client_event::__Slots<::socketkit::__private::No>;
+        fn index_of(__name: &str) -> ::core::option::Option<usize> {
+            match __name {
+                "submit" => ::core::option::Option::Some(0),
+                _ => ::core::option::Option::None,
+            }
+        }
+        fn index(&self) -> usize {
+            match *self {
+                ClientEvent::Submit { .. } => 0,
+            }
+        }
+        fn encode(
+            self,
+            __out: &mut ::std::vec::Vec<u8>,
+        ) -> ::socketkit::__private::serde_json::Result<()> {
+            match self {
+                ClientEvent::Submit { author: __0, body: __1 } => {
+                    ::socketkit::__private::serde_json::to_writer(
+                        __out,
+                        &client_event::Submit {
+                            author: __0,
+                            body: __1,
+                        },
+                    )
+                }
+            }
+        }
+        fn decode(
+            __index: usize,
+            __data: &str,
+        ) -> ::socketkit::__private::serde_json::Result<Self> {
+            match __index {
+                0 => {
+                    ::core::result::Result::map(
+                        ::socketkit::__private::serde_json::from_str::<
+                            client_event::Submit,
+                        >(__data),
+                        ::core::convert::From::from,
+                    )
+                }
+                _ => {
+                    ::core::result::Result::Err(
+                        <::socketkit::__private::serde_json::Error as ::socketkit::__private::serde::de::Error>::custom(
+                            "no such event",
+                        ),
+                    )
+                }
+            }
+        }
+    }
+    #[automatically_derived]
+    impl ::socketkit::Event for client_event::Submit {
+        type Enum = ClientEvent;
+        type Reply = ();
+        const INDEX: usize = 0;
+    }
+    #[automatically_derived]
+    impl ::core::convert::From<client_event::Submit> for ClientEvent {
+        fn from(__event: client_event::Submit) -> Self {
+            ClientEvent::Submit {
+                author: __event.author,
+                body: __event.body,
+            }
+        }
+    }
+    #[automatically_derived]
+    impl<__S0> ::socketkit::__private::Fill<client_event::Submit>
+    for client_event::__Slots<__S0> {
+        type Slot = __S0;
+        type Filled = client_event::__Slots<::socketkit::__private::Yes>;
+    }
+    #[automatically_derived]
+    impl<__S0> ::socketkit::__private::Exhaustive for client_event::__Slots<__S0>
+    where
+        __S0: ::socketkit::__private::HandlerFor<client_event::Submit>,
+    {}
+};
