@@ -2,8 +2,11 @@
 
 use crate::scene::{ANSWER, ASK, Scene, TOLD_BEFORE, closes, is_answered};
 use serde_json::{Value, json};
-use socketkit::Limits;
-use tests::raw::{BINARY, Plain, TEXT, announce, frame};
+use socketkit::{CallError, Limits};
+use tests::{
+    chat::{server_event::Question, soon},
+    raw::{BINARY, Plain, TEXT, announce, frame},
+};
 
 #[tokio::test]
 async fn an_unknown_event_is_named_to_the_sender() {
@@ -223,4 +226,35 @@ async fn a_reply_to_a_call_that_is_not_in_flight_is_ignored() {
         assert_eq!(peer.line().await, ANSWER, "{text}");
         scene.undisturbed().await;
     }
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_decode_fails_the_call_and_nothing_else() {
+    let mut scene = Scene::new(Limits::default()).await;
+    let mut peer = Plain::greeted(scene.addr).await;
+    scene.before();
+    assert_eq!(peer.line().await, TOLD_BEFORE);
+    let sockets = scene.service.io().sockets();
+    let newest = sockets.iter().max_by_key(|socket| socket.id()).unwrap();
+    for (id, members) in [
+        "",
+        r#","data":7"#,
+        r#","data":{]"#,
+        r#","data":"x" "y""#,
+        r#","error":{]"#,
+        r#","error":7"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = id + 1;
+        let call = tokio::spawn(newest.call(Question { text: "?".into() }));
+        assert_eq!(peer.next().await["id"], id);
+        peer.send(format!(r#"{{"reply":{id}{members}}}"#)).await;
+        // It is not in flight any more.
+        peer.send(format!(r#"{{"reply":{id},"data":"late"}}"#)).await;
+        let answer = soon(call).await.unwrap();
+        assert!(matches!(answer, Err(CallError::Decode(_))), "{members}: {answer:?}");
+    }
+    scene.undisturbed().await;
 }
