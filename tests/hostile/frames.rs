@@ -119,6 +119,7 @@ async fn what_is_no_frame_of_the_grammar_closes_with_4400() {
         r#"{"error":7}"#,
         r#"{"error":{"code":7}}"#,
         r#"{"error":{]}"#,
+        r#"{"reply":9,"error":{]}"#,
         r#"{"hello":{"session":"1","heartbeat":1,"limit":1}}"#,
         r#"{"hello":null}"#,
         r#"{"event":"ask"} x"#,
@@ -214,8 +215,10 @@ async fn a_reply_to_a_call_that_is_not_in_flight_is_ignored() {
         r#"{"reply":9}"#,
         r#"{"reply":9,"data":{]"}"#,
         r#"{"reply":9,"error":{"code":"c","message":"m"}}"#,
-        r#"{"reply":9,"error":{]}"#,
+        r#"{"reply":9,"error":{"code":"c","message":"m"},"trace":1}"#,
         r#"{"error":{"code":"c","message":"m","event":"told"}}"#,
+        r#"{"error":{"code":"c","message":"m"},"trace":1}"#,
+        r#"{"error":{"code":"c","message":"m"},"reply":9}"#,
     ] {
         let mut scene = Scene::new(Limits::default()).await;
         let mut peer = Plain::greeted(scene.addr).await;
@@ -236,16 +239,10 @@ async fn a_reply_that_does_not_decode_fails_the_call_and_nothing_else() {
     assert_eq!(peer.line().await, TOLD_BEFORE);
     let sockets = scene.service.io().sockets();
     let newest = sockets.iter().max_by_key(|socket| socket.id()).unwrap();
-    for (id, members) in [
-        "",
-        r#","data":7"#,
-        r#","data":{]"#,
-        r#","data":"x" "y""#,
-        r#","error":{]"#,
-        r#","error":7"#,
-    ]
-    .into_iter()
-    .enumerate()
+    for (id, members) in
+        ["", r#","data":7"#, r#","data":{]"#, r#","data":"x" "y""#, r#","error":7"#]
+            .into_iter()
+            .enumerate()
     {
         let id = id + 1;
         let call = tokio::spawn(newest.call(Question { text: "?".into() }));
