@@ -1,79 +1,78 @@
 //! How many visitors are here, live on every screen: `cargo run --example visitor_counter`.
 #![allow(missing_debug_implementations, missing_docs, unreachable_pub)]
 
-mod counts;
-
 use clap::Parser;
-use counts::{Counts, SAMPLES};
-use examples::Listen;
 use socketkit::{Events, Io, Protocol, Server, Socket, State};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::time::{interval, sleep};
+use std::{collections::VecDeque, error::Error, fs, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{sync::Mutex, task::block_in_place, time::interval};
 
 #[derive(Debug, Events)]
 pub enum ServerEvent {
-    /// Who is here, at most five times a second.
+    /// Who is here, who ever came, and how many at once; at most five times a second.
     #[event(latest)]
     Visitors { online: usize, total: u64, peak: usize },
     /// How many were here in each second of the last ten minutes, on connection.
-    Samples(Vec<usize>),
-    /// How many were here in this second.
-    #[event(volatile)]
-    Sample(usize),
+    Samples(VecDeque<usize>),
 }
 
 #[derive(Protocol)]
 #[protocol(server = ServerEvent)]
 pub struct Counter;
 
+/// Total, peak and samples.
+type Visits = Mutex<(u64, usize, VecDeque<usize>)>;
+
 /// How many visitors are here, live on every screen
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
-    listen: Listen,
+    listen: examples::Listen,
     /// File with the total and the peak
     #[arg(long, env = "COUNTER_DATA", default_value = "visitors.json")]
     data: PathBuf,
 }
 
-async fn arrived(socket: Socket<Counter>, io: Io<Counter>, counts: State<Arc<Counts>>) {
-    socket.emit(ServerEvent::Samples(counts.samples()));
-    counts.arrived(io.len());
+async fn arrived(socket: Socket<Counter>, visits: State<Arc<Visits>>) {
+    let (total, peak, samples) = &mut *visits.lock().await;
+    *total += 1;
+    *peak = (*peak).max(socket.io().len());
+    socket.emit(ServerEvent::Samples(samples.clone()));
 }
 
-async fn left(counts: State<Arc<Counts>>) {
-    counts.left();
-}
-
-async fn announce(io: Io<Counter>, counts: Arc<Counts>) {
-    loop {
-        let (total, peak) = counts.changed().await;
-        io.broadcast(ServerEvent::Visitors { online: io.len(), total, peak });
-        sleep(Duration::from_millis(200)).await;
-    }
-}
-
-async fn sample(io: Io<Counter>, counts: Arc<Counts>) {
-    let mut second = interval(Duration::from_secs(1));
-    loop {
-        second.tick().await;
-        counts.sample(io.len());
-        io.broadcast(ServerEvent::Sample(io.len()));
+/// Looks five times a second: what has changed is saved and told. Every fifth look is a sample.
+async fn watch(io: Io<Counter>, visits: Arc<Visits>, file: PathBuf) {
+    let (mut look, mut told) = (interval(Duration::from_millis(200)), None);
+    for n in 0_u64.. {
+        look.tick().await;
+        let (total, peak, samples) = &mut *visits.lock().await;
+        let (online, total, peak) = (io.len(), *total, *peak);
+        if n % 5 == 0 {
+            samples.push_back(online);
+            samples.drain(..samples.len().saturating_sub(600));
+        }
+        let now = Some((online, total, peak));
+        if std::mem::replace(&mut told, now) != now {
+            // Renamed into place, so that a crash leaves the old figures or the new.
+            let (new, text) = (file.with_extension("new"), format!("[{total},{peak}]"));
+            block_in_place(|| fs::write(&new, text).and_then(|()| fs::rename(&new, &file)))
+                .unwrap_or_else(|error| tracing::error!(%error, "the figures are not saved"));
+            io.broadcast(ServerEvent::Visitors { online, total, peak });
+        }
     }
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     examples::log();
-    let counts = Arc::new(Counts::open(args.data, SAMPLES)?);
+    let kept = if args.data.exists() { fs::read(&args.data)? } else { b"[0,0]".to_vec() };
+    let (total, peak) = serde_json::from_slice(&kept)?;
+    let visits = Arc::new(Visits::new((total, peak, VecDeque::new())));
     let server = Server::<Counter>::new()
-        .state(counts.clone())
+        .state(visits.clone())
         .on_connect(arrived)
-        .on_disconnect(left)
         .public(concat!(env!("CARGO_MANIFEST_DIR"), "/visitor_counter/public"))
         .header("content-security-policy", examples::CSP);
-    tokio::spawn(announce(server.io(), counts.clone()));
-    tokio::spawn(sample(server.io(), counts.clone()));
-    args.listen.serve(|addr| server.listen(addr)).await
+    tokio::spawn(watch(server.io(), visits, args.data));
+    Ok(args.listen.serve(|addr| server.listen(addr)).await?)
 }

@@ -1,197 +1,196 @@
-// The forum's page: posts and threads, live.
 import { connect } from "/ws/client.js";
-import { Thread } from "./thread.js";
-import { article, fill } from "./view.js";
+import { Feed, compose, refuse } from "./feed.js";
+import { showFrame } from "./frames.js";
 
-const $ = selector => document.querySelector(selector);
+const find = (selector, within = document) => within.querySelector(selector);
+const author = find("#author");
+const list = find("#posts");
+const posts = new Feed(list, find("#post-template"), { newestFirst: true });
+
 const forum = connect();
-const [composer, author, body, posts] = ["#composer", "#author", "#body", "#posts"].map($);
+forum.onAny(showFrame);
 
-/** Elements of the posts on the page, by id. */
-const shown = new Map();
-/** Open threads, by the id of their post. */
-const threads = new Map();
-
-author.value = localStorage.getItem("author") ?? "";
-author.addEventListener("change", () => localStorage.setItem("author", author.value));
-
-// -- posts
+// --- posts
 
 forum.on("history", history => {
-  for (const element of shown.values()) element.remove();
-  shown.clear();
-  history.forEach(show);
-  for (const [id, thread] of threads) {
-    // A new connection is in no room: open threads are followed again.
-    if (shown.has(id)) thread.open(shown.get(id));
-    else threads.delete(id);
+  list.setAttribute("aria-busy", "true");
+  posts.replace(history);
+  list.setAttribute("aria-busy", "false");
+  showEmpty();
+  // A new connection is in no rooms yet.
+  for (const [article, thread] of threads) {
+    if (!article.isConnected) threads.delete(article);
+    else if (thread.watched) thread.watch();
   }
-  $("#empty").hidden = posts.childElementCount > 0;
 });
 
 forum.on("post_update", post => {
-  const element = show(post);
-  if (element) element.dataset.new = "";
-  stopTyping(post.author);
-  countUnread();
+  if (posts.add(post)) count();
+  showEmpty();
 });
 
-/** Adds a post, unless it is there. */
-function show(post) {
-  $("#empty").hidden = true;
-  if (shown.has(post.id)) return null;
-  const element = article();
-  confirm(element, post);
-  posts.prepend(element);
-  return element;
-}
+compose(
+  find("#composer"),
+  body => submit(posts, body, () => forum.call("submit_post", { author: author.value, body })),
+  typing,
+);
 
-/** Makes an element that of a post which the server has. */
-function confirm(element, post) {
-  fill(element, post);
-  element.dataset.id = post.id;
-  delete element.dataset.pending;
-  element.querySelector("[data-action=thread]").hidden = false;
-  element.querySelector(".state").textContent = "";
-  shown.set(post.id, element);
-}
-
-composer.addEventListener("submit", event => {
-  event.preventDefault();
-  complain();
-  const post = { author: author.value, body: body.value };
-  localStorage.setItem("author", post.author);
-  const element = article();
-  element.dataset.pending = "";
-  element.querySelector("[data-action=thread]").hidden = true;
-  fill(element, { ...post, at: Date.now() });
-  posts.prepend(element);
-  $("#empty").hidden = true;
-  body.value = "";
-  typed = 0;
-  submit(element, post);
-});
-
-async function submit(element, post) {
-  delete element.dataset.failed;
-  element.querySelector("[data-action=retry]").hidden = true;
-  element.querySelector(".state").textContent = "sending…";
+/** Shows an own text at once, until the server has confirmed or refused it. */
+async function submit(feed, body, send) {
+  const shown = feed.expect({ author: author.value, body });
+  said = 0;
+  showEmpty();
   try {
-    const id = await forum.call("submit_post", post);
-    // The broadcast may have come before the reply.
-    if (shown.has(id)) element.remove();
-    else confirm(element, { ...post, id, author: post.author.trim(), body: post.body.trim(), at: Date.now() });
+    feed.confirm(shown, await send());
   } catch (error) {
-    if (error.code === "empty" || error.code === "too_long") {
-      element.remove();
-      if (!body.value) body.value = post.body;
-      complain(error.data?.field ?? "body", error.message);
-      $("#empty").hidden = posts.childElementCount > 0;
-      return;
-    }
-    const retry = element.querySelector("[data-action=retry]");
-    element.dataset.failed = "";
-    element.querySelector(".state").textContent = error.code === "lost" ? "may not have arrived" : error.message;
-    retry.hidden = false;
-    retry.onclick = () => submit(element, post);
+    feed.withdraw(shown);
+    throw error;
+  } finally {
+    showEmpty();
   }
 }
 
-/** Says what is wrong with a field, or that nothing is. */
-function complain(field, message = "") {
-  for (const input of [author, body]) {
-    const wrong = input.name === field;
-    input.setAttribute("aria-invalid", wrong);
-    $(`[data-error=${input.name}]`).textContent = wrong ? message : "";
-    if (wrong) input.focus();
-  }
+function showEmpty() {
+  find("#empty").hidden = posts.size > 0 || list.getAttribute("aria-busy") === "true";
 }
 
-body.addEventListener("keydown", event => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) composer.requestSubmit();
-});
+// --- threads
 
-// -- threads
+/** The threads that were opened, by the article of their post. */
+const threads = new Map();
 
-posts.addEventListener("click", event => {
-  const button = event.target.closest("[data-action=thread]");
-  if (!button) return;
-  const element = button.closest("article");
-  const id = Number(element.dataset.id);
-  if (threads.has(id)) {
-    threads.get(id).close();
-    threads.delete(id);
-  } else {
-    const thread = new Thread(forum, id, () => author.value);
-    threads.set(id, thread);
-    thread.open(element);
-  }
+list.addEventListener("click", ({ target }) => {
+  const toggle = target.closest("[data-action=thread]");
+  if (!toggle) return;
+  const article = toggle.closest("article");
+  if (!threads.has(article)) threads.set(article, openable(article, toggle));
+  threads.get(article).toggle();
 });
 
 forum.on("thread_update", ({ post, reply }) => {
-  threads.get(post)?.add(reply);
-  countUnread();
+  if (threads.get(posts.find(post))?.add(reply)) count();
 });
 
-// -- who is here, who is typing
+function openable(article, toggle) {
+  const section = find(".thread", article);
+  const form = find("form", section);
+  const field = form.elements.namedItem("body");
+  const replies = new Feed(find(".replies", section), find("#reply-template"));
+  const id = () => Number(article.dataset.id);
+  section.id = `thread-${id()}`;
+  field.id = `reply-${id()}`;
+  find("label", form).htmlFor = field.id;
+  toggle.setAttribute("aria-controls", section.id);
 
-forum.on("online", count => ($("#online").value = count));
+  const thread = {
+    watched: false,
+    toggle() {
+      thread.watched = !thread.watched;
+      show();
+      if (thread.watched) thread.watch().then(() => field.focus());
+      else forum.emit("unwatch", id());
+    },
+    async watch() {
+      try {
+        replies.replace(await forum.call("watch", id()));
+        refuse(form, "body", "");
+      } catch (error) {
+        // Of a connection that drops meanwhile, the next one asks again.
+        if (error.code !== "lost") refuse(form, "body", `The thread did not open: ${error.message}.`);
+      }
+      show();
+    },
+    add(reply) {
+      const isNew = thread.watched && replies.add(reply);
+      show();
+      return isNew;
+    },
+  };
 
-const typing = new Map();
-forum.on("someone_typing", ({ author }) => {
-  clearTimeout(typing.get(author));
-  typing.set(author, setTimeout(stopTyping, 3000, author));
-  showTyping();
-});
+  function show() {
+    section.hidden = !thread.watched;
+    article.toggleAttribute("data-watched", thread.watched);
+    toggle.setAttribute("aria-expanded", String(thread.watched));
+    const known = replies.size ? ` · ${replies.size} ${replies.size === 1 ? "reply" : "replies"}` : "";
+    toggle.textContent = (thread.watched ? "Close thread" : "Open thread") + known;
+  }
 
-function stopTyping(author) {
-  clearTimeout(typing.get(author));
-  typing.delete(author);
-  showTyping();
+  const send = body => forum.call("reply_to", { post: id(), author: author.value, body });
+  compose(form, body => submit(replies, body, () => send(body)).finally(show), typing);
+  return thread;
 }
 
-function showTyping() {
-  const names = [...typing.keys()].slice(0, 3).map(name => name || "somebody");
-  $("#typing").textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing…` : "";
-}
+// --- who is here, and who is typing
 
-let typed = 0;
-body.addEventListener("input", () => {
-  if (Date.now() - typed < 2000 || forum.state.value !== "open") return;
-  typed = Date.now();
-  forum.emit("typing", { author: author.value.slice(0, 100) });
+forum.on("online", online => {
+  find("#online").value = online.toLocaleString();
 });
 
-// -- the connection
+const typists = new Map();
+let said = 0;
+
+/** Tells the others, now and again, that somebody is typing here. */
+function typing() {
+  const name = author.value.trim();
+  if (!name || Date.now() - said < 2000) return;
+  said = Date.now();
+  forum.emit("typing", { author: name });
+}
+
+forum.on("someone_typing", ({ author: name }) => {
+  clearTimeout(typists.get(name));
+  typists.set(name, setTimeout(() => stopped(name), 4000));
+  showTypists();
+});
+
+function stopped(name) {
+  clearTimeout(typists.get(name));
+  if (typists.delete(name)) showTypists();
+}
+
+forum.on("post_update", ({ author: name }) => stopped(name));
+forum.on("thread_update", ({ reply }) => stopped(reply.author));
+
+function showTypists() {
+  const names = [...typists.keys()];
+  const who = names.length > 3 ? "Several people" : new Intl.ListFormat("en").format(names);
+  find("#typing").textContent = who && `${who} ${names.length > 1 ? "are" : "is"} typing…`;
+}
+
+// --- the name is kept
+
+author.value = localStorage.getItem("author") ?? "";
+author.addEventListener("input", () => {
+  refuse(find("#composer"), "author", "");
+  localStorage.setItem("author", author.value.trim());
+});
+
+// --- unread posts, in the title of a hidden tab
+
+const title = document.title;
+let unread = 0;
+
+function count() {
+  if (!document.hidden) return;
+  unread += 1;
+  document.title = `(${unread}) ${title}`;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unread = 0;
+  document.title = title;
+});
+
+// --- the connection
 
 let wasOpen = false;
 forum.state.subscribe(state => {
   wasOpen ||= state === "open";
-  const banner = $("#banner");
-  banner.hidden = !wasOpen || state === "open";
-  banner.textContent = state === "closed" ? "Disconnected. Reload the page to come back." : "Connection lost. Reconnecting…";
-});
-
-let unread = 0;
-function countUnread() {
-  if (document.hidden) document.title = `(${++unread}) Forum`;
-}
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) {
-    unread = 0;
-    document.title = "Forum";
-  }
-});
-
-// -- the drawer
-
-const frames = $("#frames");
-forum.onAny(({ direction, frame }) => {
-  const line = document.createElement("li");
-  line.dataset.direction = direction;
-  line.textContent = frame;
-  const atEnd = frames.scrollHeight - frames.scrollTop - frames.clientHeight < 40;
-  frames.append(line);
-  if (frames.childElementCount > 200) frames.firstElementChild.remove();
-  if (atEnd) frames.scrollTop = frames.scrollHeight;
+  const banner = find("#banner");
+  // The first attempt is no news.
+  banner.hidden = state === "open" || (state === "connecting" && !wasOpen && banner.hidden);
+  banner.textContent = state === "closed"
+    ? "The connection is closed. Reload the page to go on."
+    : wasOpen ? "Connection lost. Reconnecting…" : "No connection yet. Trying again…";
 });

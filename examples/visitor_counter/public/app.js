@@ -5,26 +5,39 @@ import { draw } from "./plot.js";
 const $ = id => document.getElementById(id);
 const counter = connect();
 
-counter.on("visitors", visitors => {
-  for (const name of ["online", "total", "peak"]) $(name).value = visitors[name].toLocaleString("en");
-  document.title = `${visitors.online} · Visitors`;
-});
-
+/** How many were here in each second up to `sampledAt`; and how many are here now. */
 let samples = [];
-counter.on("samples", seconds => {
-  samples = seconds;
-  draw($("plot"), samples);
-});
-counter.on("sample", online => {
-  samples.push(online);
+let sampledAt = 0;
+let online;
+
+/** Adds the seconds that have passed; a hidden page is woken less often than that. */
+function sample() {
+  for (; online !== undefined && sampledAt + 1000 <= Date.now(); sampledAt += 1000) samples.push(online);
   samples = samples.slice(-600);
   draw($("plot"), samples);
-  $("range").textContent = `${Math.min(...samples)} to ${Math.max(...samples)}`;
+  if (samples.length) $("range").textContent = `${Math.min(...samples)} to ${Math.max(...samples)}`;
+}
+setInterval(sample, 1000);
+
+counter.on("samples", seconds => {
+  samples = seconds;
+  sampledAt = Date.now();
+  online = undefined;
+  sample();
+});
+
+counter.on("visitors", visitors => {
+  sample();
+  ({ online } = visitors);
+  for (const name of ["online", "total", "peak"]) $(name).value = visitors[name].toLocaleString("en");
+  document.title = `${online} · Visitors`;
 });
 
 let wasOpen = false;
 counter.state.subscribe(state => {
   wasOpen ||= state === "open";
+  // Nobody knows how many are here while the connection is lost.
+  if (state !== "open") online = undefined;
   $("banner").hidden = !wasOpen || state === "open";
   $("banner").textContent =
     state === "closed" ? "Disconnected. Reload the page to come back." : "Connection lost. Reconnecting…";

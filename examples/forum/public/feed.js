@@ -1,0 +1,214 @@
+/** A list of posts on the page, newest first or last, with those that the server has not confirmed. */
+
+const LONGEST = 2000;
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+/** How many characters the server counts: an emoji is one. */
+const lengthOf = text => [...text].length;
+
+/** Shows a point in time: the time of today, or the date with it. */
+export function showTime(time, at) {
+  const date = new Date(at);
+  const today = date.toDateString() === new Date().toDateString();
+  time.dateTime = date.toISOString();
+  time.title = full.format(date);
+  time.textContent = (today ? clock : calendar).format(date);
+}
+
+export class Feed {
+  #list;
+  #template;
+  #newestFirst;
+  /** Own posts that are on their way, by the element that shows each. */
+  #pending = new Map();
+
+  constructor(list, template, { newestFirst = false } = {}) {
+    this.#list = list;
+    this.#template = template.content.firstElementChild;
+    this.#newestFirst = newestFirst;
+  }
+
+  get size() {
+    return this.#list.childElementCount;
+  }
+
+  find(id) {
+    return this.#list.querySelector(`:scope > [data-id="${Number(id)}"]`);
+  }
+
+  /** Shows exactly these posts, and what is on its way still. */
+  replace(posts) {
+    const ids = new Set(posts.map(post => String(post.id)));
+    for (const element of [...this.#list.children]) {
+      if (element.dataset.id ? !ids.has(element.dataset.id) : !this.#pending.has(element)) element.remove();
+    }
+    for (const post of posts) this.#put(this.find(post.id) ?? this.#adopt(post) ?? this.#make(post), post);
+    for (const [element, { id }] of this.#pending) if (!id) this.#insert(element);
+  }
+
+  /** Shows a post that has come. Returns whether it is one of somebody else that is new. */
+  add(post) {
+    if (this.find(post.id)) return false;
+    const own = this.#adopt(post);
+    const element = own ?? this.#make(post);
+    element.classList.toggle("fresh", !own);
+    this.#put(element, post);
+    return !own;
+  }
+
+  /** Shows an own post before the server has it. */
+  expect({ author, body }) {
+    const post = { author: author.trim(), body: body.trim(), at: Date.now() };
+    if (!post.author || !post.body || lengthOf(post.body) > LONGEST) return null;
+    const element = this.#make(post);
+    element.classList.add("pending");
+    element.querySelector(".state").textContent = "sending…";
+    this.#pending.set(element, post);
+    this.#insert(element);
+    return element;
+  }
+
+  /** The server has taken it, under this id. */
+  confirm(element, id) {
+    const post = this.#pending.get(element);
+    if (!post) return;
+    this.#settle(element);
+    // Its update may have come as that of a stranger, or not yet.
+    if (post.id === undefined) {
+      if (this.find(id)) element.remove();
+      else element.dataset.id = id;
+    }
+  }
+
+  /** The server has not taken it, as far as we know. */
+  withdraw(element) {
+    const post = this.#pending.get(element);
+    if (!post) return;
+    this.#settle(element);
+    if (post.id === undefined) element.remove();
+  }
+
+  #settle(element) {
+    this.#pending.delete(element);
+    element.classList.remove("pending");
+    element.querySelector(".state").textContent = "";
+  }
+
+  /** The element of the own post that this is an update of: it comes before the reply. */
+  #adopt(post) {
+    for (const [element, own] of this.#pending) {
+      if (own.id === undefined && own.author === post.author && own.body === post.body) {
+        own.id = post.id;
+        return element;
+      }
+    }
+    return null;
+  }
+
+  #make(post) {
+    const element = this.#template.cloneNode(true);
+    this.#fill(element, post);
+    return element;
+  }
+
+  #put(element, post) {
+    this.#fill(element, post);
+    element.dataset.id = post.id;
+    this.#insert(element);
+  }
+
+  /** Moves an element to where the newest is; one that is there stays, and keeps its focus. */
+  #insert(element) {
+    const end = this.#newestFirst ? this.#list.firstElementChild : this.#list.lastElementChild;
+    if (element === end) return;
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    if (this.#newestFirst) this.#list.prepend(element);
+    else this.#list.append(element);
+    focused?.focus({ preventScroll: true });
+  }
+
+  #fill(element, { author, body, at }) {
+    // `textContent` everywhere: what people write is never HTML.
+    element.querySelector(".author").textContent = author;
+    element.querySelector(".body").textContent = body;
+    showTime(element.querySelector("time"), at);
+    const avatar = element.querySelector(".avatar");
+    avatar.textContent = [...author][0]?.toUpperCase() ?? "?";
+    avatar.style.setProperty("--hue", hueOf(author));
+  }
+}
+
+/** The same colour for the same name on every screen. */
+function hueOf(name) {
+  let hue = 0;
+  for (const letter of name) hue = (hue * 31 + letter.codePointAt(0)) % 360;
+  return hue;
+}
+
+/**
+ * A form that sends a text: with Enter, with a count near the limit, and with what was refused
+ * beside the field at fault. `send(body)` returns a promise.
+ */
+export function compose(form, send, onInput) {
+  const field = form.elements.namedItem("body");
+  const left = form.querySelector(".left");
+
+  const count = () => {
+    const rest = LONGEST - lengthOf(field.value);
+    left.hidden = rest > 200;
+    left.value = rest < 0 ? `${-rest} too many` : `${rest} left`;
+    left.classList.toggle("over", rest < 0);
+  };
+  field.addEventListener("input", () => {
+    refuse(form, "body", "");
+    count();
+    onInput();
+  });
+  field.addEventListener("keydown", event => {
+    // While a word is composed, Enter picks its characters.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("submit", async event => {
+    event.preventDefault();
+    const text = field.value;
+    field.value = "";
+    count();
+    try {
+      await send(text);
+    } catch (error) {
+      // Back to the field, before what was written there meanwhile.
+      field.value = [text, field.value].filter(part => part.trim()).join("\n");
+      count();
+      const at = error.data?.field === "author" ? "author" : "body";
+      refuse(form, at, explain(error))?.focus();
+    }
+  });
+}
+
+/** Says beside a field why it was refused; an empty text takes it back. Returns the field. */
+export function refuse(form, name, text) {
+  const inside = form.querySelector(`[data-error="${name}"]`);
+  const error = inside ?? document.querySelector(`[data-error="${name}"]`);
+  const field = error.parentElement.querySelector("input, textarea");
+  error.textContent = text;
+  error.hidden = !text;
+  if (text) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+  return field;
+}
+
+function explain({ code, message }) {
+  switch (code) {
+    case "lost":
+    case "timeout":
+      return "No answer came. Look whether it is there before you send it again.";
+    case "closed":
+      return "The connection is closed. Reload the page to go on.";
+    default:
+      return message;
+  }
+}
