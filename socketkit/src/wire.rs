@@ -82,15 +82,9 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
         };
         return is_name(name).then_some(Frame::Event { name: name.into(), id, data: data(rest)? });
     }
-    if let Some(rest) = body.strip_prefix("\"reply\":") {
-        let (id, rest) = int(rest)?;
-        return Some(match rest.strip_prefix(",\"error\":") {
-            Some(error) => Frame::Failure { id: Some(id), error },
-            None => Frame::Reply { id, data: data(rest)? },
-        });
-    }
-    let error = body.strip_prefix("\"error\":")?;
-    Some(Frame::Failure { id: None, error })
+    // Failures are rare: they go the other way, which finds the end of `error`.
+    let (id, rest) = int(body.strip_prefix("\"reply\":")?)?;
+    Some(Frame::Reply { id, data: data(rest)? })
 }
 
 /// What follows `,"data":`; an absent payload is `null`.
@@ -262,8 +256,6 @@ mod tests {
             r#"{"event":"post","id":4294967295,"data":"x"}"#,
             r#"{"reply":7}"#,
             r#"{"reply":7,"data":{"b":1}}"#,
-            r#"{"reply":7,"error":{"code":"c","message":"m"}}"#,
-            r#"{"error":{"code":"c","message":"m"}}"#,
         ] {
             let frame = canonical(text).unwrap_or_else(|| panic!("{text} is canonical"));
             assert_eq!(frame, read_any(text).unwrap(), "{text}");
@@ -314,6 +306,21 @@ mod tests {
         }
         let long = format!(r#"{{"event":"{}"}}"#, "a".repeat(65));
         assert!(read(&long).is_err() && read(&long.replacen('a', "", 1)).is_ok());
+    }
+
+    #[test]
+    fn members_after_an_error_are_not_swallowed() {
+        let error = r#"{"code":"c","message":"m"}"#;
+        for (text, id) in [
+            (r#"{"error":@}"#, None),
+            (r#"{"error":@,"trace":1}"#, None),
+            (r#"{"error":@,"reply":7}"#, Some(7)),
+            (r#"{"reply":7,"error":@}"#, Some(7)),
+            (r#"{"reply":7,"error":@,"trace":1}"#, Some(7)),
+        ] {
+            let text = text.replace('@', error);
+            assert_eq!(read(&text).unwrap(), Frame::Failure { id, error }, "{text}");
+        }
     }
 
     #[test]

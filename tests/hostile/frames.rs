@@ -2,8 +2,11 @@
 
 use crate::scene::{ANSWER, ASK, Scene, TOLD_BEFORE, closes, is_answered};
 use serde_json::{Value, json};
-use socketkit::Limits;
-use tests::raw::{BINARY, Plain, TEXT, announce, frame};
+use socketkit::{CallError, Limits};
+use tests::{
+    chat::{server_event::Question, soon},
+    raw::{BINARY, Plain, TEXT, announce, frame},
+};
 
 #[tokio::test]
 async fn an_unknown_event_is_named_to_the_sender() {
@@ -116,6 +119,7 @@ async fn what_is_no_frame_of_the_grammar_closes_with_4400() {
         r#"{"error":7}"#,
         r#"{"error":{"code":7}}"#,
         r#"{"error":{]}"#,
+        r#"{"reply":9,"error":{]}"#,
         r#"{"hello":{"session":"1","heartbeat":1,"limit":1}}"#,
         r#"{"hello":null}"#,
         r#"{"event":"ask"} x"#,
@@ -211,8 +215,10 @@ async fn a_reply_to_a_call_that_is_not_in_flight_is_ignored() {
         r#"{"reply":9}"#,
         r#"{"reply":9,"data":{]"}"#,
         r#"{"reply":9,"error":{"code":"c","message":"m"}}"#,
-        r#"{"reply":9,"error":{]}"#,
+        r#"{"reply":9,"error":{"code":"c","message":"m"},"trace":1}"#,
         r#"{"error":{"code":"c","message":"m","event":"told"}}"#,
+        r#"{"error":{"code":"c","message":"m"},"trace":1}"#,
+        r#"{"error":{"code":"c","message":"m"},"reply":9}"#,
     ] {
         let mut scene = Scene::new(Limits::default()).await;
         let mut peer = Plain::greeted(scene.addr).await;
@@ -223,4 +229,29 @@ async fn a_reply_to_a_call_that_is_not_in_flight_is_ignored() {
         assert_eq!(peer.line().await, ANSWER, "{text}");
         scene.undisturbed().await;
     }
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_decode_fails_the_call_and_nothing_else() {
+    let mut scene = Scene::new(Limits::default()).await;
+    let mut peer = Plain::greeted(scene.addr).await;
+    scene.before();
+    assert_eq!(peer.line().await, TOLD_BEFORE);
+    let sockets = scene.service.io().sockets();
+    let newest = sockets.iter().max_by_key(|socket| socket.id()).unwrap();
+    for (id, members) in
+        ["", r#","data":7"#, r#","data":{]"#, r#","data":"x" "y""#, r#","error":7"#]
+            .into_iter()
+            .enumerate()
+    {
+        let id = id + 1;
+        let call = tokio::spawn(newest.call(Question { text: "?".into() }));
+        assert_eq!(peer.next().await["id"], id);
+        peer.send(format!(r#"{{"reply":{id}{members}}}"#)).await;
+        // It is not in flight any more.
+        peer.send(format!(r#"{{"reply":{id},"data":"late"}}"#)).await;
+        let answer = soon(call).await.unwrap();
+        assert!(matches!(answer, Err(CallError::Decode(_))), "{members}: {answer:?}");
+    }
+    scene.undisturbed().await;
 }

@@ -31,6 +31,38 @@ async fn a_page_of_another_origin_is_refused_with_403() {
 }
 
 #[tokio::test]
+async fn a_page_is_of_no_origin_when_the_host_is_not_named() {
+    let mut scene = Scene::new(Limits::default()).await;
+    scene.before();
+    let upgrade = String::from_utf8(raw::upgrade(&[("origin", "http://here.example")])).unwrap();
+    let mut peer = Bytes::connect(scene.addr).await;
+    peer.write(upgrade.replace("host: here.example\r\n", "").as_bytes()).await;
+    assert_eq!(peer.status().await, 403);
+    scene.undisturbed().await;
+}
+
+#[tokio::test]
+async fn our_subprotocol_is_found_among_others() {
+    let mut scene = Scene::new(Limits::default()).await;
+    scene.before();
+    let (name, echo) = ("sec-websocket-protocol", "sec-websocket-protocol: socketkit.v1.json\r\n");
+    for (headers, ours) in [
+        (&[(name, "a, socketkit.v1.json,b")][..], true),
+        (&[(name, "a"), (name, "socketkit.v1.json")], true),
+        (&[(name, "a, SOCKETKIT.v1.json2")], false),
+        (&[], false),
+    ] {
+        let mut peer = Bytes::connect(scene.addr).await;
+        peer.write(&raw::upgrade(headers)).await;
+        let head = peer.head().await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        assert_eq!(head.contains(echo), ours, "{head}");
+        assert!(head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    }
+    scene.undisturbed().await;
+}
+
+#[tokio::test]
 async fn what_is_no_upgrade_gets_a_status() {
     let mut scene = Scene::new(Limits::default()).await;
     scene.before();
