@@ -111,3 +111,20 @@ pub async fn listen<P: Protocol>(service: &Service<P>) -> std::net::SocketAddr {
     tokio::spawn(serve.into_future());
     soon(address).await.expect("it listens")
 }
+
+/// What goes on the wire is `data`, and what comes out of it at the other side is the same event.
+///
+/// # Panics
+///
+/// When it is not.
+pub fn round_trip<E: Events + std::fmt::Debug>(event: E, name: &str, data: &str) {
+    let index = event.index();
+    let before = format!("{event:?}");
+    assert_eq!(event.name(), name);
+    assert_eq!(E::index_of(name), Some(index));
+    let mut written = b"behind:".to_vec();
+    event.encode(&mut written).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), format!("behind:{data}"));
+    let data = if data.is_empty() { "null" } else { data };
+    assert_eq!(format!("{:?}", E::decode(index, data).unwrap()), before);
+}

@@ -11,3 +11,5 @@ mod frames;
 mod framing;
 #[path = "hostile/handshakes.rs"]
 mod handshakes;
+#[path = "hostile/servers.rs"]
+mod servers;

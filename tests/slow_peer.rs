@@ -44,7 +44,7 @@ async fn slow(service: &Service<Chat>) -> (Bytes<DuplexStream>, Socket<Chat>) {
     assert!(peer.line().await.starts_with(r#"{"hello":"#));
     until(|| service.io().len() > before).await;
     let newest = service.io().sockets().into_iter().max_by_key(Socket::id);
-    (peer, newest.unwrap())
+    (peer, newest.expect("a socket"))
 }
 
 /// A text longer than the pipe.

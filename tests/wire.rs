@@ -91,7 +91,8 @@ async fn greeted(addr: SocketAddr) -> Plain {
 
 /// Asserts that `hello` is canonical; its id is the server's own.
 fn is_hello(line: &str) {
-    let session = serde_json::from_str::<Value>(line).unwrap()["hello"]["session"].take();
+    let mut hello: Value = serde_json::from_str(line).expect("JSON");
+    let session = hello["hello"]["session"].take();
     let hello = format!(r#"{{"hello":{{"session":{session},"heartbeat":25000,"limit":65536}}}}"#);
     assert!(session.is_string() && line == hello, "{line}");
 }
@@ -198,7 +199,7 @@ async fn piped(limits: Limits) -> (Bytes<DuplexStream>, Service<Forum>) {
     let upgraded = service.clone();
     tokio::spawn(async move { upgraded.upgraded(theirs, Handshake::default()).await });
     let mut peer = Bytes::over(stream);
-    peer.frame().await.unwrap();
+    peer.line().await;
     assert_eq!(peer.line().await, HISTORY);
     (peer, service)
 }

@@ -32,7 +32,8 @@ pub enum ConnectError {
     Io(io::Error),
     /// The server answered with another HTTP status than 101.
     Refused(StatusCode),
-    /// The server accepted and closed before it said hello: its `authorize` refused, or it is full.
+    /// The socket was closed before the server's hello: its `authorize` refused, it is full, it does
+    /// not speak this protocol, or it said nothing in time (4408).
     Closed(Box<Disconnect>),
     /// The handshake took longer than [`Limits::handshake`](crate::Limits::handshake).
     Timeout,

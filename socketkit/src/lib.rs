@@ -187,6 +187,7 @@ mod socket;
 #[cfg(feature = "server")]
 mod table;
 mod transport;
+mod turn;
 mod wire;
 
 pub use call::{Call, Replies};

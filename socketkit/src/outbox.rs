@@ -1,18 +1,17 @@
 //! What waits to be sent to one receiver: reliable, volatile and latest frames.
 //!
 //! Whoever writes takes all frames at once, and the socket with them ([`Queue::take`]), writes
-//! without the lock ([`write`]), and gives back what the transport did not take
+//! without the lock ([`write`](crate::turn::write)), and gives back what the transport did not take
 //! ([`Queue::put_back`]). So emitters never wait for a system
 //! call, there is one writer at a time, and a frame that was handed to the transport is neither
 //! dropped nor replaced.
 
-use crate::{Disconnect, Limits, Policy};
-use bytes::{Buf, Bytes};
-use std::{
-    io::{self, IoSlice},
-    sync::Arc,
-    task::Waker,
+use crate::{
+    Disconnect, Limits, Policy,
+    turn::{Turn, Written},
 };
+use bytes::Bytes;
+use std::{sync::Arc, task::Waker};
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
 
 /// A frame that waits, and what may happen to it meanwhile.
@@ -354,176 +353,5 @@ impl Queue {
     }
 }
 
-/// What one turn of writing writes, and where to.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    pub(crate) frames: Vec<Queued>,
-    pub(crate) stream: Option<OwnedWriteHalf>,
-}
-
-/// What one turn of writing did.
-#[derive(Debug, Default)]
-pub(crate) struct Written {
-    /// What did not go out.
-    pub(crate) rest: Vec<Queued>,
-    /// Whole frames that went out.
-    pub(crate) frames: usize,
-    /// Bytes that went out.
-    pub(crate) bytes: usize,
-    /// The first of the rest went out in part.
-    pub(crate) partial: bool,
-    /// The transport takes no more for now.
-    pub(crate) blocked: bool,
-}
-
-/// Frames that one vectored write carries at most.
-const SLICES: usize = 64;
-
-/// Writes frames until all are gone or `sink` takes no more, which it says by `WouldBlock`.
-pub(crate) fn write(
-    mut frames: Vec<Queued>,
-    mut sink: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-) -> io::Result<Written> {
-    let mut written = Written::default();
-    while let Some(waiting) = frames.get_mut(written.frames..).filter(|rest| !rest.is_empty()) {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = waiting.len().min(SLICES);
-        for (slice, frame) in slices.iter_mut().zip(waiting.iter()) {
-            *slice = IoSlice::new(&frame.bytes);
-        }
-        let mut taken = match sink(slices.get(..count).unwrap_or_default()) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(taken) => taken,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                written.blocked = true;
-                break;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        written.bytes += taken;
-        for frame in waiting {
-            if taken < frame.bytes.len() {
-                written.partial |= taken > 0;
-                frame.bytes.advance(taken);
-                break;
-            }
-            taken -= frame.bytes.len();
-            written.partial = false;
-            written.frames += 1;
-        }
-    }
-    frames.drain(..written.frames);
-    written.rest = frames;
-    Ok(written)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn queue() -> Queue {
-        let mut queue = Queue::new(None, Instant::now());
-        queue.release();
-        queue
-    }
-
-    fn push(queue: &mut Queue, text: &'static str, policy: Policy, limits: &Limits) -> Pushed {
-        queue.push(Bytes::from_static(text.as_bytes()), (policy, 1), false, limits).0
-    }
-
-    /// Writes with a sink that takes `room` bytes; what it took.
-    fn drain(queue: &mut Queue, mut room: usize, limits: &Limits) -> String {
-        let mut out = String::new();
-        let Some(turn) = queue.take(true) else {
-            return out;
-        };
-        let written = write(turn.frames, |slices| {
-            if room == 0 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
-            let taken = &all[..room.min(all.len())];
-            room -= taken.len();
-            out += std::str::from_utf8(taken).unwrap();
-            Ok(taken.len())
-        });
-        queue.put_back(None, written.unwrap(), limits, Instant::now());
-        out
-    }
-
-    #[test]
-    fn frames_go_out_in_order_whatever_the_transport_takes() {
-        let (mut queue, limits) = (queue(), Limits::default());
-        let mut out = String::new();
-        for (at, text) in ["one", "two", "three", "four"].into_iter().enumerate() {
-            push(&mut queue, text, Policy::Reliable, &limits);
-            out += &drain(&mut queue, at, &limits);
-        }
-        assert_eq!(out + &drain(&mut queue, 99, &limits), "onetwothreefour");
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn a_control_frame_goes_first_but_not_into_a_frame_that_has_begun() {
-        let (mut queue, limits) = (queue(), Limits::default());
-        push(&mut queue, "one", Policy::Reliable, &limits);
-        push(&mut queue, "two", Policy::Reliable, &limits);
-        let begun = drain(&mut queue, 1, &limits) + &drain(&mut queue, 0, &limits);
-        queue.push_control(Bytes::from_static(b"!"));
-        assert_eq!(begun + &drain(&mut queue, 99, &limits), "one!two");
-    }
-
-    #[test]
-    fn a_lagging_receiver_loses_volatile_and_keeps_the_latest() {
-        let (mut queue, limits) = (queue(), Limits::default().queue(4));
-        assert_eq!(push(&mut queue, "a", Policy::Latest, &limits), Pushed::Queued);
-        assert_eq!(drain(&mut queue, 0, &limits), "");
-        assert_eq!(push(&mut queue, "v", Policy::Volatile, &limits), Pushed::Dropped);
-        for text in ["b", "c", "d"] {
-            assert_eq!(push(&mut queue, text, Policy::Reliable, &limits), Pushed::Queued);
-        }
-        assert_eq!(push(&mut queue, "e", Policy::Latest, &limits), Pushed::Replaced);
-        assert_eq!(drain(&mut queue, 99, &limits), "bcde");
-    }
-
-    #[test]
-    fn broadcasts_wait_for_the_snapshot() {
-        let (mut queue, limits) = (Queue::new(None, Instant::now()), Limits::default());
-        let live = Bytes::from_static(b"live");
-        queue.push(live, (Policy::Reliable, 0), true, &limits);
-        push(&mut queue, "snapshot ", Policy::Reliable, &limits);
-        queue.release();
-        assert_eq!(drain(&mut queue, 99, &limits), "snapshot live");
-    }
-
-    #[test]
-    fn the_close_frame_is_the_last() {
-        let (mut queue, limits) = (queue(), Limits::default());
-        push(&mut queue, "one ", Policy::Reliable, &limits);
-        queue.push_close(Bytes::from_static(b"close"));
-        assert_eq!(push(&mut queue, "two", Policy::Reliable, &limits), Pushed::Closed);
-        assert_eq!(drain(&mut queue, 99, &limits), "one close");
-    }
-
-    #[test]
-    fn a_receiver_that_takes_nothing_is_closed_when_its_queue_is_full() {
-        let limits = Limits::default().queue(2).stall(std::time::Duration::ZERO);
-        let mut queue = queue();
-        push(&mut queue, "a", Policy::Reliable, &limits);
-        drain(&mut queue, 0, &limits);
-        assert_eq!(push(&mut queue, "b", Policy::Reliable, &limits), Pushed::Queued);
-        assert_eq!(push(&mut queue, "c", Policy::Reliable, &limits), Pushed::Closed);
-        assert_eq!(queue.ended().unwrap().code, crate::CloseCode::TOO_SLOW);
-    }
-
-    #[test]
-    fn a_receiver_that_still_reads_has_more_room_but_not_without_end() {
-        let limits = Limits::default().queue(2).queue_hard_bytes(4);
-        let mut queue = queue();
-        for _ in 0..4 {
-            assert_eq!(push(&mut queue, "x", Policy::Reliable, &limits), Pushed::Queued);
-        }
-        assert_eq!(push(&mut queue, "x", Policy::Reliable, &limits), Pushed::Closed);
-    }
-}
+mod tests;

@@ -2,8 +2,9 @@
 
 use crate::{
     CallError, Disconnect, Handshake, Limits, Policy,
-    outbox::{self, Flush, Pushed, Queue, Turn},
+    outbox::{Flush, Pushed, Queue},
     session::Session,
+    turn::{self, Turn},
 };
 use bytes::Bytes;
 use std::{
@@ -102,7 +103,7 @@ impl Peer {
             let Some(Turn { frames, stream: Some(stream) }) = turn else {
                 return;
             };
-            let written = outbox::write(frames, |slices| match slices {
+            let written = turn::write(frames, |slices| match slices {
                 [one] => stream.try_write(one),
                 many => stream.try_write_vectored(many),
             });

@@ -1,8 +1,8 @@
 //! The byte stream below a connection: a TCP socket that others may write to, or any stream.
 
 use crate::{
-    outbox::{self, Turn},
     peer::Peer,
+    turn::{self, Turn},
 };
 use std::{
     cell::RefCell,
@@ -109,7 +109,7 @@ impl Transport {
                     let Some(Turn { frames, .. }) = peer.queue().take(true) else {
                         break;
                     };
-                    let written = outbox::write(frames, |slices| {
+                    let written = turn::write(frames, |slices| {
                         match Pin::new(&mut *stream).poll_write_vectored(cx, slices) {
                             Poll::Ready(taken) => taken,
                             Poll::Pending => Err(ErrorKind::WouldBlock.into()),

@@ -42,7 +42,7 @@ impl Scene {
             .build();
         let addr = listen(&service).await;
         let bystander = soon(Client::connect(format!("ws://{addr}/ws"))).await;
-        Self { service, addr, bystander: bystander.unwrap(), ended }
+        Self { service, addr, bystander: bystander.expect("it connects"), ended }
     }
 
     /// Emits what must arrive, whatever follows.
@@ -55,7 +55,8 @@ impl Scene {
     pub(crate) async fn undisturbed(&mut self) {
         assert_eq!(next(&mut self.bystander).await, told("before"));
         let ask = Ask { text: "hi".into() };
-        assert_eq!(soon(self.bystander.call(ask)).await.unwrap(), "HI");
+        let answer = soon(self.bystander.call(ask)).await;
+        assert_eq!(answer.expect("a reply"), "HI");
         self.service.io().broadcast(ServerEvent::Told("after".into()));
         assert_eq!(next(&mut self.bystander).await, told("after"));
     }
@@ -95,7 +96,7 @@ pub(crate) async fn closes(what: &str, bytes: &[u8], codes: &[u16]) {
     let code = raw::code(&payload);
     assert!(codes.contains(&code), "{what:.200}: {code}");
     assert!(peer.frame().await.is_none(), "the close frame is the last");
-    let disconnect = soon(scene.ended.recv()).await.unwrap();
+    let disconnect = soon(scene.ended.recv()).await.expect("the scene lives");
     assert!(codes.contains(&disconnect.code.0), "{what:.200}: {disconnect}");
     scene.undisturbed().await;
 }

@@ -1,0 +1,116 @@
+//! Servers that do not keep to the protocol: what our client does.
+
+use socketkit::{Client, CloseCode, ConnectError, Limits, Status};
+use std::{net::SocketAddr, time::Duration};
+use tests::{
+    chat::{Chat, ServerEvent, next, soon},
+    raw::{BINARY, PING, TEXT, announce, frame},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinHandle,
+};
+use tokio_tungstenite::accept_async;
+
+const HELLO: &str = r#"{"hello":{"session":"1","heartbeat":25000,"limit":65536}}"#;
+
+/// An unmasked frame, as servers send it.
+fn plain(first: u8, payload: &str) -> Vec<u8> {
+    [&announce(first, false, payload.len() as u64), payload.as_bytes()].concat()
+}
+
+/// A server of one socket to which it says `bytes`; all that the client says.
+async fn saying(bytes: Vec<u8>) -> (SocketAddr, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a client");
+        let mut stream = accept_async(stream).await.expect("it upgrades").into_inner();
+        stream.write_all(&bytes).await.expect("it is open");
+        let mut said = Vec::new();
+        // A client that was told nonsense may also end with a reset.
+        let _ = stream.read_to_end(&mut said).await;
+        said
+    });
+    (addr, serving)
+}
+
+/// The code of a masked close frame.
+fn code(frame: &[u8]) -> u16 {
+    match *frame {
+        [0x88, 0x82..=0xff, a, b, _, _, high, low, ..] => u16::from_be_bytes([high ^ a, low ^ b]),
+        _ => panic!("not a close frame: {frame:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_say_hello_is_left_with_a_code() {
+    for (bytes, expected) in [
+        (plain(TEXT, "{}"), 4400),
+        (plain(TEXT, ""), 4400),
+        (plain(TEXT, r#"{"event":"told","data":"x"}"#), 4400),
+        (plain(TEXT, r#"{"hello":7}"#), 4400),
+        (plain(TEXT, r#"{"hello":{"session":"1"}}"#), 4400),
+        (plain(BINARY, HELLO), 1003),
+        (frame(TEXT, HELLO), 1002),
+        (plain(0xc1, HELLO), 1002),
+        (announce(TEXT, false, 1 << 40), 1009),
+    ] {
+        let (addr, said) = saying(bytes).await;
+        match soon(Client::<Chat>::connect(format!("ws://{addr}/"))).await {
+            Err(ConnectError::Closed(disconnect)) => {
+                assert_eq!(disconnect.code, CloseCode(expected), "{disconnect}");
+            }
+            other => panic!("instead of {expected}: {other:?}"),
+        }
+        assert_eq!(code(&soon(said).await.unwrap()), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_after_hello_closes_for_good() {
+    for (bytes, expected) in [
+        (plain(TEXT, HELLO), 4400),
+        (plain(TEXT, "[]"), 4400),
+        (plain(BINARY, "x"), 1003),
+        (frame(PING, ""), 1002),
+        (plain(0x09, ""), 1002),
+    ] {
+        let bytes = [plain(TEXT, HELLO), bytes].concat();
+        let (addr, said) = saying(bytes).await;
+        let client = soon(Client::<Chat>::connect(format!("ws://{addr}/"))).await.unwrap();
+        let mut status = client.status();
+        let closed =
+            |status: &Status| matches!(status, Status::Closed { code, .. } if code.0 == expected);
+        soon(status.wait_for(closed)).await.unwrap();
+        assert_eq!(code(&soon(said).await.unwrap()), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_a_newer_server_says_is_skipped() {
+    let bytes = [
+        plain(TEXT, r#"{"hello":{"session":"1","heartbeat":25000,"limit":65536,"new":[]}}"#),
+        plain(TEXT, r#"{"news":1}"#),
+        plain(TEXT, r#"{"event":"new_event","data":{}}"#),
+        plain(TEXT, r#"{"event":"told"}"#),
+        plain(TEXT, r#"{"error":{"code":"new","message":"m","more":1}}"#),
+        plain(TEXT, r#"{"reply":7}"#),
+        plain(TEXT, r#"{"event":"told","data":"still here","more":1}"#),
+    ];
+    let (addr, _said) = saying(bytes.concat()).await;
+    let mut client = soon(Client::<Chat>::connect(format!("ws://{addr}/"))).await.unwrap();
+    assert_eq!(next(&mut client).await, ServerEvent::Told("still here".into()));
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_left_in_time() {
+    let (addr, _said) = saying(Vec::new()).await;
+    let limits = Limits::default().handshake(Duration::from_millis(100));
+    let client = Client::<Chat>::builder(format!("ws://{addr}/")).limits(limits);
+    match soon(client.connect()).await {
+        Err(ConnectError::Closed(disconnect)) => assert_eq!(disconnect.code, CloseCode::TIMEOUT),
+        other => panic!("{other:?}"),
+    }
+}
