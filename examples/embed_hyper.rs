@@ -44,8 +44,8 @@ async fn main() -> std::io::Result<()> {
     let args = Args::parse();
     examples::log();
     let service = Server::<Chat>::new().on(say).build();
-    let site = ServeDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/forum/public"))
-        .fallback(service.clone());
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/embed_hyper");
+    let site = ServeDir::new(folder).fallback(service.clone());
     let listener = TcpListener::bind(args.listen.listen).await?;
     announce(listener.local_addr()?);
     loop {

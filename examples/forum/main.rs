@@ -48,7 +48,7 @@ async fn watch(
 ) -> Result<Vec<Post>, Reject> {
     // Before the replies are read: one that comes meanwhile arrives as an update.
     socket.join(post);
-    store.replies(post).await
+    store.replies(post).await.inspect_err(|_| socket.leave(post))
 }
 
 async fn reply_to(reply: ReplyTo, io: Io<Forum>, store: State<Store>) -> Result<PostId, Reject> {

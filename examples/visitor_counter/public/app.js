@@ -14,7 +14,7 @@ let online;
 function sample() {
   for (; online !== undefined && sampledAt + 1000 <= Date.now(); sampledAt += 1000) samples.push(online);
   samples = samples.slice(-600);
-  draw($("plot"), samples);
+  $("top").textContent = draw($("plot"), samples).toLocaleString("en");
   if (samples.length) $("range").textContent = `${Math.min(...samples)} to ${Math.max(...samples)}`;
 }
 setInterval(sample, 1000);

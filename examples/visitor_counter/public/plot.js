@@ -2,9 +2,10 @@
 
 const [WIDTH, HEIGHT, SECONDS] = [600, 180, 600];
 
-/** Draws one value a second, the newest at the right edge. */
+/** Draws one value a second, the newest at the right edge. Returns the value at the upper edge. */
 export function draw(svg, values) {
-  const top = Math.max(4, ...values) * 1.1;
+  // Room above, and an even number, so that the line in the middle has a whole one.
+  const top = 2 * Math.ceil(Math.max(4, ...values) * 0.55);
   const points = values.map((value, index) => {
     const x = WIDTH - (values.length - 1 - index) * (WIDTH / (SECONDS - 1));
     return `${x.toFixed(1)},${(HEIGHT - (value / top) * HEIGHT).toFixed(1)}`;
@@ -13,9 +14,10 @@ export function draw(svg, values) {
   if (points.length === 0) {
     area.removeAttribute("d");
     line.removeAttribute("d");
-    return;
+    return top;
   }
   line.setAttribute("d", `M${points.join("L")}`);
   const start = points[0].split(",")[0];
   area.setAttribute("d", `M${start},${HEIGHT}L${points.join("L")}L${WIDTH},${HEIGHT}Z`);
+  return top;
 }
