@@ -235,3 +235,51 @@ async fn an_event_that_does_not_serialise_goes_to_on_error_and_nowhere_else() {
         Some("event `never` does not serialise: never")
     );
 }
+
+#[tokio::test]
+async fn a_handler_that_panics_when_it_is_dropped_leaves_nothing_behind() {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let limits = Limits::default().grace(std::time::Duration::from_millis(1));
+    let service = quiet(Server::<Chat>::new().limits(limits).on(
+        async |Tell(room): Tell, socket: Socket<Chat>| {
+            socket.join(room);
+            let _grenade = Grenade;
+            std::future::pending::<()>().await;
+        },
+    ));
+    let [client] = clients(&service).await;
+    client.emit(Tell("room".into()));
+    until(|| service.io().room_count() == 1).await;
+    drop(client);
+    until(|| service.io().room_count() == 0 && service.io().is_empty()).await;
+}
+
+#[test]
+fn sockets_end_with_their_runtime_and_handles_of_them_stay_harmless() {
+    let service = quiet(Server::<Chat>::new());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async {
+        let [client] = clients(&service).await;
+        client
+    });
+    let socket = service.io().sockets().remove(0);
+    drop(runtime);
+    assert!(service.io().is_empty());
+    assert_eq!(socket.emit(ServerEvent::Told("late".into())).closed, 1);
+    assert_eq!(service.io().broadcast(ServerEvent::Told("late".into())).queued, 0);
+    assert_eq!(
+        client.emit(Tell("late".into())).queued + client.emit(Tell("late".into())).closed,
+        1
+    );
+    // Another runtime serves it as the first did.
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let [mut client] = clients(&service).await;
+        service.io().broadcast(ServerEvent::Told("again".into()));
+        assert_eq!(next(&mut client).await, ServerEvent::Told("again".into()));
+    });
+}

@@ -126,6 +126,13 @@ where
     }
 }
 
+impl<P: Protocol, St, Se> Drop for Member<P, St, Se> {
+    /// Where a panic or the end of the runtime kept it from leaving.
+    fn drop(&mut self) {
+        self.app.hub.exit(self.context.socket().id());
+    }
+}
+
 /// A socket that was refused: it is told why and hears nothing else.
 pub(crate) struct Refused;
 

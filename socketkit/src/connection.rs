@@ -9,6 +9,7 @@ use crate::{
 };
 use std::{
     future::{Future, poll_fn},
+    io,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -143,7 +144,7 @@ impl Connection {
 
     /// Says farewell to the peer while the application finishes.
     async fn end(self, End { disconnect, by }: End) -> Disconnect {
-        let Self { transport, mut conversation, .. } = self;
+        let Self { mut transport, mut conversation, .. } = self;
         let peer = conversation.peer.clone();
         {
             let mut queue = peer.queue();
@@ -159,7 +160,8 @@ impl Connection {
         drop(peer.session().settle_all());
         conversation.app.leaving();
         peer.end_tasks();
-        let farewell = timeout(peer.limits.handshake, farewell(transport, &peer, by));
+        let patience = peer.limits.handshake;
+        let farewell = timeout(patience, farewell(&mut transport, &peer, &by));
         let finish = async {
             let finished = poll_fn(|cx| conversation.poll_work(cx));
             if timeout(peer.limits.grace, finished).await.is_err() {
@@ -168,32 +170,35 @@ impl Connection {
             if let Err(reject) = conversation.app.ended(disconnect.clone()).await {
                 log(&peer, "on_disconnect", &reject);
             }
-            conversation.app.left();
         };
-        // How the farewell went is nobody's concern any more.
-        let _ = tokio::join!(farewell, finish);
+        let (delivered, ()) = tokio::join!(farewell, finish);
+        conversation.app.left();
+        if by == By::Us && matches!(delivered, Ok(Ok(()))) {
+            // Were the stream dropped while the peer still sends, the kernel would reset it and the
+            // close frame might be lost (RFC 6455 section 7.1.1).
+            let _ = timeout(patience, drain(&mut transport)).await;
+        }
         disconnect
     }
 }
 
-/// Writes what waits, the close frame last, and ends the stream.
-async fn farewell(mut transport: Transport, peer: &Peer, by: By) {
-    if by == By::Nobody {
-        return;
+/// Writes what waits, the close frame last, and ends the direction to the peer.
+async fn farewell(transport: &mut Transport, peer: &Peer, by: &By) -> io::Result<()> {
+    if *by == By::Nobody {
+        return Ok(());
     }
-    let written = poll_fn(|cx| {
+    poll_fn(|cx| {
         peer.queue().set_waker(cx.waker());
         match transport.poll_flush(peer, cx) {
             Ok(()) if !peer.queue().is_empty() => Poll::Pending,
             flushed => Poll::Ready(flushed),
         }
-    });
-    if written.await.is_err() || poll_fn(|cx| transport.poll_shutdown(peer, cx)).await.is_err() {
-        return;
-    }
-    if by == By::Us {
-        // Were the stream dropped while the peer still sends, the kernel would reset it and the
-        // close frame might be lost (RFC 6455 section 7.1.1).
-        while let Ok(Batch::Read(..)) = poll_fn(|cx| transport.poll_read(cx, |_, _| ())).await {}
-    }
+    })
+    .await?;
+    poll_fn(|cx| transport.poll_shutdown(peer, cx)).await
+}
+
+/// Reads until the peer has closed its direction as well.
+async fn drain(transport: &mut Transport) {
+    while let Ok(Batch::Read(..)) = poll_fn(|cx| transport.poll_read(cx, |_, _| ())).await {}
 }

@@ -350,6 +350,16 @@ impl Conversation {
     }
 }
 
+impl Drop for Conversation {
+    /// However it ended, by a panic or with its runtime perhaps: nobody waits for it, and whoever
+    /// keeps a handle keeps no socket open.
+    fn drop(&mut self) {
+        self.peer.queue().fail();
+        drop(self.peer.session().settle_all());
+        self.peer.end_tasks();
+    }
+}
+
 fn config(limits: &Limits) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(128)

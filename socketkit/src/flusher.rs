@@ -39,8 +39,17 @@ impl Flusher {
         self.wake.notify_one();
     }
 
+    /// Whether the task is there. It goes with the runtime that it was started on; whoever emits
+    /// then writes.
+    fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
     /// Asks to write to `peer`.
     fn ask(&self, peer: Arc<Peer>) {
+        if !self.is_running() {
+            return peer.flush(false);
+        }
         lock(&self.asked).push(peer);
         self.wake.notify_one();
     }
@@ -58,6 +67,9 @@ impl Flusher {
     pub(crate) fn ask_all(&self, mut peers: Vec<Arc<Peer>>) {
         if peers.is_empty() {
             return;
+        }
+        if !self.is_running() {
+            return write(peers);
         }
         let mut asked = lock(&self.asked);
         if asked.is_empty() {

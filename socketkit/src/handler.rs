@@ -150,6 +150,6 @@ pub(crate) trait Application: Send {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// All is over.
+    /// All of that is done: the socket leaves its rooms.
     fn left(&self) {}
 }

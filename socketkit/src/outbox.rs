@@ -219,10 +219,14 @@ impl Queue {
         limits: &Limits,
         now: Instant,
     ) -> bool {
+        self.writing = false;
+        if self.shut {
+            // It was given up meanwhile; the socket goes with this turn.
+            return false;
+        }
         let Written { mut rest, frames, bytes, partial, blocked } = written;
         let over_tcp = stream.is_some();
-        self.stream = stream.filter(|_| !self.shut);
-        self.writing = false;
+        self.stream = stream;
         if bytes > 0 {
             self.partial = partial;
         }
