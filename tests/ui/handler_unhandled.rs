@@ -1,14 +1,15 @@
 mod forum;
 
-#[allow(unused_imports)]
-use forum::{client_event::*, *};
-use socketkit::Server;
+use forum::{Forum, client_event::*, submit_post};
+use socketkit::{Server, Socket};
+
+async fn watch(Watch(_): Watch, _: Socket<Forum>) {}
+#[allow(dead_code)]
+async fn typing(_: Typing) {}
 
 fn main() {
-    drop(
-        Server::<Forum>::new()
-            .on(submit_post)
-            .on(watch)
-            .listen("127.0.0.1:3000"),
-    );
+    drop(Server::<Forum>::new()
+        .on(submit_post)
+        .on(watch)
+        .listen("127.0.0.1:3000"));
 }
