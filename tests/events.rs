@@ -1,16 +1,18 @@
 //! Events reach their handlers, in order, and what handlers emit reaches sockets.
 
-use socketkit::{Direction, Io, Limits, Server, Socket, SocketId, State};
+use socketkit::{Client, Direction, Io, Limits, Server, Socket, SocketId, State};
 use std::sync::Mutex;
-use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, next, soon, until};
+use tests::chat::{
+    Chat, ClientEvent, ServerEvent, client_event::*, clients, next, server_event::Question, soon,
+    until,
+};
 use tokio::sync::mpsc;
 
-fn quiet<St, Se, S>(server: Server<Chat, St, Se, S>) -> socketkit::Service<Chat>
-where
-    St: Send + Sync + 'static,
-    Se: Send + Sync + 'static,
-{
-    server.fallback(async |_: ClientEvent| {}).build()
+/// The service that does nothing with the events that have no handler.
+macro_rules! quiet {
+    ($server:expr $(,)?) => {
+        $server.fallback(async |_: ClientEvent| {}).build()
+    };
 }
 
 #[tokio::test]
@@ -25,7 +27,7 @@ async fn an_event_reaches_its_handler_with_what_it_asks_for() {
         assert_eq!((socket.id(), io.len()), (id, 1));
         socket.emit(ServerEvent::Told(format!("{} {text}", names[0])));
     }
-    let service = quiet(Server::<Chat>::new().state(vec!["ada"]).on(tell));
+    let service = quiet!(Server::<Chat>::new().state(vec!["ada"]).on(tell));
     let [mut client] = clients(&service).await;
     client.emit(ClientEvent::Tell("hi".into()));
     assert_eq!(next(&mut client).await, ServerEvent::Told("ada hi".into()));
@@ -34,7 +36,7 @@ async fn an_event_reaches_its_handler_with_what_it_asks_for() {
 #[tokio::test]
 async fn the_struct_of_an_event_is_emitted_as_well_as_the_enum() {
     let service =
-        quiet(Server::<Chat>::new().on(async |Tell(text): Tell, socket: Socket<Chat>| {
+        quiet!(Server::<Chat>::new().on(async |Tell(text): Tell, socket: Socket<Chat>| {
             socket.emit(tests::chat::server_event::Told(text));
         }));
     let [mut client] = clients(&service).await;
@@ -69,7 +71,7 @@ async fn handlers_registered_before_the_state_still_run() {
         .on(async move |Join(text): Join, state: State<Mutex<u32>>| {
             drop(late.send(format!("{text} {}", state.lock().unwrap())))
         });
-    let service = quiet(server);
+    let service = quiet!(server);
     let [client] = clients(&service).await;
     client.emit(Tell("before".into()));
     client.emit(Join("after".into()));
@@ -89,7 +91,7 @@ async fn several_listeners_run_in_order_on_connect_and_on_disconnect() {
         }
     };
     let server = Server::<Chat>::new().on_connect(say("one")).on_connect(say("two"));
-    let service = quiet(server.on_disconnect(say("three")).on_disconnect(say("four")));
+    let service = quiet!(server.on_disconnect(say("three")).on_disconnect(say("four")));
     service.io().on_connect(say("later"));
     let [client] = clients(&service).await;
     drop(client);
@@ -106,7 +108,7 @@ async fn several_listeners_run_in_order_on_connect_and_on_disconnect() {
 async fn what_on_connect_emits_comes_before_what_is_broadcast_meanwhile() {
     let gate = std::sync::Arc::new(tokio::sync::Notify::new());
     let wait = gate.clone();
-    let service = quiet(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
+    let service = quiet!(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
         wait.notified().await;
         socket.emit(ServerEvent::Told("snapshot".into()));
     }));
@@ -128,7 +130,7 @@ async fn inspect_sees_every_event_in_and_out_and_a_broadcast_once() {
         .on(async |Tell(text): Tell, io: Io<Chat>| {
             io.broadcast(ServerEvent::Told(text));
         });
-    let service = quiet(server);
+    let service = quiet!(server);
     let [client, _other] = clients(&service).await;
     client.emit(Tell("hi".into()));
     let received = (Direction::In, true, r#"{"event":"tell","data":"hi"}"#.to_owned());
@@ -139,12 +141,36 @@ async fn inspect_sees_every_event_in_and_out_and_a_broadcast_once() {
 }
 
 #[tokio::test]
+async fn inspect_sees_calls_of_the_server_and_may_panic() {
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let server = Server::<Chat>::new().inspect(move |event| {
+        let _ = sender.send((event.direction, event.socket, event.event.to_owned()));
+        panic!("by request");
+    });
+    let service = quiet!(server);
+    let client = Client::to(&service).on(async |question: Question| question.text);
+    let client = soon(client.connect()).await.unwrap();
+    until(|| service.io().len() == 1).await;
+    let socket = service.io().sockets().remove(0);
+    let question = || Question { text: "?".into() };
+    assert_eq!(soon(socket.call(question())).await.unwrap(), "?");
+    let (_, reply) = soon(service.io().all().call(question()).next()).await.unwrap();
+    assert_eq!(reply.unwrap(), "?");
+    soon(client.call(Tell("hi".into()))).await.unwrap();
+    let question = (Direction::Out, Some(socket.id()), "question".to_owned());
+    let told = (Direction::In, Some(socket.id()), "tell".to_owned());
+    for expected in [question.clone(), question, told] {
+        assert_eq!(soon(seen.recv()).await, Some(expected));
+    }
+}
+
+#[tokio::test]
 async fn a_panic_in_a_handler_is_answered_and_the_socket_lives() {
     async fn tell(Tell(text): Tell, socket: Socket<Chat>) {
         assert_ne!(text, "boom");
         socket.emit(ServerEvent::Told(text));
     }
-    let service = quiet(
+    let service = quiet!(
         Server::<Chat>::new().on(tell).on(async |ask: Ask| -> String { panic!("{}", ask.text) }),
     );
     let [mut client] = clients(&service).await;
@@ -157,7 +183,7 @@ async fn a_panic_in_a_handler_is_answered_and_the_socket_lives() {
 
 #[tokio::test]
 async fn send_waits_for_room_and_loses_nothing() {
-    let service = quiet(
+    let service = quiet!(
         Server::<Chat>::new().limits(Limits::default().queue(4).queue_hard_bytes(64 * 1024)).on(
             async |_: Tell, socket: Socket<Chat>| {
                 for number in 0..2_000 {
@@ -183,7 +209,7 @@ async fn a_spawned_task_ends_with_its_socket() {
         }
     }
     let (sender, mut gone) = mpsc::unbounded_channel();
-    let service = quiet(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
+    let service = quiet!(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
         let guard = Gone(sender.clone());
         let other = socket.clone();
         socket.spawn(async move {
@@ -245,7 +271,7 @@ async fn a_handler_that_panics_when_it_is_dropped_leaves_nothing_behind() {
         }
     }
     let limits = Limits::default().grace(std::time::Duration::from_millis(1));
-    let service = quiet(Server::<Chat>::new().limits(limits).on(
+    let service = quiet!(Server::<Chat>::new().limits(limits).on(
         async |Tell(room): Tell, socket: Socket<Chat>| {
             socket.join(room);
             let _grenade = Grenade;
@@ -261,7 +287,7 @@ async fn a_handler_that_panics_when_it_is_dropped_leaves_nothing_behind() {
 
 #[test]
 fn sockets_end_with_their_runtime_and_handles_of_them_stay_harmless() {
-    let service = quiet(Server::<Chat>::new());
+    let service = quiet!(Server::<Chat>::new());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = runtime.block_on(async {
         let [client] = clients(&service).await;

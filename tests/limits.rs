@@ -2,7 +2,8 @@
 
 use hyper_util::rt::TokioIo;
 use socketkit::{
-    CallError, Disconnect, Handshake, Limits, PeerAddr, Reject, Server, Service, Socket, State,
+    CallError, Client, Disconnect, Handshake, Limits, PeerAddr, Reject, Server, Service, Socket,
+    State,
 };
 use std::{
     convert::Infallible,
@@ -13,7 +14,10 @@ use std::{
     time::Duration,
 };
 use tests::{
-    chat::{Chat, ClientEvent, client_event::*, listen, server_event::Question, soon, until},
+    chat::{
+        Chat, ClientEvent, ServerEvent, client_event::*, listen, next, server_event::Question,
+        soon, until,
+    },
     raw::{self, Bytes, CLOSE, Plain, SUBPROTOCOL, TEXT, frame},
 };
 use tokio::{
@@ -155,6 +159,90 @@ async fn a_backlog_behind_a_call_to_its_sender_closes_with_4429() {
         } else {
             assert_eq!(peer.closed().await, 4429);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_sender_of_large_events_is_held_back_and_not_closed() {
+    let (go, handled) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let (gate, count) = (go.clone(), handled.clone());
+    let service = Server::<Chat>::new()
+        .limits(Limits::default().waiting(4).backlog(1_000).rate(0))
+        .on(async move |Tell(text): Tell| {
+            if count.fetch_add(1, Ordering::Relaxed) == 0 {
+                gate.notified().await;
+            }
+            drop(text);
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let mut peer = Bytes::greeted(listen(&service).await).await;
+    let large = format!(r#"{{"event":"tell","data":"{}"}}"#, "x".repeat(10_000));
+    let events: Vec<u8> = (0..200).flat_map(|_| frame(TEXT, &large)).collect();
+    let writing = tokio::spawn(async move {
+        peer.write(&events).await;
+        peer
+    });
+    until(|| handled.load(Ordering::Relaxed) == 1).await;
+    go.notify_one();
+    let _peer = soon(writing).await.unwrap();
+    until(|| handled.load(Ordering::Relaxed) == 200).await;
+    assert_eq!(service.io().len(), 1);
+}
+
+#[tokio::test]
+async fn no_value_of_a_limit_keeps_a_server_from_its_work() {
+    let least = Limits::default()
+        .waiting(0)
+        .rate(u32::MAX)
+        .burst(0)
+        .queue(0)
+        .queue_bytes(0)
+        .received(0)
+        .unsent(0);
+    let never = Duration::MAX;
+    let most = Limits::default()
+        .frame(usize::MAX)
+        .calls(usize::MAX)
+        .call(never)
+        .waiting(usize::MAX)
+        .backlog(usize::MAX)
+        .burst(u32::MAX)
+        .rate(1)
+        .queue(usize::MAX)
+        .queue_bytes(usize::MAX)
+        .queue_hard_bytes(usize::MAX)
+        .stall(never)
+        .heartbeat(never)
+        .handshake(never)
+        .grace(never)
+        .head(usize::MAX)
+        .handshakes(usize::MAX)
+        .received(usize::MAX)
+        .unsent(usize::MAX)
+        .backoff((never, never));
+    for limits in [least, most] {
+        let service = Server::<Chat>::new()
+            .limits(limits.clone())
+            .on(async |ask: Ask, socket: Socket<Chat>| {
+                for _ in 0..3 {
+                    socket.send(ServerEvent::Told(ask.text.clone())).await;
+                }
+                socket.call(Question { text: ask.text }).await.unwrap()
+            })
+            .fallback(async |_: ClientEvent| {})
+            .build();
+        let url = format!("ws://{}/ws", listen(&service).await);
+        let client = Client::<Chat>::builder(url).limits(limits.frame(1_000));
+        let client = client.on(async |question: Question| question.text + "!");
+        let mut client = soon(client.connect()).await.unwrap();
+        let call = tokio::spawn(client.call(Ask { text: "x".into() }));
+        for _ in 0..3 {
+            assert_eq!(next(&mut client).await, ServerEvent::Told("x".into()));
+        }
+        assert_eq!(soon(call).await.unwrap().unwrap(), "x!");
+        soon(client.close()).await;
+        soon(service.shutdown()).await;
     }
 }
 

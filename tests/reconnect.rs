@@ -1,7 +1,8 @@
 //! A client comes back by itself, and says how it stands.
 
 use socketkit::{
-    CallError, Client, CloseCode, ConnectError, Limits, Server, Service, Socket, Status,
+    CallError, Client, CloseCode, ConnectError, Events, Limits, Protocol, Server, Service, Socket,
+    Status,
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, next, soon};
@@ -26,9 +27,16 @@ fn service() -> Service<Chat> {
 
 /// A server that can be stopped, at an address that it may have had before.
 async fn start(addr: SocketAddr) -> (SocketAddr, impl AsyncFnOnce()) {
+    serve(&service(), addr).await
+}
+
+async fn serve<P: Protocol>(
+    service: &Service<P>,
+    addr: SocketAddr,
+) -> (SocketAddr, impl AsyncFnOnce() + use<P>) {
     let (ready, bound) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
-    let serve = service().listen(addr).until(stopped).ready(move |addr| {
+    let serve = service.listen(addr).until(stopped).ready(move |addr| {
         let _ = ready.send(addr);
     });
     let task = tokio::spawn(serve.into_future());
@@ -39,7 +47,7 @@ async fn start(addr: SocketAddr) -> (SocketAddr, impl AsyncFnOnce()) {
     (soon(bound).await.unwrap(), stop)
 }
 
-fn quick(url: String) -> socketkit::ClientBuilder<Chat> {
+fn quick<P: Protocol>(url: String) -> socketkit::ClientBuilder<P> {
     let limits = Limits::default().backoff((Duration::from_millis(10), Duration::from_millis(50)));
     Client::builder(url).limits(limits)
 }
@@ -47,7 +55,7 @@ fn quick(url: String) -> socketkit::ClientBuilder<Chat> {
 #[tokio::test]
 async fn a_client_comes_back_when_its_server_does() {
     let (addr, stop) = start(([127, 0, 0, 1], 0).into()).await;
-    let mut client = soon(quick(format!("ws://{addr}/ws")).connect()).await.unwrap();
+    let mut client = soon(quick::<Chat>(format!("ws://{addr}/ws")).connect()).await.unwrap();
     let mut status = client.status();
     assert_eq!(*status.borrow_and_update(), Status::Open);
     assert_eq!(next(&mut client).await, ServerEvent::Told("hello".into()));
@@ -64,6 +72,46 @@ async fn a_client_comes_back_when_its_server_does() {
     soon(stop()).await;
 }
 
+#[derive(Debug, PartialEq, Events)]
+enum Place {
+    #[event(latest)]
+    At(u32),
+    #[event(volatile)]
+    Moving,
+    #[event(reply = ())]
+    Done,
+}
+
+#[derive(Protocol)]
+#[protocol(client = Place)]
+struct Map;
+
+#[tokio::test]
+async fn of_what_waits_for_a_connection_the_latest_replaces_and_the_volatile_is_dropped() {
+    let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let server = || {
+        Server::<Map>::new().fallback({
+            let sender = sender.clone();
+            async move |place: Place| drop(sender.send(place))
+        })
+    };
+    let (addr, stop) = serve(&server().build(), ([127, 0, 0, 1], 0).into()).await;
+    let client = soon(quick::<Map>(format!("ws://{addr}/ws")).connect()).await.unwrap();
+    let mut status = client.status();
+    soon(stop()).await;
+    soon(status.wait_for(|status| matches!(status, Status::Waiting { .. }))).await.unwrap();
+    let deliveries = [Place::At(1), Place::Moving, Place::At(2)].map(|place| client.emit(place));
+    let counts = deliveries.map(|delivery| (delivery.queued, delivery.replaced, delivery.dropped));
+    assert_eq!(counts, [(1, 0, 0), (0, 0, 1), (1, 1, 0)]);
+    let (_, stop) = serve(&server().build(), addr).await;
+    soon(client.call(place::Done)).await.unwrap();
+    for expected in [Place::At(2), Place::Done] {
+        assert_eq!(soon(seen.recv()).await, Some(expected));
+    }
+    drop(client);
+    soon(stop()).await;
+}
+
 #[tokio::test]
 async fn it_comes_back_on_the_codes_that_ask_for_it_and_on_no_others() {
     let (addr, _stop) = start(([127, 0, 0, 1], 0).into()).await;
@@ -71,14 +119,16 @@ async fn it_comes_back_on_the_codes_that_ask_for_it_and_on_no_others() {
         [(1000, false), (1001, true), (1012, true), (4400, false), (4403, false), (4500, true)]
     {
         let client = soon(
-            quick(format!("ws://{addr}/ws")).ignore::<tests::chat::server_event::Told>().connect(),
+            quick::<Chat>(format!("ws://{addr}/ws"))
+                .ignore::<tests::chat::server_event::Told>()
+                .connect(),
         )
         .await
         .unwrap();
         let mut status = client.status();
         status.mark_unchanged();
-        // The reply may or may not come before the close.
-        let _ = soon(client.call(Ask { text: format!("code {code}") })).await;
+        // A handler that closes its socket still answers.
+        soon(client.call(Ask { text: format!("code {code}") })).await.unwrap();
         let left = soon(status.wait_for(|status| *status != Status::Open)).await.unwrap().clone();
         if again {
             assert!(

@@ -4,7 +4,7 @@ use crate::{
     CallError, Event, Events, Policy, Reject, SocketId,
     flusher::Flusher,
     frame::Draft,
-    outbox::Pushed,
+    outbox::{Kind, Pushed},
     peer::{Answer, Peer},
     wire::{self, Frame, Problem},
 };
@@ -178,8 +178,13 @@ impl Question {
         Ok(Self { name: E::NAME, payload: payload.into() })
     }
 
-    /// Sends it to a peer.
-    pub(crate) fn ask(&self, peer: Arc<Peer>, flusher: &Flusher) -> Result<InFlight, CallError> {
+    /// Sends it to a peer; `inspect` is shown the frame.
+    pub(crate) fn ask(
+        &self,
+        peer: Arc<Peer>,
+        flusher: &Flusher,
+        inspect: impl FnOnce(&Draft),
+    ) -> Result<InFlight, CallError> {
         let (sender, answer) = oneshot::channel();
         let Ok(id) = peer.session().call(sender) else {
             return Err(rejected(Reject::new("busy", "too many calls in flight")));
@@ -191,7 +196,8 @@ impl Question {
             out.extend_from_slice(&self.payload);
             Ok::<_, Infallible>(())
         });
-        let (pushed, flush) = peer.push(draft.finish(peer.role), (Policy::Reliable, 0), false);
+        inspect(&draft);
+        let (pushed, flush) = peer.push(draft.finish(peer.role), (Policy::Reliable, 0), Kind::Emit);
         flusher.flush(peer, flush);
         match pushed {
             Pushed::Closed => Err(CallError::Closed),

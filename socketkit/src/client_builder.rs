@@ -11,7 +11,7 @@ use crate::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use std::{fmt, future::Future, marker::PhantomData, mem, sync::Arc};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Prepares a [`Client`]: see [`Client::builder`].
 ///
@@ -175,8 +175,11 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
         dialer: Dialer,
         opened: Option<oneshot::Sender<Result<(), ConnectError>>>,
     ) -> Client<P> {
-        let (sender, events) = mpsc::channel(self.limits.received.max(1));
-        let remote = Remote::new(Arc::new(Shared::new(self.limits)));
+        let limits = self.limits.bounded();
+        // No channel holds more than this.
+        let received = limits.received.clamp(1, Semaphore::MAX_PERMITS);
+        let (sender, events) = mpsc::channel(received);
+        let remote = Remote::new(Arc::new(Shared::new(limits)));
         let context = ClientContext { remote: remote.clone(), state: self.state };
         let app = Arc::new(ClientApp { table: self.table, context, sender });
         let course = Reconnect { dialer, opened, shared: remote.shared.clone() };

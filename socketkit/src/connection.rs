@@ -2,7 +2,8 @@
 
 use crate::{
     CloseCode, Disconnect,
-    conversation::{By, Conversation, End, log},
+    conversation::{Conversation, log},
+    end::{By, End},
     frame,
     peer::Peer,
     transport::{Batch, Transport},
@@ -32,12 +33,12 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Vec<u8>) -> Self {
         let peer = &conversation.peer;
-        let deadline = peer.session().deadline(peer.queue().sent());
+        let deadline = peer.session().deadline(peer.queue().sent().into_std());
         Self {
             transport,
             conversation,
             unread,
-            timer: Box::pin(sleep_until(deadline)),
+            timer: Box::pin(sleep_until(deadline.into())),
             paused: None,
         }
     }
@@ -71,7 +72,7 @@ impl Connection {
         if let Poll::Ready(Err(refused)) = self.conversation.poll_work(cx) {
             return Err(refused.into());
         }
-        self.check_clock(cx)?;
+        self.paused = self.paused.filter(|until| *until > Instant::now());
         if !self.unread.is_empty() {
             let unread = std::mem::take(&mut self.unread);
             self.paused =
@@ -94,7 +95,8 @@ impl Connection {
                 Poll::Ready(Ok(Batch::End) | Err(_)) => return Err(CloseCode::LOST.into()),
             }
         }
-        Ok(())
+        // After the reading: whatever kept this task from its work, what came meanwhile counts.
+        self.check_clock(cx)
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
@@ -116,10 +118,9 @@ impl Connection {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let peer = &self.conversation.peer;
-            self.paused = self.paused.filter(|until| *until > now);
             let (stalled, sent) = {
                 let queue = peer.queue();
-                (queue.stalled(&peer.limits), queue.sent())
+                (queue.stalled(&peer.limits), queue.sent().into_std())
             };
             if stalled.is_some_and(|deadline| deadline <= now) {
                 return Err(CloseCode::TOO_SLOW.into());
@@ -128,14 +129,19 @@ impl Connection {
                 let mut session = peer.session();
                 if self.paused.is_some() || self.conversation.is_full() {
                     // A peer that is not read is not silent.
-                    session.hear(0, now);
+                    session.hear(0, now.into_std());
                 }
-                (session.tick(sent, now), session.deadline(sent))
+                (session.tick(sent, now.into_std()), session.deadline(sent).into())
             };
             if tick.dead {
                 return Err(CloseCode::TIMEOUT.into());
             }
             self.conversation.beat(tick.beat, tick.ping);
+            if self.paused.is_some_and(|until| until <= now) {
+                // The pause is over: the next turn reads again.
+                cx.waker().wake_by_ref();
+                self.paused = None;
+            }
             let next = stalled.into_iter().chain(self.paused).fold(deadline, Instant::min);
             self.timer.as_mut().reset(next);
         }
@@ -167,8 +173,12 @@ impl Connection {
             if timeout(peer.limits.grace, finished).await.is_err() {
                 tracing::warn!(socket = %peer.id, "a handler did not finish after its socket ended");
             }
-            if let Err(reject) = conversation.app.ended(disconnect.clone()).await {
-                log(&peer, "on_disconnect", &reject);
+            match timeout(peer.limits.grace, conversation.app.ended(disconnect.clone())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(reject)) => log(&peer, "on_disconnect", &reject),
+                Err(_) => {
+                    tracing::warn!(socket = %peer.id, "`on_disconnect` did not finish in time");
+                }
             }
         };
         let (delivered, ()) = tokio::join!(farewell, finish);

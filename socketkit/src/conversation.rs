@@ -2,17 +2,19 @@
 //! the other, replies to whoever called, and answers each call once.
 
 use crate::{
-    CallError, CloseCode, Disconnect, Limits, Policy, Reject, call,
+    CallError, CloseCode, Disconnect, Limits, Policy, Reject,
+    backlog::{Backlog, Waiting},
+    call,
+    end::{By, End, fault, refusal},
     frame::{self, Draft},
     handler::{Application, Handling, Listening, guarded},
-    outbox::Flush,
+    outbox::{Flush, Kind},
     peer::Peer,
     session::Refused,
     transport::Feed,
     wire::{self, Frame, Hello},
 };
 use std::{
-    collections::VecDeque,
     io::ErrorKind,
     ops::Range,
     sync::Arc,
@@ -22,7 +24,6 @@ use std::{
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{
     self, Message, Utf8Bytes,
-    error::CapacityError,
     protocol::{Role, WebSocketConfig, WebSocketContext},
 };
 
@@ -34,8 +35,7 @@ pub(crate) struct Conversation {
     /// A client has not heard the server's `hello`.
     strange: bool,
     work: Work,
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
+    backlog: Backlog,
 }
 
 /// What the application is at.
@@ -47,54 +47,18 @@ enum Work {
     Idle,
 }
 
-/// An event that waits for its handler.
-struct Waiting {
-    text: Utf8Bytes,
-    data: Range<usize>,
-    index: usize,
-    id: Option<u32>,
-}
-
-/// How a connection ends.
-#[derive(Debug)]
-pub(crate) struct End {
-    pub(crate) disconnect: Disconnect,
-    pub(crate) by: By,
-}
-
-/// Who ends it.
-#[derive(Debug, PartialEq)]
-pub(crate) enum By {
-    Us,
-    Peer,
-    /// The network: there is nobody to say farewell to.
-    Nobody,
-}
-
-impl From<Disconnect> for End {
-    fn from(disconnect: Disconnect) -> Self {
-        let lost = disconnect.code == CloseCode::LOST;
-        Self { disconnect, by: if lost { By::Nobody } else { By::Us } }
-    }
-}
-
-impl From<CloseCode> for End {
-    fn from(code: CloseCode) -> Self {
-        Disconnect::from(code).into()
-    }
-}
-
 impl Conversation {
     pub(crate) fn new(peer: Arc<Peer>, app: Box<dyn Application>) -> Self {
         let work = Work::Opening(app.opened());
         let websocket = WebSocketContext::new(peer.role, Some(config(&peer.limits)));
         let strange = peer.role == Role::Client;
-        Self { peer, app, websocket, strange, work, waiting: VecDeque::new(), waiting_bytes: 0 }
+        let backlog = Backlog::new(peer.limits.waiting);
+        Self { peer, app, websocket, strange, work, backlog }
     }
 
     /// Whether there is no room for more events.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.len() >= self.peer.limits.waiting
+        self.backlog.is_full()
     }
 
     /// Whether reading may go on: a handler may be waiting for a reply behind other events.
@@ -132,7 +96,7 @@ impl Conversation {
                 queue.push_control(feed.answers.into());
             }
         }
-        let pause = self.peer.session().hear(messages, Instant::now());
+        let pause = self.peer.session().hear(messages, Instant::now().into_std());
         result.map(|()| pause)
     }
 
@@ -168,6 +132,10 @@ impl Conversation {
                     let data = span(&text, data);
                     self.event(Waiting { text, data, index, id }, cx)?;
                 }
+                // An old client meets new servers, whatever names those have.
+                None if self.peer.role == Role::Server && !wire::is_name(name, false) => {
+                    return Err(CloseCode::BAD_FRAME.into());
+                }
                 None => self.unknown(name, id, &text),
             },
             Frame::Reply { id, data } => {
@@ -195,6 +163,9 @@ impl Conversation {
 
     /// Handles an event, at once or when those before it are done.
     fn event(&mut self, event: Waiting, cx: &mut Context<'_>) -> Result<(), End> {
+        if self.peer.is_dismissed() {
+            return Ok(());
+        }
         if let Some(id) = event.id {
             match self.peer.session().admit(id) {
                 Ok(()) => {}
@@ -209,17 +180,15 @@ impl Conversation {
             }
         }
         self.app.received(event.index, &event.text);
-        if matches!(self.work, Work::Idle) && self.waiting.is_empty() {
+        if matches!(self.work, Work::Idle) && self.backlog.is_empty() {
             self.begin(event);
             // What `on_connect` refuses ends the connection; no other work does.
             let _ = self.poll_work(cx);
             return Ok(());
         }
-        self.waiting_bytes += event.text.len();
-        self.waiting.push_back(event);
-        if self.waiting_bytes > self.peer.limits.backlog
-            && self.waiting.len() > self.peer.limits.waiting
-        {
+        self.backlog.push(event);
+        let too_much = self.backlog.excess() > self.peer.limits.backlog;
+        if too_much && self.peer.session().is_calling() {
             return Err(CloseCode::TOO_SLOW.into());
         }
         Ok(())
@@ -234,13 +203,20 @@ impl Conversation {
         });
         self.app.skipped(name);
         if self.peer.role == Role::Client && id.is_none() {
-            // An old client meets new servers.
             return;
         }
         let mut draft = Draft::new(128);
         let reject = Reject::new("unknown_event", "unknown event");
         wire::write_failure(draft.out(), id, Some(name), &reject);
         self.push(draft);
+    }
+
+    /// The event whose turn it is. The application may have sent the peer away meanwhile.
+    fn next(&mut self) -> Option<Waiting> {
+        if self.peer.is_dismissed() {
+            self.backlog.clear();
+        }
+        self.backlog.pop()
     }
 
     /// Starts the handler of an event.
@@ -285,6 +261,7 @@ impl Conversation {
                     self.work = Work::Idle;
                     if let Err(reject) = opened {
                         log(&self.peer, "on_connect", &reject);
+                        self.backlog.clear();
                         return Poll::Ready(Err(refusal(&reject)));
                     }
                     self.peer.queue().release();
@@ -295,15 +272,9 @@ impl Conversation {
                     self.work = Work::Idle;
                     self.answer(index, id, answer);
                 }
-                Work::Idle => match self.waiting.pop_front() {
-                    Some(event) => {
-                        self.waiting_bytes -= event.text.len();
-                        self.begin(event);
-                    }
-                    None => {
-                        self.waiting = VecDeque::new();
-                        return Poll::Ready(Ok(()));
-                    }
+                Work::Idle => match self.next() {
+                    Some(event) => self.begin(event),
+                    None => return Poll::Ready(Ok(())),
                 },
             }
         }
@@ -332,7 +303,7 @@ impl Conversation {
 
     fn push(&self, draft: Draft) {
         let bytes = draft.finish(self.peer.role);
-        let (_, flush) = self.peer.push(bytes, (Policy::Reliable, 0), false);
+        let (_, flush) = self.peer.push(bytes, (Policy::Reliable, 0), Kind::Answer);
         if flush == Flush::Now {
             self.peer.flush(false);
         }
@@ -374,31 +345,6 @@ fn span(text: &str, part: &str) -> Range<usize> {
     // An absent payload is a constant elsewhere: the range is then outside of the text.
     let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     start..start.wrapping_add(part.len())
-}
-
-/// The close code of a fault of the WebSocket layer (RFC 6455 section 7.4.1).
-fn fault(error: &tungstenite::Error) -> Disconnect {
-    match error {
-        tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-            CloseCode::TOO_LARGE.into()
-        }
-        tungstenite::Error::Utf8(_) => CloseCode::NOT_UTF8.into(),
-        tungstenite::Error::Protocol(error) => {
-            Disconnect::new(CloseCode::PROTOCOL, error.to_string())
-        }
-        _ => CloseCode::LOST.into(),
-    }
-}
-
-/// How a socket is closed that `authorize` or `on_connect` refused.
-pub(crate) fn refusal(reject: &Reject) -> Disconnect {
-    let code = match &*reject.code {
-        "unauthorized" => CloseCode::UNAUTHORIZED,
-        "internal" => CloseCode::INTERNAL,
-        "busy" | "timeout" => CloseCode::FULL,
-        _ => CloseCode::FORBIDDEN,
-    };
-    Disconnect::new(code, reject.message.clone())
 }
 
 /// Logs the error behind a refusal, which the peer does not get to see.

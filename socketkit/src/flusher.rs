@@ -51,7 +51,7 @@ impl Flusher {
             return peer.flush(false);
         }
         lock(&self.asked).push(peer);
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Has written what was pushed to a peer.
@@ -78,7 +78,19 @@ impl Flusher {
             asked.append(&mut peers);
         }
         drop(asked);
+        self.wake();
+    }
+
+    /// Has the task write, or writes in its place if it has just gone.
+    fn wake(&self) {
         self.wake.notify_one();
+        if !self.is_running() {
+            write(self.take());
+        }
+    }
+
+    fn take(&self) -> Vec<Arc<Peer>> {
+        mem::take(&mut *lock(&self.asked))
     }
 }
 
@@ -91,7 +103,7 @@ impl Running {
             self.0.wake.notified().await;
             // Every task that is ready runs first: what they emit to the same receivers shares a write.
             task::yield_now().await;
-            let asked = mem::take(&mut *lock(&self.0.asked));
+            let asked = self.0.take();
             if asked.is_empty() && self.0.stopped.load(Ordering::Acquire) {
                 return;
             }
@@ -103,6 +115,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.store(false, Ordering::Release);
+        // What it was asked for and did not come to: its runtime is not that of every socket.
+        write(self.0.take());
     }
 }
 
@@ -118,5 +132,38 @@ fn flush(mut peers: Vec<Arc<Peer>>) {
 fn write(peers: Vec<Arc<Peer>>) {
     for peer in peers {
         peer.flush(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Handshake, Limits, Policy, SocketId, outbox::Kind};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    #[tokio::test]
+    async fn what_a_task_leaves_when_its_runtime_ends_is_written() {
+        let (near, far) = {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+            let (near, far) = tokio::join!(near, listener.accept());
+            (near.unwrap(), far.unwrap().0)
+        };
+        let limits = Arc::new(Limits::default());
+        let write = Some(near.into_split().1);
+        let peer = Peer::new(SocketId(1), Role::Server, limits, Handshake::default(), write);
+        let peer = Arc::new(peer);
+        let flusher = Arc::new(Flusher::default());
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        flusher.start(other.handle());
+        let (_, flush) = peer.push("text".into(), (Policy::Reliable, 0), Kind::Emit);
+        assert_eq!(flush, Flush::Ask);
+        flusher.flush(&peer, flush);
+        assert!(!peer.queue().is_empty(), "the task has not run");
+        other.shutdown_background();
+        far.readable().await.unwrap();
+        let mut text = [0; 8];
+        assert_eq!(far.try_read(&mut text).unwrap(), 4);
+        assert!(!flusher.is_running());
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     flusher::Flusher,
     frame::Draft,
     inspect::{Hooks, Inspected},
-    outbox::Flush,
+    outbox::{Flush, Kind},
     peer::{Peer, lock},
     wire,
 };
@@ -214,7 +214,7 @@ impl<P: Protocol> Hub<P> {
         let mut delivery = Delivery::default();
         let (mut ask, mut now) = (Vec::new(), Vec::new());
         lock(&self.members).each(selection, |peer| {
-            let (pushed, flush) = peer.push(frame.clone(), policy, true);
+            let (pushed, flush) = peer.push(frame.clone(), policy, Kind::Broadcast);
             delivery.count(pushed);
             match flush {
                 Flush::Pending => {}
@@ -234,7 +234,7 @@ impl<P: Protocol> Hub<P> {
         let Some((frame, policy)) = self.encode(Some(peer.id), event) else {
             return Delivery::default();
         };
-        let (pushed, flush) = peer.push(frame, policy, false);
+        let (pushed, flush) = peer.push(frame, policy, Kind::Emit);
         self.flusher.flush(peer, flush);
         Delivery::of(pushed)
     }

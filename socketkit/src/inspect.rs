@@ -1,9 +1,12 @@
 //! Hooks that see every event and every failure to emit one.
 
-use crate::{EmitError, SocketId, frame::Draft};
-use std::fmt;
+use crate::{EmitError, Reject, SocketId, frame::Draft};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-/// An event on its way in or out, as [`Server::inspect`](crate::Server::inspect) shows it.
+/// An event or a call on its way in or out, as [`Server::inspect`](crate::Server::inspect) shows it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Inspected<'a> {
@@ -53,7 +56,7 @@ impl Hooks {
         if !self.inspect.is_empty() {
             let event = event();
             for hook in &self.inspect {
-                hook(event);
+                run(|| hook(event));
             }
         }
     }
@@ -61,8 +64,16 @@ impl Hooks {
     pub(crate) fn error(&self, error: &EmitError) {
         tracing::error!(event = error.event, error = %error.source, "an event does not serialise");
         for hook in &self.on_error {
-            hook(error);
+            run(|| hook(error));
         }
+    }
+}
+
+/// Calls a hook. What it sees goes on its way, also when it panics.
+fn run(hook: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(hook)) {
+        let reject = Reject::panicked(&*panic);
+        tracing::error!(error = reject.source().map(tracing::field::display), "a hook failed");
     }
 }
 

@@ -132,6 +132,7 @@
 mod admission;
 #[cfg(feature = "server")]
 mod application;
+mod backlog;
 #[cfg(feature = "server")]
 mod browser;
 mod call;
@@ -149,6 +150,7 @@ mod conversation;
 mod delivery;
 #[cfg(feature = "client")]
 mod dial;
+mod end;
 mod event;
 mod extract;
 mod flusher;

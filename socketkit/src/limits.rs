@@ -30,8 +30,46 @@ macro_rules! limits {
                 self.$name = $name;
                 self
             })+
+
+            /// The same with no time so long that a clock could not hold twice of it.
+            pub(crate) fn bounded(mut self) -> Self {
+                $(self.$name = self.$name.bounded();)+
+                self
+            }
         }
     };
+}
+
+/// The longest time that anybody waits, as good as for ever: a hundred years.
+pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// What a limit is bounded to, so that no value of it overflows.
+trait Bounded {
+    fn bounded(self) -> Self;
+}
+
+impl Bounded for Duration {
+    fn bounded(self) -> Self {
+        self.min(FOREVER)
+    }
+}
+
+impl Bounded for (Duration, Duration) {
+    fn bounded(self) -> Self {
+        (self.0.bounded(), self.1.bounded())
+    }
+}
+
+impl Bounded for usize {
+    fn bounded(self) -> Self {
+        self
+    }
+}
+
+impl Bounded for u32 {
+    fn bounded(self) -> Self {
+        self
+    }
 }
 
 limits! {
@@ -49,12 +87,13 @@ limits! {
     /// The call then ends with [`CallError::Timeout`](crate::CallError::Timeout); the other side is
     /// told nothing.
     call: Duration = Duration::from_secs(10),
-    /// Received events that wait for their handler: 64.
+    /// Received events that wait for their handler: 64; at least 1.
     ///
     /// Reading then stops, and TCP holds the sender back. While a handler may be waiting for the
     /// reply to a call of its own, reading goes on up to [`backlog`](Self::backlog).
     waiting: usize = 64,
-    /// Bytes of events that wait for their handler while a call to their sender is in flight: 256 KiB.
+    /// Bytes of further events that wait for their handler while a call to their sender is in
+    /// flight: 256 KiB.
     ///
     /// Beyond it the socket is closed with 4429.
     backlog: usize = 256 * 1024,
@@ -64,7 +103,7 @@ limits! {
     rate: u32 = 1_000,
     /// Messages that one socket may send at once before [`rate`](Self::rate) holds it back: 2,000.
     burst: u32 = 2_000,
-    /// Messages that wait to be sent to one socket: 256. The queue is full beyond it.
+    /// Messages that wait to be sent to one socket: 256; at least 1. The queue is full beyond it.
     ///
     /// From a quarter on a receiver that lags loses `volatile` events; when the queue is full a
     /// `latest` event replaces the unsent one of its name; and a receiver that took not one byte
@@ -79,7 +118,7 @@ limits! {
     queue_hard_bytes: usize = 4 * 1024 * 1024,
     /// Time in which a receiver with a full queue has to take at least one byte: 5 s.
     stall: Duration = Duration::from_secs(5),
-    /// Interval of heartbeats on a silent connection: 25 s.
+    /// Interval of heartbeats on a silent connection: 25 s; at least 1 ms.
     ///
     /// A peer of which nothing was heard for two intervals is closed with 4408.
     heartbeat: Duration = Duration::from_secs(25),
@@ -87,9 +126,11 @@ limits! {
     ///
     /// An unfinished one is closed.
     handshake: Duration = Duration::from_secs(5),
-    /// Time that the handlers of a socket that has ended have to finish: 10 s.
+    /// Time that the handlers of a socket that has ended have to finish, and `on_disconnect` after
+    /// them: 10 s each.
     ///
-    /// A handler still at work, and events still waiting, are then dropped.
+    /// A handler still at work, and events still waiting, are then dropped; and so is an
+    /// `on_disconnect` that has not finished.
     grace: Duration = Duration::from_secs(10),
     /// Bytes of a request's head: 16 KiB, at least 8 KiB. A longer one is answered 431.
     head: usize = 16 * 1024,
@@ -105,7 +146,7 @@ limits! {
     sockets: usize = usize::MAX,
     /// The same for one address (one /64 in IPv6): 1,024. Loopback addresses are exempt.
     sockets_per_address: usize = 1_024,
-    /// Events that wait for [`Client::recv`](crate::Client::recv): 64.
+    /// Events that wait for [`Client::recv`](crate::Client::recv): 64; at least 1.
     ///
     /// The client then stops reading, as with [`waiting`](Self::waiting).
     received: usize = 64,

@@ -250,8 +250,8 @@ impl Serve {
         for route in site.routes.iter() {
             stopped.spawn((route.shutdown)());
         }
-        // Handlers have their grace, farewells and `on_disconnect` some time on top.
-        let patience = limits.grace + 2 * limits.handshake;
+        // Handlers and `on_disconnect` have their grace, farewells some time on top.
+        let patience = 2 * (limits.grace + limits.handshake);
         if timeout(patience, async { while stopped.join_next().await.is_some() {} }).await.is_err()
         {
             tracing::warn!("sockets were still open when the server ended");

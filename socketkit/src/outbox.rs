@@ -22,6 +22,18 @@ pub(crate) struct Queued {
     latest: Option<u32>,
 }
 
+/// How a frame is queued.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// An event for this receiver.
+    Emit,
+    /// An event for many: held until [`Queue::release`].
+    Broadcast,
+    /// An answer: taken as long as the close frame is not queued, for a handler that closed its own
+    /// socket.
+    Answer,
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pushed {
@@ -102,15 +114,15 @@ impl Queue {
         }
     }
 
-    /// Queues a frame. A `broadcast` is held until [`release`](Self::release).
+    /// Queues a frame.
     pub(crate) fn push(
         &mut self,
         bytes: Bytes,
         (policy, index): (Policy, usize),
-        broadcast: bool,
+        kind: Kind,
         limits: &Limits,
     ) -> (Pushed, Flush) {
-        if self.closed || self.end.is_some() {
+        if self.closed || (self.end.is_some() && kind != Kind::Answer) {
             return (Pushed::Closed, Flush::Pending);
         }
         let lags = self.blocked.is_some() || self.writing;
@@ -121,15 +133,14 @@ impl Queue {
         let latest = (policy == Policy::Latest).then_some(index as u32);
         let replaced = latest.is_some() && full && self.remove(latest);
         if full && !replaced && self.is_hopeless(limits) {
-            self.end = Some(Disconnect::from(crate::CloseCode::TOO_SLOW));
-            self.wake();
+            self.end(crate::CloseCode::TOO_SLOW.into());
             return (Pushed::Closed, Flush::Pending);
         }
         self.count += 1;
         self.bytes += bytes.len();
         let queued = Queued { bytes, latest };
         match &mut self.held {
-            Some(held) if broadcast => held.push(queued),
+            Some(held) if kind == Kind::Broadcast => held.push(queued),
             _ => self.frames.push(queued),
         }
         if !full && self.blocked.is_some() && self.is_full(limits) {
@@ -327,11 +338,13 @@ impl Queue {
 
     /// Whether more waits than a receiver that keeps up needs.
     pub(crate) fn is_full(&self, limits: &Limits) -> bool {
-        self.count >= limits.queue || self.bytes >= limits.queue_bytes
+        // An empty queue has room, whatever the limits: else nobody could ever send.
+        self.count > 0 && (self.count >= limits.queue || self.bytes >= limits.queue_bytes)
     }
 
     fn is_quarter_full(&self, limits: &Limits) -> bool {
-        self.count >= limits.queue.div_ceil(4) || self.bytes >= limits.queue_bytes / 4
+        self.count > 0
+            && (self.count >= limits.queue.div_ceil(4) || self.bytes >= limits.queue_bytes / 4)
     }
 
     fn is_hopeless(&self, limits: &Limits) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::{
     CallError, Disconnect, Handshake, Limits, Policy,
-    outbox::{Flush, Pushed, Queue},
+    outbox::{Flush, Kind, Pushed, Queue},
     session::Session,
     turn::{self, Turn},
 };
@@ -11,7 +11,10 @@ use std::{
     fmt,
     future::Future,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{
     net::tcp::OwnedWriteHalf, runtime::Handle, sync::oneshot, task::JoinSet, time::Instant,
@@ -47,6 +50,7 @@ pub(crate) struct Peer {
     queue: Mutex<Queue>,
     session: Mutex<Session<oneshot::Sender<Answer>>>,
     tasks: Mutex<Option<JoinSet<()>>>,
+    dismissed: AtomicBool,
 }
 
 impl Peer {
@@ -65,8 +69,9 @@ impl Peer {
             handshake,
             runtime: Handle::current(),
             queue: Mutex::new(Queue::new(stream, now)),
-            session: Mutex::new(Session::new(&limits, role == Role::Server, now)),
+            session: Mutex::new(Session::new(&limits, role == Role::Server, now.into_std())),
             tasks: Mutex::new(Some(JoinSet::new())),
+            dismissed: AtomicBool::new(false),
             limits,
         }
     }
@@ -79,14 +84,14 @@ impl Peer {
         lock(&self.session)
     }
 
-    /// Queues a frame; a `broadcast` waits until `on_connect` has run.
+    /// Queues a frame.
     pub(crate) fn push(
         &self,
         bytes: Bytes,
         policy: (Policy, usize),
-        broadcast: bool,
+        kind: Kind,
     ) -> (Pushed, Flush) {
-        self.queue().push(bytes, policy, broadcast, &self.limits)
+        self.queue().push(bytes, policy, kind, &self.limits)
     }
 
     /// Writes what waits, as far as the transport takes it at once; any other stream than a TCP
@@ -119,6 +124,17 @@ impl Peer {
     /// Asks the connection to close, after what was emitted before.
     pub(crate) fn close(&self, disconnect: Disconnect) {
         self.queue().end(disconnect);
+    }
+
+    /// The same by the application, which wants to hear no more of this peer: events of its that
+    /// wait are dropped.
+    pub(crate) fn dismiss(&self, disconnect: Disconnect) {
+        self.dismissed.store(true, Ordering::Release);
+        self.close(disconnect);
+    }
+
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Ordering::Acquire)
     }
 
     /// Runs a future until it is done or the socket has ended; drops it if it has already.

@@ -5,7 +5,7 @@ use crate::{
     call::{InFlight, Question},
     flusher::Flusher,
     frame::Draft,
-    outbox::Pushed,
+    outbox::{Kind, Pushed},
     peer::{Peer, lock},
     wire,
 };
@@ -62,8 +62,8 @@ impl<P: Protocol> Remote<P> {
     /// Sends an event, without waiting.
     ///
     /// While there is no connection it is kept for the next, up to
-    /// [`Limits::unsent`](crate::Limits::unsent); a `volatile` one is dropped. An event that was on
-    /// its way when a connection broke may be lost.
+    /// [`Limits::unsent`](crate::Limits::unsent); a `volatile` one is dropped, and of a `latest` one
+    /// only the newest waits. An event that was on its way when a connection broke may be lost.
     pub fn emit(&self, event: impl Into<P::Client>) -> Delivery {
         let event = event.into();
         let (name, index) = (event.name(), event.index());
@@ -187,20 +187,25 @@ impl Shared {
         let mut link = lock(&self.link);
         match &mut *link {
             Link::Up(peer) => {
-                let (pushed, flush) = peer.push(draft.finish(Role::Client), policy, false);
+                let (pushed, flush) = peer.push(draft.finish(Role::Client), policy, Kind::Emit);
                 let peer = peer.clone();
                 drop(link);
                 self.flusher.flush(&peer, flush);
                 Delivery::of(pushed)
             }
-            Link::Down(unsent)
-                if policy.0 == Policy::Volatile || unsent.len() >= self.limits.unsent =>
-            {
-                Delivery::of(Pushed::Dropped)
-            }
+            Link::Down(_) if policy.0 == Policy::Volatile => Delivery::of(Pushed::Dropped),
             Link::Down(unsent) => {
+                let older = |unsent: &Unsent| match unsent {
+                    Unsent::Event(_, older) => policy.0 == Policy::Latest && *older == policy,
+                    Unsent::Call(..) => false,
+                };
+                let replaced = unsent.iter().position(older).and_then(|at| unsent.remove(at));
+                if unsent.len() >= self.limits.unsent {
+                    return Delivery::of(Pushed::Dropped);
+                }
                 unsent.push_back(Unsent::Event(draft, policy));
-                Delivery::of(Pushed::Queued)
+                let replaced = replaced.map(|_| Pushed::Replaced);
+                Delivery::of(replaced.unwrap_or(Pushed::Queued))
             }
             Link::Closed => Delivery::of(Pushed::Closed),
         }
@@ -208,7 +213,7 @@ impl Shared {
 
     fn ask(&self, question: Question) -> Asked {
         match &mut *lock(&self.link) {
-            Link::Up(peer) => Asked::Now(question.ask(peer.clone(), &self.flusher)),
+            Link::Up(peer) => Asked::Now(question.ask(peer.clone(), &self.flusher, |_| ())),
             Link::Down(unsent) if unsent.len() < self.limits.unsent => {
                 let (turn, later) = oneshot::channel();
                 unsent.push_back(Unsent::Call(question, turn));
@@ -227,12 +232,12 @@ impl Shared {
         for unsent in unsent.drain(..) {
             match unsent {
                 Unsent::Event(draft, policy) => {
-                    let (_, flush) = peer.push(draft.finish(Role::Client), policy, false);
+                    let (_, flush) = peer.push(draft.finish(Role::Client), policy, Kind::Emit);
                     self.flusher.flush(peer, flush);
                 }
                 // Whoever asked may have stopped to wait.
                 Unsent::Call(question, turn) if !turn.is_closed() => {
-                    let _ = turn.send(question.ask(peer.clone(), &self.flusher));
+                    let _ = turn.send(question.ask(peer.clone(), &self.flusher, |_| ()));
                 }
                 Unsent::Call(..) => {}
             }

@@ -266,7 +266,10 @@ where
         self.refill()
     }
 
-    /// Sees every event in and out, before it is handled or queued; a broadcast once.
+    /// Sees every event and call in and out, before it is handled or queued; a broadcast once.
+    ///
+    /// Events of the contract: not replies, heartbeats, or what is refused as `unknown_event`. A hook
+    /// runs where the event is handled or emitted, so it must not block; its panics are logged.
     pub fn inspect(mut self, hook: impl Fn(Inspected<'_>) + Send + Sync + 'static) -> Self {
         self.settings.hooks.inspect.push(Box::new(hook));
         self
@@ -316,7 +319,7 @@ where
             authorize: self.authorize,
             hub: self.settings.hub.clone(),
         };
-        let limits = Arc::new(self.settings.limits);
+        let limits = Arc::new(self.settings.limits.bounded());
         self.settings.hub.set_hooks(self.settings.hooks);
         Service::new(Arc::new(app), self.settings.hub, limits, self.settings.origins)
     }

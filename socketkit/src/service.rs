@@ -6,7 +6,8 @@ use crate::{
     application::{Admitted, Authorizer, Refused},
     browser,
     connection::Connection,
-    conversation::{Conversation, refusal},
+    conversation::Conversation,
+    end::refusal,
     frame::Draft,
     handler::Application,
     hub::Hub,
@@ -103,7 +104,7 @@ impl<P: Protocol> Service<P> {
     }
 
     /// Closes every socket with 1001, after what was emitted to it, and takes no more; ready when all
-    /// handlers are done and all sockets gone, after [`Limits::grace`] at the latest.
+    /// handlers are done and all sockets gone, after twice [`Limits::grace`] at the latest.
     ///
     /// For hosts that stop by themselves; a listener of this crate does it: see `Serve::until`.
     ///

@@ -2,12 +2,14 @@
 //!
 //! Every method that depends on time is given it, so that all of it is tested by calling it.
 
-use crate::Limits;
+use crate::{Limits, limits::FOREVER};
 use std::{
     collections::{HashMap, HashSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::time::Instant;
+
+/// The shortest interval of heartbeats.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What one side of a connection knows of the conversation; `C` is what waits for a reply.
 #[derive(Debug)]
@@ -38,11 +40,11 @@ impl<C> Session<C> {
             ours: HashMap::new(),
             theirs: HashSet::new(),
             pulse: Pulse {
-                interval: limits.heartbeat,
+                interval: limits.heartbeat.clamp(SHORTEST, FOREVER),
                 speaks: server,
                 heard: now,
                 beat: now,
-                probed: false,
+                probed: None,
             },
             rate: Rate::new(if server { limits.rate } else { 0 }, limits.burst, now),
         }
@@ -98,13 +100,13 @@ impl<C> Session<C> {
     /// Notes that `messages` of the peer came in; how long to leave the next ones unread.
     pub(crate) fn hear(&mut self, messages: u32, now: Instant) -> Option<Duration> {
         self.pulse.heard = now;
-        self.pulse.probed = false;
+        self.pulse.probed = None;
         self.rate.take(messages, now)
     }
 
     /// Uses the interval that the server named.
     pub(crate) fn set_heartbeat(&mut self, interval: Duration) {
-        self.pulse.interval = interval.max(Duration::from_millis(1));
+        self.pulse.interval = interval.clamp(SHORTEST, FOREVER);
     }
 
     /// What the clock asks for, given when something was last sent.
@@ -121,7 +123,7 @@ impl<C> Session<C> {
 /// What is due.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Tick {
-    /// Nothing was heard for two intervals.
+    /// Nothing was heard for two intervals, nor for one after a ping.
     pub(crate) dead: bool,
     /// Nothing was sent for an interval: send a heartbeat.
     pub(crate) beat: bool,
@@ -136,27 +138,41 @@ struct Pulse {
     speaks: bool,
     heard: Instant,
     beat: Instant,
-    probed: bool,
+    /// When a ping was sent that nothing was heard after.
+    probed: Option<Instant>,
 }
 
 impl Pulse {
     fn tick(&mut self, sent: Instant, now: Instant) -> Tick {
+        let silent = now >= self.silence();
+        let asks = self.speaks && self.probed.is_none();
         let tick = Tick {
-            dead: now >= self.heard + 2 * self.interval,
+            dead: silent && !asks,
             beat: self.speaks && now >= self.beat.max(sent) + self.interval,
-            ping: self.speaks && !self.probed && now >= self.heard + self.interval,
+            ping: silent && asks,
         };
         if tick.beat {
             self.beat = now;
         }
-        self.probed |= tick.ping;
+        if tick.ping {
+            self.probed = Some(now);
+        }
         tick
     }
 
     fn deadline(&self, sent: Instant) -> Instant {
-        let silent = if self.speaks && !self.probed { 1 } else { 2 };
-        let hear = self.heard + silent * self.interval;
-        if self.speaks { hear.min(self.beat.max(sent) + self.interval) } else { hear }
+        let silence = self.silence();
+        if self.speaks { silence.min(self.beat.max(sent) + self.interval) } else { silence }
+    }
+
+    /// When the peer has been silent for too long: who can ping does so after one interval, and
+    /// gives it another, however late the ping was sent.
+    fn silence(&self) -> Instant {
+        match self.probed {
+            Some(probed) => probed + self.interval,
+            None if self.speaks => self.heard + self.interval,
+            None => self.heard + 2 * self.interval,
+        }
     }
 }
 
@@ -228,6 +244,15 @@ mod tests {
         session.hear(1, now);
         assert_eq!(session.tick(now, now + SECOND), Tick { beat: true, ping: true, dead: false });
         assert!(session.tick(now + SECOND, now + 2 * SECOND).dead);
+    }
+
+    #[test]
+    fn a_peer_is_asked_before_it_is_given_up_however_late_that_is() {
+        let (mut session, start) = session(Limits::default().heartbeat(SECOND));
+        let late = start + 9 * SECOND;
+        assert_eq!(session.tick(start, late), Tick { beat: true, ping: true, dead: false });
+        assert!(!session.tick(late, late + SECOND / 2).dead);
+        assert!(session.tick(late, late + SECOND).dead);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::{
     SocketId,
     call::Question,
     hub::{Hub, Of, Selection},
+    inspect::Inspected,
     peer::Peer,
 };
 use serde::de::DeserializeOwned;
@@ -110,14 +111,16 @@ impl<P: Protocol> Socket<P> {
     }
 
     /// Closes this socket with 1000, after what was emitted before. Clients do not come back.
+    ///
+    /// None of its events is handled any more, but for the one at work. A handler that closes its own
+    /// socket still answers its call, unless it waits for something afterwards.
     pub fn close(&self) {
         self.close_with(CloseCode::DONE, "");
     }
 
-    /// Closes this socket with a code and a reason of at most 123 bytes, after what was emitted
-    /// before.
+    /// Closes this socket with a code and a reason of at most 123 bytes: see [`close`](Self::close).
     pub fn close_with(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
-        self.peer.close(Disconnect::new(code, reason));
+        self.peer.dismiss(Disconnect::new(code, reason));
     }
 }
 
@@ -192,8 +195,14 @@ impl<P: Protocol> Io<P> {
         R: DeserializeOwned + Send + 'static,
     {
         let (timeout, runtime) = (peer.limits.call, peer.runtime.clone());
-        let flusher = self.hub.flusher.clone();
-        let answer = async move { question?.ask(peer, &flusher)?.answer().await };
+        let hub = self.hub.clone();
+        let answer = async move {
+            let (question, id) = (question?, peer.id);
+            let asked = question.ask(peer, &hub.flusher, |draft| {
+                hub.hooks().inspect(|| Inspected::sent(Some(id), question.name, draft));
+            });
+            asked?.answer().await
+        };
         Call::new(answer, timeout, runtime)
     }
 }
@@ -290,7 +299,7 @@ impl<P: Protocol> Target<P> {
     pub fn close_with(self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
         let disconnect = Disconnect::new(code, reason);
         for peer in self.io.hub.select(&self.selection) {
-            peer.close(disconnect.clone());
+            peer.dismiss(disconnect.clone());
         }
     }
 }

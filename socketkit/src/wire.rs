@@ -23,7 +23,7 @@ const NAME_MAX: usize = 64;
 pub(crate) enum Frame<'a> {
     /// `{}`, or an object of unknown members alone.
     Heartbeat,
-    /// An event; with an `id` it wants an answer.
+    /// An event; with an `id` it wants an answer. A name with capitals may be one of the contract.
     Event { name: Cow<'a, str>, id: Option<u32>, data: &'a str },
     /// The answer to a call.
     Reply { id: u32, data: &'a str },
@@ -80,7 +80,11 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
             Some(rest) => int(rest).map(|(id, rest)| (Some(id), rest))?,
             None => (None, rest),
         };
-        return is_name(name).then_some(Frame::Event { name: name.into(), id, data: data(rest)? });
+        return is_name(name, true).then_some(Frame::Event {
+            name: name.into(),
+            id,
+            data: data(rest)?,
+        });
     }
     // Failures are rare: they go the other way, which finds the end of `error`.
     let (id, rest) = int(body.strip_prefix("\"reply\":")?)?;
@@ -101,12 +105,15 @@ fn int(text: &str) -> Option<(u32, &str)> {
 }
 
 /// Whether a text is a `name`: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes.
-fn is_name(text: &str) -> bool {
+///
+/// With `capitals` also `A-Z`, which a contract may choose for its names and aliases.
+pub(crate) fn is_name(text: &str, capitals: bool) -> bool {
     let mut open = true;
     let mut first = true;
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' => open = false,
+            b'A'..=b'Z' if capitals => open = false,
             b'0'..=b'9' | b'_' if !first => open = false,
             b'.' | b':' | b'-' if !open => open = true,
             _ => return false,
@@ -141,7 +148,9 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
         serde_json::from_str(text).map_err(|_| NotAFrame)?;
     let data = data.map_or("null", RawValue::get);
     match (event, reply, error, hello) {
-        (Some(name), None, None, None) if is_name(&name) => Ok(Frame::Event { name, id, data }),
+        (Some(name), None, None, None) if is_name(&name, true) => {
+            Ok(Frame::Event { name, id, data })
+        }
         (None, Some(id), None, None) => Ok(Frame::Reply { id, data }),
         (None, id, Some(error), None) => Ok(Frame::Failure { id, error: error.get() }),
         (None, None, None, Some(hello)) => Ok(Frame::Hello(hello.get())),
@@ -286,7 +295,6 @@ mod tests {
             r#"{"event":null}"#,
             r#"{"event":"a","id":null}"#,
             r#"{"reply":null}"#,
-            r#"{"event":"Post"}"#,
             r#"{"event":""}"#,
             r#"{"event":"a..b"}"#,
             r#"{"event":"a."}"#,
@@ -306,6 +314,12 @@ mod tests {
         }
         let long = format!(r#"{{"event":"{}"}}"#, "a".repeat(65));
         assert!(read(&long).is_err() && read(&long.replacen('a', "", 1)).is_ok());
+    }
+
+    #[test]
+    fn capitals_are_left_to_the_contract() {
+        assert!(read(r#"{"event":"submitPost"}"#).is_ok() && is_name("submitPost", true));
+        assert!(!is_name("submitPost", false) && is_name("submit_post", false));
     }
 
     #[test]

@@ -11,7 +11,7 @@ fn queue() -> Queue {
 }
 
 fn push(queue: &mut Queue, text: &'static str, policy: Policy, limits: &Limits) -> Pushed {
-    queue.push(Bytes::from_static(text.as_bytes()), (policy, 1), false, limits).0
+    queue.push(Bytes::from_static(text.as_bytes()), (policy, 1), Kind::Emit, limits).0
 }
 
 /// Writes with a sink that takes `room` bytes; what it took.
@@ -73,7 +73,7 @@ fn a_lagging_receiver_loses_volatile_and_keeps_the_latest() {
 fn broadcasts_wait_for_the_snapshot() {
     let (mut queue, limits) = (Queue::new(None, Instant::now()), Limits::default());
     let live = Bytes::from_static(b"live");
-    queue.push(live, (Policy::Reliable, 0), true, &limits);
+    queue.push(live, (Policy::Reliable, 0), Kind::Broadcast, &limits);
     push(&mut queue, "snapshot ", Policy::Reliable, &limits);
     queue.release();
     assert_eq!(drain(&mut queue, 99, &limits), "snapshot live");
