@@ -36,17 +36,12 @@ impl<'a> Slots<'a> {
                 #vis struct #name<#(#params),*>(::core::marker::PhantomData<fn() -> (#(#params,)*)>);
             }
         };
-        let params = if self.groups.is_empty() {
-            self.every().map(slot).collect()
-        } else {
-            self.groups().map(param).collect()
-        };
         let groups = self
             .groups
             .iter()
             .enumerate()
             .map(|(at, slots)| declare(group(at), slots.clone().map(slot).collect()));
-        let slots = declare(format_ident!("__Slots"), params);
+        let slots = declare(format_ident!("__Slots"), self.params());
         quote!(#slots #(#groups)*)
     }
 
@@ -91,8 +86,12 @@ impl<'a> Slots<'a> {
             quote!(#slot: #private::HandlerFor<#event>)
         });
         let all = self.write(|_| true, |at| named(slot(at)));
+        let any = self.params();
+        let open = self.write(|_| false, |at| named(slot(at)));
         quote! {
             #(#fill)*
+            #[automatically_derived]
+            impl<#(#any),*> #private::Open for #open {}
             #[automatically_derived]
             impl<#(#params),*> #private::Exhaustive for #all
             where
@@ -104,6 +103,15 @@ impl<'a> Slots<'a> {
 
     fn every(&self) -> Range<usize> {
         0..self.input.events.len()
+    }
+
+    /// The parameters of `__Slots`.
+    fn params(&self) -> Vec<Ident> {
+        if self.groups.is_empty() {
+            self.every().map(slot).collect()
+        } else {
+            self.groups().map(param).collect()
+        }
     }
 
     fn groups(&self) -> Range<usize> {

@@ -234,7 +234,7 @@ pub use wire::SUBPROTOCOL;
 /// What the expansions of the derives name; no part of the public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::slots::{Exhaustive, Fill, FreeFor, HandlerFor, No, Rest, Yes};
+    pub use crate::slots::{Exhaustive, Fill, FreeFor, HandlerFor, No, Open, Rest, Yes};
     pub use serde;
     pub use serde_json;
 }

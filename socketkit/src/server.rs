@@ -9,7 +9,7 @@ use crate::{
     hub::Hub,
     inspect::Hooks,
     listener::TypedListener,
-    slots::{Exhaustive, Fill, FreeFor, Rest},
+    slots::{Exhaustive, Fill, FreeFor, Open, Rest},
     table::{self, Fallback, Listeners, Table},
 };
 use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
@@ -257,6 +257,7 @@ where
         H: Handler<P::Client, Args>,
         Args: FromContext<Context<P, St, Se>> + 'static,
         H::Future: Future<Output: IntoReply<()>> + Send + 'static,
+        Slots: Open,
     {
         for (index, slot) in self.table.iter_mut().enumerate() {
             slot.get_or_insert_with(|| {

@@ -55,6 +55,15 @@ impl<E> FreeFor<E> for No {}
 pub trait HandlerFor<E> {}
 impl<E> HandlerFor<E> for Yes {}
 
+/// Slots of a server without a fallback.
+#[diagnostic::on_unimplemented(
+    message = "this server already has a fallback",
+    label = "second fallback",
+    note = "an event has exactly one handler; to listen in on every event use `.inspect(..)`"
+)]
+pub trait Open {}
+impl Open for () {}
+
 /// Slots that are all taken.
 pub trait Exhaustive {}
 impl<Slots> Exhaustive for Rest<Slots> {}

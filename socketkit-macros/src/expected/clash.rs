@@ -241,6 +241,9 @@ const _: () = {
         >;
     }
     #[automatically_derived]
+    impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Open
+    for client_event::__Slots<__S0, __S1, __S2, __S3> {}
+    #[automatically_derived]
     impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Exhaustive
     for client_event::__Slots<__S0, __S1, __S2, __S3>
     where

@@ -54,5 +54,7 @@ const _: () = {
         }
     }
     #[automatically_derived]
+    impl ::socketkit::__private::Open for client_event::__Slots {}
+    #[automatically_derived]
     impl ::socketkit::__private::Exhaustive for client_event::__Slots {}
 };

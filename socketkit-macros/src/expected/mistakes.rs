@@ -121,6 +121,8 @@ const _: () = {
         type Filled = client_event::__Slots<__S0, ::socketkit::__private::Yes>;
     }
     #[automatically_derived]
+    impl<__S0, __S1> ::socketkit::__private::Open for client_event::__Slots<__S0, __S1> {}
+    #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Exhaustive
     for client_event::__Slots<__S0, __S1>
     where

@@ -158,6 +158,8 @@ const _: () = {
         type Filled = server_event::__Slots<__S0, ::socketkit::__private::Yes>;
     }
     #[automatically_derived]
+    impl<__S0, __S1> ::socketkit::__private::Open for server_event::__Slots<__S0, __S1> {}
+    #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Exhaustive
     for server_event::__Slots<__S0, __S1>
     where

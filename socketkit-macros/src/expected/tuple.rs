@@ -100,6 +100,8 @@ const _: () = {
         type Filled = client_event::__Slots<::socketkit::__private::Yes>;
     }
     #[automatically_derived]
+    impl<__S0> ::socketkit::__private::Open for client_event::__Slots<__S0> {}
+    #[automatically_derived]
     impl<__S0> ::socketkit::__private::Exhaustive for client_event::__Slots<__S0>
     where
         __S0: ::socketkit::__private::HandlerFor<client_event::Move>,
