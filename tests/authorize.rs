@@ -30,6 +30,43 @@ fn service() -> Service<Chat> {
 }
 
 #[tokio::test]
+async fn several_checks_run_in_order_and_the_first_refusal_counts() {
+    async fn not_banned(handshake: Handshake) -> Result<(), Reject> {
+        match handshake.query("banned") {
+            Some(_) => Err(Reject::new("banned", "you were banned")),
+            None => Ok(()),
+        }
+    }
+    async fn login(handshake: Handshake) -> Result<String, Reject> {
+        let token = handshake.token().ok_or_else(|| Reject::new("unauthorized", "who are you?"))?;
+        Ok(token.to_owned())
+    }
+    let service = Server::<Chat>::new()
+        .authorize(not_banned)
+        .state(7)
+        .authorize(async |_: Handshake| Ok::<_, Reject>(()))
+        .authorize(login)
+        .on(async |_: Ask, user: Session<String>| user.to_string())
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    for (banned, token, code) in [(true, true, 4403), (true, false, 4403), (false, false, 4401)] {
+        let mut client = Client::to(&service);
+        if banned {
+            client = client.query("banned", "");
+        }
+        if token {
+            client = client.token("ada");
+        }
+        match soon(client.connect()).await {
+            Err(ConnectError::Closed(why)) => assert_eq!(why.code, CloseCode(code)),
+            other => panic!("{banned} {token}: {other:?}"),
+        }
+    }
+    let client = soon(Client::to(&service).token("ada").connect()).await.unwrap();
+    assert_eq!(soon(client.call(Ask { text: String::new() })).await.unwrap(), "ada");
+}
+
+#[tokio::test]
 async fn what_authorize_returns_is_the_session() {
     let service = service();
     let client = soon(Client::to(&service).token("ada").connect()).await.unwrap();

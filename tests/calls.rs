@@ -3,7 +3,11 @@
 use socketkit::{CallError, Client, Limits, Reject, Server, Service, Socket, State};
 use std::time::Duration;
 use tests::chat::{
-    Chat, ClientEvent, client_event::*, clients, server_event::Question, soon, until,
+    Chat, ClientEvent,
+    client_event::*,
+    clients,
+    server_event::{Count, Question},
+    soon, until,
 };
 use tokio::sync::mpsc;
 
@@ -47,6 +51,24 @@ async fn a_refusal_carries_its_code_and_an_error_hides_its_text() {
         }
     }
     assert_eq!(soon(client.call(Ask { text: "7".into() })).await.unwrap(), "7");
+}
+
+#[tokio::test]
+async fn handlers_of_a_client_may_come_before_its_state_and_after() {
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    let (sender, mut counted) = mpsc::unbounded_channel();
+    let client = Client::to(&service)
+        .on(async |question: Question| question.text + " yes")
+        .state(sender)
+        .on(async |Count(number): Count, sender: State<mpsc::UnboundedSender<usize>>| {
+            let _ = sender.send(number);
+        });
+    let _client = soon(client.connect()).await.unwrap();
+    until(|| service.io().len() == 1).await;
+    service.io().broadcast(Count(7));
+    assert_eq!(soon(counted.recv()).await, Some(7));
+    let (_, reply) = soon(service.io().all().call(question()).next()).await.unwrap();
+    assert_eq!(reply.unwrap(), "ready? yes");
 }
 
 #[tokio::test]

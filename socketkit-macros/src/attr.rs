@@ -50,16 +50,12 @@ impl EventsAttr {
                             .map_err(|reason| Error::new(rule.span(), reason))?;
                         once(&mut this.rename_all, key, rule)
                     }
-                    MODULE => once(
-                        &mut this.module,
-                        key,
-                        value(key, input, "a name", "module = client_event")?,
-                    ),
-                    DERIVE => {
-                        this.derives.extend(derives(key, input)?);
-                        Ok(())
+                    MODULE => {
+                        let module = value(key, input, "a name", "module = client_event");
+                        meant(&mut this.module, key, input, module)
                     }
-                    CRATE => once(&mut this.krate, key, krate(key, input)?),
+                    DERIVE => derives(&mut this.derives, key, input),
+                    CRATE => krate(&mut this.krate, key, input),
                     _ => Err(unknown(key, "events", &[RENAME_ALL, MODULE, DERIVE, CRATE])),
                 });
             }
@@ -100,7 +96,8 @@ impl EventAttr {
                         Ok(())
                     }
                     REPLY => {
-                        once(&mut this.reply, key, value(key, input, "a type", "reply = PostId")?)
+                        let reply = value(key, input, "a type", "reply = PostId");
+                        meant(&mut this.reply, key, input, reply)
                     }
                     VOLATILE => once(&mut this.volatile, key, flag(key, input)?),
                     LATEST => once(&mut this.latest, key, flag(key, input)?),
@@ -142,7 +139,7 @@ impl ProtocolAttr {
                     value(key, input, "a type", "server = ServerEvent")?,
                 ),
                 ROOM => once(&mut this.room, key, value(key, input, "a type", "room = PostId")?),
-                CRATE => once(&mut this.krate, key, krate(key, input)?),
+                CRATE => krate(&mut this.krate, key, input),
                 _ => Err(unknown(key, "protocol", &[CLIENT, SERVER, ROOM, CRATE])),
             });
         }
@@ -225,38 +222,61 @@ fn unknown(key: &Ident, attr: &str, known: &[&str]) -> Error {
     Error::new(key.span(), format!("`#[{attr}(..)]` has no key `{key}`; it takes {known}"))
 }
 
-fn derives(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Path>> {
+/// A value in quotes is refused, and taken for the stub: so much is clear.
+fn meant<T: Parse>(
+    slot: &mut Option<T>,
+    key: &Ident,
+    input: ParseStream<'_>,
+    value: Result<T>,
+) -> Result<()> {
+    let value = value.inspect_err(|_| {
+        let quoted = input.fork().parse::<LitStr>();
+        *slot = quoted.ok().and_then(|quoted| quoted.parse().ok());
+    });
+    once(slot, key, value?)
+}
+
+fn derives(derives: &mut Vec<Path>, key: &Ident, input: ParseStream<'_>) -> Result<()> {
     if !input.peek(token::Paren) {
         return Err(Error::new(key.span(), "`derive` needs a list: `derive(Debug, Clone)`"));
     }
     let list;
     parenthesized!(list in input);
     let paths = Punctuated::<Path, Token![,]>::parse_terminated_with(&list, Path::parse_mod_style)?;
-    for path in &paths {
+    let mut refused = Errors::default();
+    for path in paths {
         if let Some(name) = path.segments.last().map(|segment| &segment.ident)
             && (name == "Serialize" || name == "Deserialize")
         {
-            return Err(Error::new_spanned(
-                path,
-                format!("the structs have `{name}` already: it is the payload's form on the wire"),
-            ));
+            let reason =
+                format!("the structs have `{name}` already: it is the payload's form on the wire");
+            refused.at(path, reason);
+        } else {
+            derives.push(path);
         }
     }
-    Ok(paths.into_iter().collect())
+    refused.finish()
 }
 
 /// The path of this crate, which the generated module must understand as well.
-fn krate(key: &Ident, input: ParseStream<'_>) -> Result<Path> {
-    let path: Path = value(key, input, "a path", "crate = ::my::socketkit")?;
+fn krate(slot: &mut Option<Path>, key: &Ident, input: ParseStream<'_>) -> Result<()> {
+    let path = value(key, input, "a path", "crate = ::my::socketkit");
+    meant(slot, key, input, path)?;
+    let Some(path) = slot else { return Ok(()) };
     let first = path.segments.first().map(|segment| segment.ident.to_string());
     if path.leading_colon.is_none() && !matches!(first.as_deref(), Some("crate" | "$crate")) {
-        let path = path_text(&path);
-        let reason = format!(
-            "this path must be absolute: `::{path}` for a crate, `crate::{path}` for a re-export in this one"
-        );
+        let path = path_text(path);
+        let reason = match first.as_deref() {
+            Some("self" | "super") => {
+                "this path must be absolute: begin at the root, with `crate::`".to_owned()
+            }
+            _ => format!(
+                "this path must be absolute: `::{path}` for a crate, `crate::{path}` for a re-export in this one"
+            ),
+        };
         return Err(Error::new(key.span(), reason));
     }
-    Ok(path)
+    Ok(())
 }
 
 fn path_text(path: &impl ToTokens) -> String {

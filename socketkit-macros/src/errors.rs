@@ -22,6 +22,10 @@ impl Errors {
         self.push(syn::Error::new_spanned(place, reason));
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value, or `None` and one more mistake.
     pub(crate) fn ok<T>(&mut self, result: Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()

@@ -4,24 +4,23 @@ use crate::errors::Errors;
 use crate::input::{Event, Input, Payload, Policy};
 use crate::path::{self, Inside};
 use crate::slots::Slots;
-use crate::{serde, stub};
+use crate::{doc, serde, stub};
 use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{DeriveInput, Field, Fields, Member, Result};
 
 /// The expansion, and before it each mistake as a `compile_error!`.
 pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
     let mut errors = Errors::default();
     let mut input = Input::parse(syn::parse2::<DeriveInput>(input)?, &mut errors);
-    match errors.finish() {
-        Ok(()) => Ok(expand(&input, Bodies::Real)),
-        Err(errors) => {
-            stub::own_data(&mut input);
-            let errors = errors.into_compile_error();
-            let stub = expand(&input, Bodies::Stub);
-            Ok(quote!(#errors #stub))
-        }
+    let errors = errors.finish().err().map(syn::Error::into_compile_error);
+    if errors.is_none() && !input.is_doubled {
+        return Ok(expand(&input, Bodies::Real));
     }
+    stub::own_data(&mut input);
+    let stub = expand(&input, Bodies::Stub);
+    Ok(quote!(#errors #stub))
 }
 
 /// Whether the impls do anything.
@@ -110,9 +109,17 @@ fn event_struct(
     inside: &mut Inside<'_>,
 ) -> TokenStream {
     let Event { ident, attrs, .. } = event;
-    let about = about(event);
-    let derives: Vec<_> =
-        input.derives.iter().map(|path| inside.tokens(path.to_token_stream())).collect();
+    let attrs = attrs.iter().map(|attr| doc::copied(attr, &input.ident));
+    let about = doc::about(event);
+    // A struct hides no derive of its name: `Debug` is one beside a variant `Debug`, too.
+    let derives: Vec<_> = input
+        .derives
+        .iter()
+        .map(|path| match path.get_ident() {
+            Some(name) => name.to_token_stream(),
+            None => inside.tokens(path.to_token_stream()),
+        })
+        .collect();
     let own_impls = bodies == Bodies::Stub || fields.is_empty();
     let serde = if own_impls {
         quote!(#[derive(#(#derives),*)])
@@ -128,7 +135,7 @@ fn event_struct(
         Bodies::Stub => stub::serde_impls(event),
     });
     let body: Vec<_> =
-        fields.iter().map(|field| event_field(field, own_impls, vis, inside)).collect();
+        fields.iter().map(|field| event_field(input, field, own_impls, vis, inside)).collect();
     let body = match fields {
         Fields::Named(_) => quote!({ #(#body),* }),
         Fields::Unnamed(_) => quote!((#(#body),*);),
@@ -144,6 +151,7 @@ fn event_struct(
 }
 
 fn event_field(
+    input: &Input,
     field: &Field,
     plain: bool,
     vis: &TokenStream,
@@ -154,7 +162,7 @@ fn event_field(
     for attr in &field.attrs {
         if attr.path().is_ident("doc") || attr.path().is_ident("deprecated") {
             documented |= attr.path().is_ident("doc");
-            attr.to_tokens(&mut attrs);
+            attrs.extend(doc::copied(attr, &input.ident));
         } else if attr.path().is_ident("serde") && !plain {
             attrs.extend(serde::on_field(attr, |path| inside.tokens(path)));
         }
@@ -164,42 +172,6 @@ fn event_field(
     let name = field.ident.as_ref().map(|name| quote!(#name:));
     let ty = inside.tokens(field.ty.to_token_stream());
     quote!(#empty #attrs #vis #name #ty)
-}
-
-/// A line of documentation on how the event travels.
-fn about(event: &Event) -> TokenStream {
-    let mut about = format!(" On the wire: `{}`.", event.name);
-    if !event.aliases.is_empty() {
-        about += &format!(" Also received as `{}`.", event.aliases.join("`, `"));
-    }
-    if let Some(reply) = &event.reply {
-        about += &format!(" Answered with `{}`.", source_of(reply));
-    }
-    about += match event.policy {
-        Policy::Reliable => "",
-        Policy::Volatile => " Dropped where its receiver is slow to read.",
-        Policy::Latest => " Replaces an unsent one where its receiver is slow to read.",
-    };
-    let gap =
-        event.attrs.iter().any(|attr| attr.path().is_ident("doc")).then(|| quote!(#[doc = ""]));
-    quote!(#gap #[doc = #about])
-}
-
-/// The tokens without the spaces that nobody would write.
-fn source_of(tokens: &impl ToTokens) -> String {
-    let tokens = tokens.to_token_stream().to_string();
-    let word = |char: char| char.is_alphanumeric() || char == '_' || char == '\'';
-    let mut source = String::new();
-    let mut chars = tokens.chars().peekable();
-    while let Some(char) = chars.next() {
-        let before = source.chars().next_back();
-        let kept = before.is_some_and(|char| matches!(char, ',' | ';'))
-            || before.is_some_and(word) && chars.peek().is_some_and(|next| word(*next));
-        if char != ' ' || kept {
-            source.push(char);
-        }
-    }
-    source
 }
 
 /// An event without payload reads any, so that fields can be added later.
@@ -232,6 +204,8 @@ fn no_payload(event: &Event) -> TokenStream {
 fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
     let Input { ident, ty, krate, module, events, .. } = input;
     let private = quote!(#krate::__private);
+    // Types beside the enum may have their names.
+    let [str, u8, usize] = path::primitives(["str", "u8", "usize"]);
     let names = events.iter().map(|event| &event.name);
     let slots = slots.unfilled();
     let indexes: Vec<_> = (0..events.len()).map(Literal::usize_unsuffixed).collect();
@@ -243,17 +217,17 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #krate::Events for #ty {
-            const NAMES: &'static [&'static str] = &[#(#names),*];
+            const NAMES: &'static [&'static #str] = &[#(#names),*];
             type Slots = #slots;
 
-            fn index_of(__name: &str) -> ::core::option::Option<usize> {
+            fn index_of(__name: &#str) -> ::core::option::Option<#usize> {
                 match __name {
                     #(#known_as => ::core::option::Option::Some(#indexes),)*
                     _ => ::core::option::Option::None,
                 }
             }
 
-            fn index(&self) -> usize {
+            fn index(&self) -> #usize {
                 match *self {
                     #(#ident::#variants { .. } => #indexes,)*
                 }
@@ -261,13 +235,13 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
 
             #policy
 
-            fn encode(self, __out: &mut ::std::vec::Vec<u8>) -> #private::serde_json::Result<()> {
+            fn encode(self, __out: &mut #private::Vec<#u8>) -> #private::serde_json::Result<()> {
                 match self {
                     #(#encode)*
                 }
             }
 
-            fn decode(__index: usize, __data: &str) -> #private::serde_json::Result<Self> {
+            fn decode(__index: #usize, __data: &#str) -> #private::serde_json::Result<Self> {
                 match __index {
                     #(#indexes => ::core::result::Result::map(
                         #private::serde_json::from_str::<#tys>(__data),
@@ -296,7 +270,7 @@ fn policy(input: &Input) -> Option<TokenStream> {
         .collect();
     (!arms.is_empty()).then(|| {
         quote! {
-            fn policy(__index: usize) -> #krate::Policy {
+            fn policy(__index: ::core::primitive::usize) -> #krate::Policy {
                 match __index {
                     #(#arms)*
                     _ => #krate::Policy::Reliable,
@@ -333,7 +307,13 @@ fn event_impls(input: &Input, index: usize, event: &Event) -> TokenStream {
     let Input { ident, ty, krate, module, .. } = input;
     let variant = &event.ident;
     let event_ty = event.ty(module);
-    let reply = event.reply.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    // With the span of the type, where rustc has something to say of it.
+    let reply = match &event.reply {
+        Some(reply) => quote_spanned!(reply.span()=> type Reply = #reply;),
+        None => quote!(
+            type Reply = ();
+        ),
+    };
     let index = Literal::usize_unsuffixed(index);
     let fields = match &event.payload {
         Payload::Own(_) => quote!((__event)),
@@ -346,8 +326,8 @@ fn event_impls(input: &Input, index: usize, event: &Event) -> TokenStream {
         #[automatically_derived]
         impl #krate::Event for #event_ty {
             type Enum = #ty;
-            type Reply = #reply;
-            const INDEX: usize = #index;
+            #reply
+            const INDEX: ::core::primitive::usize = #index;
         }
         #[automatically_derived]
         impl ::core::convert::From<#event_ty> for #ty {

@@ -3,7 +3,7 @@
 use crate::attr::{EventAttr, EventsAttr};
 use crate::case::{RenameRule, check_name};
 use crate::errors::Errors;
-use crate::serde;
+use crate::{path, serde};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use std::collections::{HashMap, HashSet};
@@ -27,6 +27,8 @@ pub(crate) struct Input {
     /// What `#[serde(..)]` says on every struct with named fields.
     pub(crate) serde: Vec<TokenStream>,
     pub(crate) events: Vec<Event>,
+    /// A variant is there twice, which rustc reports.
+    pub(crate) is_doubled: bool,
 }
 
 /// One event of a set.
@@ -81,14 +83,14 @@ impl Input {
                 Vec::new()
             }
         };
-        // rustc reports a variant that is there twice.
-        let mut seen = HashSet::new();
+        let (mut seen, count) = (HashSet::new(), variants.len());
         variants.retain(|variant| seen.insert(variant.ident.clone()));
 
+        let is_doubled = variants.len() < count;
         let mut names = Names::new(attr.rename_all.unwrap_or_default());
         let events = variants
             .into_iter()
-            .map(|variant| Event::parse(variant, &mut names, borrows, errors))
+            .map(|variant| Event::parse(variant, &input.ident, &mut names, borrows, errors))
             .collect();
         let ident = &input.ident;
         let arguments = input.generics.split_for_impl().1;
@@ -102,12 +104,19 @@ impl Input {
             derives: attr.derives,
             serde,
             events,
+            is_doubled,
         }
     }
 }
 
 impl Event {
-    fn parse(variant: Variant, names: &mut Names, borrows: bool, errors: &mut Errors) -> Self {
+    fn parse(
+        variant: Variant,
+        owner: &Ident,
+        names: &mut Names,
+        borrows: bool,
+        errors: &mut Errors,
+    ) -> Self {
         let attr = EventAttr::read(&variant.attrs, errors);
         serde::on_variant(&variant.attrs, errors);
         for field in &variant.fields {
@@ -119,15 +128,25 @@ impl Event {
                 errors.at(&field.ty, OWN_THE_DATA);
             }
         }
+        if let Some(reply) = attr.reply.as_ref().filter(|_| !borrows)
+            && has_reference(reply.to_token_stream())
+        {
+            errors.at(reply, OWN_THE_DATA);
+        }
+        let without_self =
+            |ty: Type| Type::Verbatim(path::without_self(ty.into_token_stream(), owner));
         let (name, aliases) = names.of(&variant.ident, &attr, errors);
         Self {
             policy: policy(&attr, errors),
-            payload: payload(variant.fields, &attr, errors),
+            payload: match payload(variant.fields, &attr, errors) {
+                Payload::Own(ty) => Payload::Own(without_self(ty)),
+                made @ Payload::Made(_) => made,
+            },
             attrs: variant.attrs.into_iter().filter(is_copied).collect(),
             ident: variant.ident,
             name,
             aliases,
-            reply: attr.reply,
+            reply: attr.reply.map(without_self),
         }
     }
 
@@ -227,12 +246,13 @@ fn module(told: Option<Ident>, owner: &Ident, errors: &mut Errors) -> Ident {
     let module = told.unwrap_or_else(|| {
         let name = RenameRule::Snake.apply(&owner.unraw().to_string());
         match syn::parse_str::<Ident>(&name) {
-            Ok(_) => Ident::new(&name, owner.span()),
+            // syn knows no keyword of edition 2024.
+            Ok(_) if name != "gen" => Ident::new(&name, owner.span()),
             // A keyword; `crate`, `self` and `super` cannot be raw.
-            Err(_) if !matches!(name.as_str(), "crate" | "self" | "super") => {
+            _ if !matches!(name.as_str(), "crate" | "self" | "super") => {
                 Ident::new_raw(&name, owner.span())
             }
-            Err(_) => owner.clone(),
+            _ => owner.clone(),
         }
     });
     if module != *owner {

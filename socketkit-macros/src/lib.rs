@@ -15,6 +15,7 @@
 
 mod attr;
 mod case;
+mod doc;
 mod errors;
 mod events;
 mod input;
@@ -83,19 +84,20 @@ use syn::Result;
 /// | `#[events(module = ..)]` | name of the module; default: the enum's in `snake_case` |
 /// | `#[events(derive(..))]` | derives for the structs, besides `Serialize` and `Deserialize` |
 /// | `#[events(crate = ::path)]` | where `socketkit` is, if it was renamed or re-exported |
-/// | `#[event(rename = "..")]` | name on the wire: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes |
-/// | `#[event(alias = "..")]` | also accepted on receipt; repeatable |
-/// | `#[event(reply = T)]` | what the event is answered with; default `()` |
+/// | `#[event(rename = "..")]` | name on the wire: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes; with capitals if `rename_all` has them |
+/// | `#[event(alias = "..")]` | also accepted on receipt, capitals too; repeatable |
+/// | `#[event(reply = T)]` | what the event is answered with, as visible as the enum; default `()` |
 /// | `#[event(volatile)]` | dropped where its receiver lags |
 /// | `#[event(latest)]` | where its receiver lags, the newest takes the place of an unsent one |
-/// | `#[event(transparent)]` | the payload of the newtype variant is itself the event |
-/// | `#[serde(..)]` on a field | copied |
+/// | `#[event(transparent)]` | the payload of the newtype variant is itself the event: a type of one's own, of no other variant |
+/// | `#[serde(..)]` on a field | copied, with its paths as they are seen beside the enum |
 /// | `#[serde(rename_all_fields, deny_unknown_fields)]` on the enum | copied to each struct |
 ///
 /// # Enums inside of functions
 ///
 /// The module reaches its surroundings by `super`, which skips function bodies. So an enum may stand in a
-/// function as long as its payload types do not; a doc test needs an explicit `fn main()`.
+/// function as long as its payload types do not, and none of them is `Self` or named like a variant; a doc
+/// test needs an explicit `fn main()`.
 #[proc_macro_derive(Events, attributes(events, event, serde))]
 pub fn events(input: TokenStream) -> TokenStream {
     expansion("Events", events::derive(input.into()))
@@ -121,8 +123,11 @@ pub fn events(input: TokenStream) -> TokenStream {
 /// | --- | --- |
 /// | `#[protocol(client = ..)]` | `NoEvents`: clients only listen |
 /// | `#[protocol(server = ..)]` | `NoEvents`: the server only answers |
-/// | `#[protocol(room = ..)]` | `NoRoom`; else any `Clone + Debug + Eq + Hash + Send + Sync` type |
+/// | `#[protocol(room = ..)]` | `NoRoom`; else any `Clone + Debug + Eq + Hash + Send + Sync + 'static` type |
 /// | `#[protocol(crate = ::path)]` | where `socketkit` is, if it was renamed or re-exported |
+///
+/// The enums and the type of rooms are at least as visible as the protocol. One of `client` and `server` has
+/// to be there.
 #[proc_macro_derive(Protocol, attributes(protocol))]
 pub fn protocol(input: TokenStream) -> TokenStream {
     expansion("Protocol", protocol::derive(input.into()))

@@ -1,6 +1,6 @@
 //! What is written beside the enum, as seen from the module inside.
 
-use proc_macro2::{Group, Ident, Punct, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::{Path, Visibility};
@@ -24,6 +24,33 @@ pub(crate) fn visibility(beside: &Visibility) -> TokenStream {
         Some(first) if first.ident == "super" => quote!(pub(in super::#path)),
         _ => beside.to_token_stream(),
     }
+}
+
+/// Primitive types by paths that nothing hides.
+pub(crate) fn primitives<const N: usize>(names: [&str; N]) -> [TokenStream; N] {
+    names.map(|name| {
+        let name = Ident::new(name, Span::call_site());
+        quote!(::core::primitive::#name)
+    })
+}
+
+/// A type of the enum, which is its `Self`, for an impl of another type.
+pub(crate) fn without_self(tokens: TokenStream, owner: &Ident) -> TokenStream {
+    let name = |token| match token {
+        TokenTree::Ident(name) if name == "Self" => {
+            let mut owner = owner.clone();
+            owner.set_span(name.span());
+            owner.into()
+        }
+        TokenTree::Group(group) => {
+            let inner = without_self(group.stream(), owner);
+            let mut named = Group::new(group.delimiter(), inner);
+            named.set_span(group.span());
+            named.into()
+        }
+        token => token,
+    };
+    tokens.into_iter().map(name).collect()
 }
 
 /// Rewrites paths for the module inside, where generated structs hide names of the outside.

@@ -11,7 +11,7 @@ pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
     let mut errors = Errors::default();
     let input: DeriveInput = syn::parse2(input)?;
     let attr = ProtocolAttr::read(&input.attrs, &mut errors);
-    if !input.attrs.iter().any(|attr| attr.path().is_ident("protocol")) {
+    if errors.is_empty() && attr.client.is_none() && attr.server.is_none() {
         errors.at(
             &input.ident,
             "say whose events this protocol carries: \

@@ -85,22 +85,43 @@ pub(crate) fn on_field(
     attr: &Attribute,
     mut rewrite: impl FnMut(TokenStream) -> TokenStream,
 ) -> TokenStream {
-    let keys = ["default", "deserialize_with", "serialize_with", "skip_serializing_if", "with"];
     let Ok(mut metas) = metas(attr) else {
         // serde reports it.
         return attr.to_token_stream();
     };
-    for meta in &mut metas {
-        if let Meta::NameValue(pair) = meta
-            && keys.iter().any(|key| pair.path.is_ident(key))
-            && let Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) = &mut pair.value
-            && let Ok(tokens) = path.parse::<TokenStream>()
-        {
-            let seen = rewrite(tokens.clone()).to_string();
-            if seen != tokens.to_string() {
-                *path = LitStr::new(&seen.replace(' ', ""), path.span());
+    metas.iter_mut().for_each(|meta| on_meta(meta, &mut rewrite));
+    quote!(#[serde(#metas)])
+}
+
+fn on_meta(meta: &mut Meta, rewrite: &mut impl FnMut(TokenStream) -> TokenStream) {
+    const STRINGS: [&str; 8] = [
+        "bound",
+        "default",
+        "deserialize",
+        "deserialize_with",
+        "serialize",
+        "serialize_with",
+        "skip_serializing_if",
+        "with",
+    ];
+    match meta {
+        Meta::NameValue(pair) if STRINGS.iter().any(|key| pair.path.is_ident(key)) => {
+            if let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &mut pair.value
+                && let Ok(tokens) = text.parse::<TokenStream>()
+            {
+                let seen = rewrite(tokens.clone()).to_string();
+                if seen != tokens.to_string() {
+                    *text = LitStr::new(&seen, text.span());
+                }
             }
         }
+        // `bound(serialize = "..", deserialize = "..")`; in `rename(..)` the strings are no paths.
+        Meta::List(list) if list.path.is_ident("bound") => {
+            if let Ok(mut inner) = list.parse_args_with(Metas::parse_terminated) {
+                inner.iter_mut().for_each(|meta| on_meta(meta, rewrite));
+                list.tokens = inner.into_token_stream();
+            }
+        }
+        _ => {}
     }
-    quote!(#[serde(#metas)])
 }

@@ -4,6 +4,7 @@ use crate::input::Input;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::ops::Range;
+use syn::ext::IdentExt;
 
 /// From so many events on, slots are grouped: what a handler costs the compiler grows with the
 /// number of parameters of the type that it changes.
@@ -12,7 +13,8 @@ const GROUPED_FROM: usize = 64;
 /// Slots in a group.
 const GROUP: usize = 16;
 
-/// Writes `__Slots<__S0, __S1, ..>`, or `__Slots<__Slots0<__S0, ..>, __Slots1<__S16, ..>, ..>`.
+/// Writes `__ESlots<__S0, __S1, ..>` for an enum `E`, or
+/// `__ESlots<__ESlots0<__S0, ..>, __ESlots1<__S16, ..>, ..>`.
 pub(crate) struct Slots<'a> {
     input: &'a Input,
     groups: Vec<Range<usize>>,
@@ -40,8 +42,8 @@ impl<'a> Slots<'a> {
             .groups
             .iter()
             .enumerate()
-            .map(|(at, slots)| declare(group(at), slots.clone().map(slot).collect()));
-        let slots = declare(format_ident!("__Slots"), self.params());
+            .map(|(at, slots)| declare(self.group(at), slots.clone().map(slot).collect()));
+        let slots = declare(self.name(), self.params());
         quote!(#slots #(#groups)*)
     }
 
@@ -101,11 +103,20 @@ impl<'a> Slots<'a> {
         }
     }
 
+    /// Named after the enum, so that two modules can be imported as a whole.
+    fn name(&self) -> Ident {
+        format_ident!("__{}Slots", self.input.ident.unraw())
+    }
+
+    fn group(&self, at: usize) -> Ident {
+        format_ident!("{}{at}", self.name())
+    }
+
     fn every(&self) -> Range<usize> {
         0..self.input.events.len()
     }
 
-    /// The parameters of `__Slots`.
+    /// The parameters of the outer type.
     fn params(&self) -> Vec<Ident> {
         if self.groups.is_empty() {
             self.every().map(slot).collect()
@@ -124,20 +135,20 @@ impl<'a> Slots<'a> {
         open: impl Fn(usize) -> bool,
         slot: impl Fn(usize) -> TokenStream,
     ) -> TokenStream {
-        let module = &self.input.module;
+        let (module, name) = (&self.input.module, self.name());
         if self.groups.is_empty() {
             let slots = self.every().map(slot);
-            return quote!(#module::__Slots<#(#slots),*>);
+            return quote!(#module::#name<#(#slots),*>);
         }
         let groups = self.groups.iter().enumerate().map(|(at, slots)| {
             if open(at) {
-                let (group, slots) = (group(at), slots.clone().map(&slot));
+                let (group, slots) = (self.group(at), slots.clone().map(&slot));
                 quote!(#module::#group<#(#slots),*>)
             } else {
                 named(param(at))
             }
         });
-        quote!(#module::__Slots<#(#groups),*>)
+        quote!(#module::#name<#(#groups),*>)
     }
 }
 
@@ -147,10 +158,6 @@ fn slot(at: usize) -> Ident {
 
 fn param(group: usize) -> Ident {
     format_ident!("__G{group}")
-}
-
-fn group(at: usize) -> Ident {
-    format_ident!("__Slots{at}")
 }
 
 fn named(ident: Ident) -> TokenStream {

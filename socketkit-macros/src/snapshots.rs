@@ -45,6 +45,7 @@ snapshots! {
     alias: "pub enum ClientEvent { #[event(rename = \"post.watch\", alias = \"watch\")] Watch(u64) }",
     raw_identifier: "pub enum ClientEvent { r#type { r#fn: u8 } }",
     transparent: "pub enum ClientEvent { #[event(transparent)] Submit(Post) }",
+    links: "pub enum ClientEvent { /// Not [`Self::Typing`], see [there](Self::Typing).\n Watch(u64), Typing }",
     clash: "pub enum ClientEvent { Submit(Submit), String(String), Own(self::Own), Up(super::Up) }",
     empty: "pub enum ClientEvent {}",
 }

@@ -1,6 +1,7 @@
 //! What is emitted beside errors: every name and type, and nothing that does anything.
 
 use crate::input::{Event, Input, Payload};
+use crate::path;
 use crate::slots::Slots;
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, quote};
@@ -84,26 +85,27 @@ pub(crate) fn serde_impls(event: &Event) -> TokenStream {
 
 pub(crate) fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
     let Input { ty, krate, events, .. } = input;
+    let [str, u8, usize] = path::primitives(["str", "u8", "usize"]);
     let names = events.iter().map(|event| &event.name);
     let slots = slots.unfilled();
     quote! {
         impl #krate::Events for #ty {
-            const NAMES: &'static [&'static str] = &[#(#names),*];
+            const NAMES: &'static [&'static #str] = &[#(#names),*];
             type Slots = #slots;
 
-            fn index_of(_: &str) -> ::core::option::Option<usize> {
+            fn index_of(_: &#str) -> ::core::option::Option<#usize> {
                 ::core::unreachable!()
             }
 
-            fn index(&self) -> usize {
+            fn index(&self) -> #usize {
                 ::core::unreachable!()
             }
 
-            fn encode(self, _: &mut ::std::vec::Vec<u8>) -> #krate::__private::serde_json::Result<()> {
+            fn encode(self, _: &mut #krate::__private::Vec<#u8>) -> #krate::__private::serde_json::Result<()> {
                 ::core::unreachable!()
             }
 
-            fn decode(_: usize, _: &str) -> #krate::__private::serde_json::Result<Self> {
+            fn decode(_: #usize, _: &#str) -> #krate::__private::serde_json::Result<Self> {
                 ::core::unreachable!()
             }
         }

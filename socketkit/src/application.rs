@@ -79,7 +79,7 @@ where
     fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject> {
         match self.app.table.get(index) {
             Some(handler) => handler.call(data, reply, &self.context),
-            None => Err(Reject::internal()),
+            None => Err(Reject::fault()),
         }
     }
 
@@ -146,6 +146,6 @@ impl Application for Refused {
     }
 
     fn handle(&self, _: usize, _: &str, _: Option<u32>) -> Result<Handling, Reject> {
-        Err(Reject::internal())
+        Err(Reject::fault())
     }
 }

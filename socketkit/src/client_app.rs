@@ -2,8 +2,9 @@
 
 use crate::{
     Events, FromContext, Protocol, Reject, Remote, State,
-    handler::{Application, Erased, Handling},
+    handler::{Application, Handling},
     peer::{Peer, lock},
+    table::Table,
     wire::Hello,
 };
 use std::{
@@ -42,7 +43,7 @@ impl<P: Protocol, St> fmt::Debug for ClientContext<P, St> {
 
 /// What the builder made, with all its types.
 pub(crate) struct ClientApp<P: Protocol, St> {
-    pub(crate) table: Vec<Option<Box<dyn Erased<ClientContext<P, St>>>>>,
+    pub(crate) table: Table<ClientContext<P, St>>,
     pub(crate) context: ClientContext<P, St>,
     pub(crate) sender: mpsc::Sender<P::Server>,
 }

@@ -4,10 +4,11 @@ use crate::{
     Client, ConnectError, Event, Events, FromContext, Handler, IntoReply, Limits, Protocol, Remote,
     client_app::{ClientApp, ClientContext},
     dial::{Dialer, To},
-    handler::{Erased, Ignored, Typed},
+    handler::{Ignored, Typed},
     reconnect::Reconnect,
     remote::Shared,
     slots::{Fill, FreeFor},
+    table::{self, Table},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use std::{fmt, future::Future, marker::PhantomData, mem, sync::Arc};
@@ -22,8 +23,9 @@ pub struct ClientBuilder<P: Protocol, St = (), Slots = <<P as Protocol>::Server 
     headers: Result<HeaderMap, ConnectError>,
     query: String,
     limits: Limits,
-    table: Vec<Option<Box<dyn Erased<ClientContext<P, St>>>>>,
-    state: Arc<St>,
+    table: Table<ClientContext<P, St>>,
+    /// The state. (A field called like a method turns up in errors about that.)
+    shared: Arc<St>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<tokio_rustls::rustls::ClientConfig>>,
     slots: PhantomData<fn() -> Slots>,
@@ -38,7 +40,7 @@ impl<P: Protocol> ClientBuilder<P> {
             // What a server sends in one frame, such as a history, is its own decision.
             limits: Limits::default().frame(16 * 1024 * 1024),
             table: P::Server::NAMES.iter().map(|_| None).collect(),
-            state: Arc::new(()),
+            shared: Arc::new(()),
             #[cfg(feature = "tls")]
             tls: None,
             slots: PhantomData,
@@ -46,16 +48,21 @@ impl<P: Protocol> ClientBuilder<P> {
     }
 }
 
-impl<P: Protocol> ClientBuilder<P> {
-    /// Shares `state` with every handler, as [`State<St>`](crate::State).
-    pub fn state<St: Send + Sync + 'static>(self, state: St) -> ClientBuilder<P, St> {
+impl<P: Protocol, Slots> ClientBuilder<P, (), Slots> {
+    /// Shares `state` with every handler from here on, as [`State<St>`](crate::State).
+    pub fn state<St: Send + Sync + 'static>(self, state: St) -> ClientBuilder<P, St, Slots> {
+        let unit = self.shared;
+        let without = move |context: &ClientContext<P, St>| ClientContext {
+            remote: context.remote.clone(),
+            state: unit.clone(),
+        };
         ClientBuilder {
             to: self.to,
             headers: self.headers,
             query: self.query,
             limits: self.limits,
-            table: self.table.iter().map(|_| None).collect(),
-            state: Arc::new(state),
+            table: table::adapt(self.table, &without),
+            shared: Arc::new(state),
             #[cfg(feature = "tls")]
             tls: self.tls,
             slots: PhantomData,
@@ -83,11 +90,11 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
         self.refill()
     }
 
-    /// Drops the event `E` when it comes; a call of it is answered.
-    pub fn ignore<E: Event<Enum = P::Server, Reply = ()>>(
-        mut self,
-    ) -> ClientBuilder<P, St, Slots::Filled>
+    /// Drops the event `E`, whose reply is `()`, when it comes; a call of it is answered.
+    pub fn ignore<E>(mut self) -> ClientBuilder<P, St, Slots::Filled>
     where
+        E: Event,
+        (): IntoReply<E::Reply>,
         Slots: Fill<E, Slot: FreeFor<E>>,
     {
         if let Some(slot) = self.table.get_mut(E::INDEX) {
@@ -180,7 +187,7 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
         let received = limits.received.clamp(1, Semaphore::MAX_PERMITS);
         let (sender, events) = mpsc::channel(received);
         let remote = Remote::new(Arc::new(Shared::new(limits)));
-        let context = ClientContext { remote: remote.clone(), state: self.state };
+        let context = ClientContext { remote: remote.clone(), state: self.shared };
         let app = Arc::new(ClientApp { table: self.table, context, sender });
         let course = Reconnect { dialer, opened, shared: remote.shared.clone() };
         tokio::spawn(course.run(move |peer, greeted| Box::new(app.clone().member(peer, greeted))));
@@ -194,7 +201,7 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
             query: self.query,
             limits: self.limits,
             table: self.table,
-            state: self.state,
+            shared: self.shared,
             #[cfg(feature = "tls")]
             tls: self.tls,
             slots: PhantomData,

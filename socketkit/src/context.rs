@@ -104,7 +104,7 @@ extract! {
 
 impl<P: Protocol, St, Se> FromContext<Context<P, St, Se, Ended>> for Disconnect {
     fn from_context(context: &Context<P, St, Se, Ended>) -> Result<Self, Reject> {
-        context.disconnect.clone().ok_or_else(Reject::internal)
+        context.disconnect.clone().ok_or_else(Reject::fault)
     }
 }
 

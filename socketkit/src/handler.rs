@@ -11,7 +11,8 @@ use std::{future::Future, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin
 /// the function is used, so that an error names the part that is wrong.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
-    label = "expected an async function of an event and up to six other arguments"
+    label = "expected an async function of an event and up to six other arguments",
+    note = "the first argument is one event for `on`, the enum for `fallback`, and the `Handshake` for `authorize`"
 )]
 pub trait Handler<E, Args>: Clone + Send + Sync + 'static {
     /// What the function returns.

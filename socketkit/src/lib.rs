@@ -186,7 +186,6 @@ mod session;
 mod slots;
 #[cfg(feature = "server")]
 mod socket;
-#[cfg(feature = "server")]
 mod table;
 mod transport;
 mod turn;
@@ -237,4 +236,5 @@ pub mod __private {
     pub use crate::slots::{Exhaustive, Fill, FreeFor, HandlerFor, No, Open, Rest, Yes};
     pub use serde;
     pub use serde_json;
+    pub use std::vec::Vec;
 }

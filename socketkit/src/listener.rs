@@ -3,6 +3,7 @@
 use crate::{
     Context, FromContext, IntoReply, Io, Protocol, Reject, Socket,
     handler::{Listening, caught},
+    table::Adapted,
 };
 use std::{future::Future, marker::PhantomData, sync::Arc};
 
@@ -59,6 +60,27 @@ where
         let future = self.0.clone().invoke(Args::from_context(context)?);
         Ok(Box::pin(caught(async move { future.await.into_reply() })))
     }
+}
+
+/// Listeners in the order in which they run.
+pub(crate) type Listeners<C> = Vec<Box<dyn ErasedListener<C>>>;
+
+impl<Old, New, F> ErasedListener<New> for Adapted<dyn ErasedListener<Old>, F>
+where
+    F: Fn(&New) -> Old + Send + Sync,
+{
+    fn call(&self, context: &New) -> Result<Listening, Reject> {
+        self.0.call(&(self.1)(context))
+    }
+}
+
+/// Lets listeners be called with a context of another type.
+pub(crate) fn adapt<Old: 'static, New, F>(listeners: Listeners<Old>, convert: &F) -> Listeners<New>
+where
+    F: Fn(&New) -> Old + Clone + Send + Sync + 'static,
+{
+    let adapt = |old| -> Box<dyn ErasedListener<New>> { Box::new(Adapted(old, convert.clone())) };
+    listeners.into_iter().map(adapt).collect()
 }
 
 impl<P: Protocol> Io<P> {

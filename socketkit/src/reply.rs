@@ -6,8 +6,9 @@ use std::{borrow::Cow, error::Error, fmt};
 
 /// A refusal that the other side gets to see, as `{"code":..,"message":..,"data":..}`.
 ///
-/// `?` on any error refuses with the code `internal`; the text of the error stays on this side, in
-/// the log. (So `Reject` itself is no [`Error`], as with `anyhow::Error`.)
+/// `?` on anything that implements [`Error`] refuses with the code `internal`; the text of the error
+/// stays on this side, in the log. (So `Reject` itself is no [`Error`], as with `anyhow::Error`, for
+/// which, as for boxed errors, there is [`Reject::internal`].)
 ///
 /// ```
 /// use socketkit::Reject;
@@ -45,6 +46,24 @@ impl Reject {
         self
     }
 
+    /// Refuses as `internal` for an error that `?` does not take: `anyhow::Error`, a boxed error, a
+    /// text.
+    ///
+    /// ```
+    /// # use socketkit::Reject;
+    /// fn load() -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+    ///     Err("the disk is full".into())
+    /// }
+    ///
+    /// fn newest() -> Result<u64, Reject> {
+    ///     Ok(load().map_err(Reject::internal)?)
+    /// }
+    /// assert_eq!(newest().unwrap_err().message, "internal error");
+    /// ```
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(error.into()), ..Self::fault() }
+    }
+
     /// The error behind an `internal` refusal: for the log, never sent.
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync)> {
         self.source.as_deref()
@@ -58,11 +77,11 @@ impl Reject {
     pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let source = format!("panicked: {}", text.unwrap_or("no text"));
-        Self { source: Some(source.into()), ..Self::internal() }
+        Self::internal(format!("panicked: {}", text.unwrap_or("no text")))
     }
 
-    pub(crate) fn internal() -> Self {
+    /// What is answered as `internal` and has no text of its own.
+    pub(crate) fn fault() -> Self {
         Self::new("internal", "internal error")
     }
 
@@ -73,7 +92,7 @@ impl Reject {
 
 impl<E: Error + Send + Sync + 'static> From<E> for Reject {
     fn from(error: E) -> Self {
-        Self { source: Some(Box::new(error)), ..Self::internal() }
+        Self::internal(error)
     }
 }
 

@@ -8,9 +8,9 @@ use crate::{
     handler::{Ignored, Typed},
     hub::Hub,
     inspect::Hooks,
-    listener::TypedListener,
+    listener::{self, Listeners, TypedListener},
     slots::{Exhaustive, Fill, FreeFor, Open, Rest},
-    table::{self, Fallback, Listeners, Table},
+    table::{self, Fallback, Table},
 };
 use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
@@ -57,7 +57,8 @@ pub struct Server<P: Protocol, St = (), Se = (), Slots = <<P as Protocol>::Clien
     table: Table<Context<P, St, Se>>,
     on_connect: Listeners<Context<P, St, Se>>,
     on_disconnect: Listeners<Context<P, St, Se, Ended>>,
-    state: Arc<St>,
+    /// The state. (A field called like a method turns up in errors about that.)
+    shared: Arc<St>,
     authorize: Authorize<St, Se>,
     settings: Settings<P>,
     slots: PhantomData<fn() -> Slots>,
@@ -89,7 +90,7 @@ impl<P: Protocol> Server<P> {
             table: P::Client::NAMES.iter().map(|_| None).collect(),
             on_connect: Vec::new(),
             on_disconnect: Vec::new(),
-            state: Arc::new(()),
+            shared: Arc::new(()),
             authorize: Box::new(|_, _| Box::pin(std::future::ready(Ok(Arc::new(()))))),
             settings,
             slots: PhantomData,
@@ -104,7 +105,7 @@ where
 {
     /// Shares `state` with every handler from here on, as [`State<St>`](crate::State).
     pub fn state<St: Send + Sync + 'static>(self, state: St) -> Server<P, St, Se, Slots> {
-        let (unit, authorize) = (self.state, self.authorize);
+        let (unit, authorize) = (self.shared, self.authorize);
         let live = {
             let unit = unit.clone();
             move |context: &Context<P, St, Se>| {
@@ -119,9 +120,9 @@ where
         };
         Server {
             table: table::adapt(self.table, &live),
-            on_connect: table::adapt_listeners(self.on_connect, &live),
-            on_disconnect: table::adapt_listeners(self.on_disconnect, &ended),
-            state: Arc::new(state),
+            on_connect: listener::adapt(self.on_connect, &live),
+            on_disconnect: listener::adapt(self.on_disconnect, &ended),
+            shared: Arc::new(state),
             authorize: Box::new(move |handshake, _| {
                 authorize(handshake, &Opening { state: unit.clone() })
             }),
@@ -139,6 +140,8 @@ where
     /// Decides who may connect; what it returns is the [`Session`](crate::Session) of the socket
     /// from here on.
     ///
+    /// Checks that return `()` may come before it: all have to agree, in order.
+    ///
     /// `check` is an async function of the [`Handshake`] and perhaps the [`State`](crate::State). It
     /// runs on every connection, within [`Limits::handshake`]. A refusal with the code
     /// `unauthorized` is HTTP status 401 or close code 4401, `internal` is 500 or 4500, `busy` and
@@ -153,6 +156,7 @@ where
         E: Into<Reject>,
         Se: Send + Sync + 'static,
     {
+        let before = self.authorize;
         let live =
             |context: &Context<P, St, Se>| context.with(context.state().clone(), Arc::new(()));
         let ended = |context: &Context<P, St, Se, Ended>| {
@@ -160,13 +164,17 @@ where
         };
         Server {
             table: table::adapt(self.table, &live),
-            on_connect: table::adapt_listeners(self.on_connect, &live),
-            on_disconnect: table::adapt_listeners(self.on_disconnect, &ended),
-            state: self.state,
+            on_connect: listener::adapt(self.on_connect, &live),
+            on_disconnect: listener::adapt(self.on_disconnect, &ended),
+            shared: self.shared,
             authorize: Box::new(move |handshake, opening| match Args::from_context(opening) {
                 Ok(args) => {
+                    let before = before(handshake.clone(), opening);
                     let checked = check.clone().invoke(handshake, args);
-                    Box::pin(async move { checked.await.map(Arc::new).map_err(Into::into) })
+                    Box::pin(async move {
+                        before.await?;
+                        checked.await.map(Arc::new).map_err(Into::into)
+                    })
                 }
                 Err(reject) => Box::pin(std::future::ready(Err(reject))),
             }),
@@ -236,11 +244,11 @@ where
         self.refill()
     }
 
-    /// Receives the event `E` and does nothing; a call of it is answered.
-    pub fn ignore<E: Event<Enum = P::Client, Reply = ()>>(
-        mut self,
-    ) -> Server<P, St, Se, Slots::Filled>
+    /// Receives the event `E`, whose reply is `()`, and does nothing; a call of it is answered.
+    pub fn ignore<E>(mut self) -> Server<P, St, Se, Slots::Filled>
     where
+        E: Event,
+        (): IntoReply<E::Reply>,
         Slots: Fill<E, Slot: FreeFor<E>>,
     {
         if let Some(slot) = self.table.get_mut(E::INDEX) {
@@ -316,7 +324,7 @@ where
                 .collect(),
             on_connect: self.on_connect,
             on_disconnect: self.on_disconnect,
-            state: self.state,
+            state: self.shared,
             authorize: self.authorize,
             hub: self.settings.hub.clone(),
         };
@@ -331,8 +339,8 @@ where
     }
 
     fn refill<Filled>(self) -> Server<P, St, Se, Filled> {
-        let Self { table, on_connect, on_disconnect, state, authorize, settings, .. } = self;
-        Server { table, on_connect, on_disconnect, state, authorize, settings, slots: PhantomData }
+        let Self { table, on_connect, on_disconnect, shared, authorize, settings, .. } = self;
+        Server { table, on_connect, on_disconnect, shared, authorize, settings, slots: PhantomData }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every event has exactly one handler: one type-level slot for each event.
 //!
-//! The derive makes a type `__Slots<S0, S1, ..>` for each enum, with [`No`] in every slot at first.
+//! The derive makes a type such as `__ClientEventSlots<S0, S1, ..>` for each enum, with [`No`] in every slot at first.
 //! A handler turns the slot of its event into [`Yes`], and only slots that are all taken are
 //! [`Exhaustive`]. The traits are public for the derive alone.
 

@@ -89,6 +89,9 @@ impl<P: Protocol> Socket<P> {
     }
 
     /// Puts this socket into a room, unless it is closed. It leaves by itself when it closes.
+    ///
+    /// A room is given by anything that converts into one, such as `"lobby"` where rooms are
+    /// `String`; so a bare number needs its type: `7_u64`.
     pub fn join(&self, room: impl Into<P::Room>) {
         self.io.hub.join(self.id(), room.into());
     }
@@ -238,6 +241,9 @@ impl<P: Protocol> Target<P> {
     }
 
     /// Removes a socket (by its [`SocketId`]) or the sockets of a room.
+    ///
+    /// Where a room can be made of a [`SocketId`], say which is meant: `.except::<OneSocket>(id)` or
+    /// `.except::<OneRoom>(id)`.
     pub fn except<Kind>(mut self, excluded: impl Exclude<P, Kind>) -> Self {
         excluded.exclude_from(&mut self);
         self

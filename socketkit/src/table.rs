@@ -1,17 +1,13 @@
-//! The handlers of a server: a table with one for each event.
+//! The handlers of one side: a table with one for each event.
 
 use crate::{
     Events, FromContext, Handler, IntoReply, Reject,
-    handler::{Erased, Handling, Listening, answer},
-    listener::ErasedListener,
+    handler::{Erased, Handling, answer},
 };
 use std::{future::Future, marker::PhantomData};
 
 /// One handler for each event, by index; none yet where no builder method named one.
 pub(crate) type Table<C> = Vec<Option<Box<dyn Erased<C>>>>;
-
-/// Listeners in the order in which they run.
-pub(crate) type Listeners<C> = Vec<Box<dyn ErasedListener<C>>>;
 
 /// The handler of every event of an enum that has none of its own.
 #[derive(Clone)]
@@ -36,7 +32,7 @@ where
 
 /// A handler or listener that was added when the state or the session was of another type: it is
 /// given the value of then.
-struct Adapted<T: ?Sized, F>(Box<T>, F);
+pub(crate) struct Adapted<T: ?Sized, F>(pub(crate) Box<T>, pub(crate) F);
 
 impl<Old, New, F> Erased<New> for Adapted<dyn Erased<Old>, F>
 where
@@ -47,15 +43,6 @@ where
     }
 }
 
-impl<Old, New, F> ErasedListener<New> for Adapted<dyn ErasedListener<Old>, F>
-where
-    F: Fn(&New) -> Old + Send + Sync,
-{
-    fn call(&self, context: &New) -> Result<Listening, Reject> {
-        self.0.call(&(self.1)(context))
-    }
-}
-
 /// Lets handlers be called with a context of another type.
 pub(crate) fn adapt<Old: 'static, New, F>(table: Table<Old>, convert: &F) -> Table<New>
 where
@@ -63,16 +50,4 @@ where
 {
     let adapt = |old| -> Box<dyn Erased<New>> { Box::new(Adapted(old, convert.clone())) };
     table.into_iter().map(|slot| slot.map(adapt)).collect()
-}
-
-/// Lets listeners be called with a context of another type.
-pub(crate) fn adapt_listeners<Old: 'static, New, F>(
-    listeners: Listeners<Old>,
-    convert: &F,
-) -> Listeners<New>
-where
-    F: Fn(&New) -> Old + Clone + Send + Sync + 'static,
-{
-    let adapt = |old| -> Box<dyn ErasedListener<New>> { Box::new(Adapted(old, convert.clone())) };
-    listeners.into_iter().map(adapt).collect()
 }

@@ -2,6 +2,12 @@ use socketkit::Events;
 
 mod my {
     pub use socketkit;
+
+    #[derive(socketkit::Events)]
+    #[events(crate = self::socketkit)]
+    pub enum ServerEvent {
+        Typing,
+    }
 }
 
 #[derive(Events)]

@@ -1,10 +1,12 @@
-use serde::Serialize;
 use socketkit::Events;
 
 #[derive(Events)]
-#[events(derive(Debug, Serialize))]
+#[events(derive(Debug, Clone, serde::Serialize))]
 pub enum ClientEvent {
     Typing,
 }
 
-fn main() {}
+fn main() {
+    // The others are derived.
+    println!("{:?}", client_event::Typing.clone());
+}

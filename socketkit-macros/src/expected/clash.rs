@@ -33,7 +33,7 @@ pub mod client_event {
     #[serde(crate = "self::__serde")]
     pub struct Up(pub super::super::Up);
     #[doc(hidden)]
-    pub struct __Slots<__S0, __S1, __S2, __S3>(
+    pub struct __ClientEventSlots<__S0, __S1, __S2, __S3>(
         ::core::marker::PhantomData<fn() -> (__S0, __S1, __S2, __S3)>,
     );
 }
@@ -42,14 +42,21 @@ pub mod client_event {
 const _: () = {
     #[automatically_derived]
     impl ::socketkit::Events for ClientEvent {
-        const NAMES: &'static [&'static str] = &["submit", "string", "own", "up"];
-        type Slots = client_event::__Slots<
+        const NAMES: &'static [&'static ::core::primitive::str] = &[
+            "submit",
+            "string",
+            "own",
+            "up",
+        ];
+        type Slots = client_event::__ClientEventSlots<
             ::socketkit::__private::No,
             ::socketkit::__private::No,
             ::socketkit::__private::No,
             ::socketkit::__private::No,
         >;
-        fn index_of(__name: &str) -> ::core::option::Option<usize> {
+        fn index_of(
+            __name: &::core::primitive::str,
+        ) -> ::core::option::Option<::core::primitive::usize> {
             match __name {
                 "submit" => ::core::option::Option::Some(0),
                 "string" => ::core::option::Option::Some(1),
@@ -58,7 +65,7 @@ const _: () = {
                 _ => ::core::option::Option::None,
             }
         }
-        fn index(&self) -> usize {
+        fn index(&self) -> ::core::primitive::usize {
             match *self {
                 ClientEvent::Submit { .. } => 0,
                 ClientEvent::String { .. } => 1,
@@ -68,7 +75,7 @@ const _: () = {
         }
         fn encode(
             self,
-            __out: &mut ::std::vec::Vec<u8>,
+            __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,
         ) -> ::socketkit::__private::serde_json::Result<()> {
             match self {
                 ClientEvent::Submit { 0: __0 } => {
@@ -98,8 +105,8 @@ const _: () = {
             }
         }
         fn decode(
-            __index: usize,
-            __data: &str,
+            __index: ::core::primitive::usize,
+            __data: &::core::primitive::str,
         ) -> ::socketkit::__private::serde_json::Result<Self> {
             match __index {
                 0 => {
@@ -148,7 +155,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Submit {
         type Enum = ClientEvent;
         type Reply = ();
-        const INDEX: usize = 0;
+        const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
     impl ::core::convert::From<client_event::Submit> for ClientEvent {
@@ -162,7 +169,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::String {
         type Enum = ClientEvent;
         type Reply = ();
-        const INDEX: usize = 1;
+        const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]
     impl ::core::convert::From<client_event::String> for ClientEvent {
@@ -176,7 +183,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Own {
         type Enum = ClientEvent;
         type Reply = ();
-        const INDEX: usize = 2;
+        const INDEX: ::core::primitive::usize = 2;
     }
     #[automatically_derived]
     impl ::core::convert::From<client_event::Own> for ClientEvent {
@@ -188,7 +195,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Up {
         type Enum = ClientEvent;
         type Reply = ();
-        const INDEX: usize = 3;
+        const INDEX: ::core::primitive::usize = 3;
     }
     #[automatically_derived]
     impl ::core::convert::From<client_event::Up> for ClientEvent {
@@ -198,9 +205,9 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Fill<client_event::Submit>
-    for client_event::__Slots<__S0, __S1, __S2, __S3> {
+    for client_event::__ClientEventSlots<__S0, __S1, __S2, __S3> {
         type Slot = __S0;
-        type Filled = client_event::__Slots<
+        type Filled = client_event::__ClientEventSlots<
             ::socketkit::__private::Yes,
             __S1,
             __S2,
@@ -209,9 +216,9 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Fill<client_event::String>
-    for client_event::__Slots<__S0, __S1, __S2, __S3> {
+    for client_event::__ClientEventSlots<__S0, __S1, __S2, __S3> {
         type Slot = __S1;
-        type Filled = client_event::__Slots<
+        type Filled = client_event::__ClientEventSlots<
             __S0,
             ::socketkit::__private::Yes,
             __S2,
@@ -220,9 +227,9 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Fill<client_event::Own>
-    for client_event::__Slots<__S0, __S1, __S2, __S3> {
+    for client_event::__ClientEventSlots<__S0, __S1, __S2, __S3> {
         type Slot = __S2;
-        type Filled = client_event::__Slots<
+        type Filled = client_event::__ClientEventSlots<
             __S0,
             __S1,
             ::socketkit::__private::Yes,
@@ -231,9 +238,9 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Fill<client_event::Up>
-    for client_event::__Slots<__S0, __S1, __S2, __S3> {
+    for client_event::__ClientEventSlots<__S0, __S1, __S2, __S3> {
         type Slot = __S3;
-        type Filled = client_event::__Slots<
+        type Filled = client_event::__ClientEventSlots<
             __S0,
             __S1,
             __S2,
@@ -242,10 +249,10 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Open
-    for client_event::__Slots<__S0, __S1, __S2, __S3> {}
+    for client_event::__ClientEventSlots<__S0, __S1, __S2, __S3> {}
     #[automatically_derived]
     impl<__S0, __S1, __S2, __S3> ::socketkit::__private::Exhaustive
-    for client_event::__Slots<__S0, __S1, __S2, __S3>
+    for client_event::__ClientEventSlots<__S0, __S1, __S2, __S3>
     where
         __S0: ::socketkit::__private::HandlerFor<client_event::Submit>,
         __S1: ::socketkit::__private::HandlerFor<client_event::String>,

@@ -54,32 +54,36 @@ pub mod client_event {
         }
     }
     #[doc(hidden)]
-    pub struct __Slots<__S0, __S1>(::core::marker::PhantomData<fn() -> (__S0, __S1)>);
+    pub struct __ClientEventSlots<__S0, __S1>(
+        ::core::marker::PhantomData<fn() -> (__S0, __S1)>,
+    );
 }
 #[doc(hidden)]
 #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic)]
 const _: () = {
     impl ::socketkit::Events for ClientEvent {
-        const NAMES: &'static [&'static str] = &["typing", "watch"];
-        type Slots = client_event::__Slots<
+        const NAMES: &'static [&'static ::core::primitive::str] = &["typing", "watch"];
+        type Slots = client_event::__ClientEventSlots<
             ::socketkit::__private::No,
             ::socketkit::__private::No,
         >;
-        fn index_of(_: &str) -> ::core::option::Option<usize> {
+        fn index_of(
+            _: &::core::primitive::str,
+        ) -> ::core::option::Option<::core::primitive::usize> {
             ::core::unreachable!()
         }
-        fn index(&self) -> usize {
+        fn index(&self) -> ::core::primitive::usize {
             ::core::unreachable!()
         }
         fn encode(
             self,
-            _: &mut ::std::vec::Vec<u8>,
+            _: &mut ::socketkit::__private::Vec<::core::primitive::u8>,
         ) -> ::socketkit::__private::serde_json::Result<()> {
             ::core::unreachable!()
         }
         fn decode(
-            _: usize,
-            _: &str,
+            _: ::core::primitive::usize,
+            _: &::core::primitive::str,
         ) -> ::socketkit::__private::serde_json::Result<Self> {
             ::core::unreachable!()
         }
@@ -88,7 +92,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Typing {
         type Enum = ClientEvent;
         type Reply = ();
-        const INDEX: usize = 0;
+        const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
     impl ::core::convert::From<client_event::Typing> for ClientEvent {
@@ -100,7 +104,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Watch {
         type Enum = ClientEvent;
         type Reply = ();
-        const INDEX: usize = 1;
+        const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]
     impl ::core::convert::From<client_event::Watch> for ClientEvent {
@@ -110,21 +114,28 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Fill<client_event::Typing>
-    for client_event::__Slots<__S0, __S1> {
+    for client_event::__ClientEventSlots<__S0, __S1> {
         type Slot = __S0;
-        type Filled = client_event::__Slots<::socketkit::__private::Yes, __S1>;
+        type Filled = client_event::__ClientEventSlots<
+            ::socketkit::__private::Yes,
+            __S1,
+        >;
     }
     #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Fill<client_event::Watch>
-    for client_event::__Slots<__S0, __S1> {
+    for client_event::__ClientEventSlots<__S0, __S1> {
         type Slot = __S1;
-        type Filled = client_event::__Slots<__S0, ::socketkit::__private::Yes>;
+        type Filled = client_event::__ClientEventSlots<
+            __S0,
+            ::socketkit::__private::Yes,
+        >;
     }
     #[automatically_derived]
-    impl<__S0, __S1> ::socketkit::__private::Open for client_event::__Slots<__S0, __S1> {}
+    impl<__S0, __S1> ::socketkit::__private::Open
+    for client_event::__ClientEventSlots<__S0, __S1> {}
     #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Exhaustive
-    for client_event::__Slots<__S0, __S1>
+    for client_event::__ClientEventSlots<__S0, __S1>
     where
         __S0: ::socketkit::__private::HandlerFor<client_event::Typing>,
         __S1: ::socketkit::__private::HandlerFor<client_event::Watch>,

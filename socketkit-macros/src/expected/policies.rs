@@ -44,32 +44,36 @@ pub mod server_event {
     #[serde(crate = "self::__serde")]
     pub struct Count(pub usize);
     #[doc(hidden)]
-    pub struct __Slots<__S0, __S1>(::core::marker::PhantomData<fn() -> (__S0, __S1)>);
+    pub struct __ServerEventSlots<__S0, __S1>(
+        ::core::marker::PhantomData<fn() -> (__S0, __S1)>,
+    );
 }
 #[doc(hidden)]
 #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic)]
 const _: () = {
     #[automatically_derived]
     impl ::socketkit::Events for ServerEvent {
-        const NAMES: &'static [&'static str] = &["blink", "count"];
-        type Slots = server_event::__Slots<
+        const NAMES: &'static [&'static ::core::primitive::str] = &["blink", "count"];
+        type Slots = server_event::__ServerEventSlots<
             ::socketkit::__private::No,
             ::socketkit::__private::No,
         >;
-        fn index_of(__name: &str) -> ::core::option::Option<usize> {
+        fn index_of(
+            __name: &::core::primitive::str,
+        ) -> ::core::option::Option<::core::primitive::usize> {
             match __name {
                 "blink" => ::core::option::Option::Some(0),
                 "count" => ::core::option::Option::Some(1),
                 _ => ::core::option::Option::None,
             }
         }
-        fn index(&self) -> usize {
+        fn index(&self) -> ::core::primitive::usize {
             match *self {
                 ServerEvent::Blink { .. } => 0,
                 ServerEvent::Count { .. } => 1,
             }
         }
-        fn policy(__index: usize) -> ::socketkit::Policy {
+        fn policy(__index: ::core::primitive::usize) -> ::socketkit::Policy {
             match __index {
                 0 => ::socketkit::Policy::Volatile,
                 1 => ::socketkit::Policy::Latest,
@@ -78,7 +82,7 @@ const _: () = {
         }
         fn encode(
             self,
-            __out: &mut ::std::vec::Vec<u8>,
+            __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,
         ) -> ::socketkit::__private::serde_json::Result<()> {
             match self {
                 ServerEvent::Blink { .. } => ::core::result::Result::Ok(()),
@@ -91,8 +95,8 @@ const _: () = {
             }
         }
         fn decode(
-            __index: usize,
-            __data: &str,
+            __index: ::core::primitive::usize,
+            __data: &::core::primitive::str,
         ) -> ::socketkit::__private::serde_json::Result<Self> {
             match __index {
                 0 => {
@@ -125,7 +129,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Blink {
         type Enum = ServerEvent;
         type Reply = ();
-        const INDEX: usize = 0;
+        const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
     impl ::core::convert::From<server_event::Blink> for ServerEvent {
@@ -137,7 +141,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Count {
         type Enum = ServerEvent;
         type Reply = ();
-        const INDEX: usize = 1;
+        const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]
     impl ::core::convert::From<server_event::Count> for ServerEvent {
@@ -147,21 +151,28 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Fill<server_event::Blink>
-    for server_event::__Slots<__S0, __S1> {
+    for server_event::__ServerEventSlots<__S0, __S1> {
         type Slot = __S0;
-        type Filled = server_event::__Slots<::socketkit::__private::Yes, __S1>;
+        type Filled = server_event::__ServerEventSlots<
+            ::socketkit::__private::Yes,
+            __S1,
+        >;
     }
     #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Fill<server_event::Count>
-    for server_event::__Slots<__S0, __S1> {
+    for server_event::__ServerEventSlots<__S0, __S1> {
         type Slot = __S1;
-        type Filled = server_event::__Slots<__S0, ::socketkit::__private::Yes>;
+        type Filled = server_event::__ServerEventSlots<
+            __S0,
+            ::socketkit::__private::Yes,
+        >;
     }
     #[automatically_derived]
-    impl<__S0, __S1> ::socketkit::__private::Open for server_event::__Slots<__S0, __S1> {}
+    impl<__S0, __S1> ::socketkit::__private::Open
+    for server_event::__ServerEventSlots<__S0, __S1> {}
     #[automatically_derived]
     impl<__S0, __S1> ::socketkit::__private::Exhaustive
-    for server_event::__Slots<__S0, __S1>
+    for server_event::__ServerEventSlots<__S0, __S1>
     where
         __S0: ::socketkit::__private::HandlerFor<server_event::Blink>,
         __S1: ::socketkit::__private::HandlerFor<server_event::Count>,

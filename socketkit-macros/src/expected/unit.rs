@@ -42,37 +42,39 @@ pub mod client_event {
         }
     }
     #[doc(hidden)]
-    pub struct __Slots<__S0>(::core::marker::PhantomData<fn() -> (__S0,)>);
+    pub struct __ClientEventSlots<__S0>(::core::marker::PhantomData<fn() -> (__S0,)>);
 }
 #[doc(hidden)]
 #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic)]
 const _: () = {
     #[automatically_derived]
     impl ::socketkit::Events for ClientEvent {
-        const NAMES: &'static [&'static str] = &["typing"];
-        type Slots = client_event::__Slots<::socketkit::__private::No>;
-        fn index_of(__name: &str) -> ::core::option::Option<usize> {
+        const NAMES: &'static [&'static ::core::primitive::str] = &["typing"];
+        type Slots = client_event::__ClientEventSlots<::socketkit::__private::No>;
+        fn index_of(
+            __name: &::core::primitive::str,
+        ) -> ::core::option::Option<::core::primitive::usize> {
             match __name {
                 "typing" => ::core::option::Option::Some(0),
                 _ => ::core::option::Option::None,
             }
         }
-        fn index(&self) -> usize {
+        fn index(&self) -> ::core::primitive::usize {
             match *self {
                 ClientEvent::Typing { .. } => 0,
             }
         }
         fn encode(
             self,
-            __out: &mut ::std::vec::Vec<u8>,
+            __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,
         ) -> ::socketkit::__private::serde_json::Result<()> {
             match self {
                 ClientEvent::Typing { .. } => ::core::result::Result::Ok(()),
             }
         }
         fn decode(
-            __index: usize,
-            __data: &str,
+            __index: ::core::primitive::usize,
+            __data: &::core::primitive::str,
         ) -> ::socketkit::__private::serde_json::Result<Self> {
             match __index {
                 0 => {
@@ -97,7 +99,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Typing {
         type Enum = ClientEvent;
         type Reply = ();
-        const INDEX: usize = 0;
+        const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
     impl ::core::convert::From<client_event::Typing> for ClientEvent {
@@ -107,14 +109,15 @@ const _: () = {
     }
     #[automatically_derived]
     impl<__S0> ::socketkit::__private::Fill<client_event::Typing>
-    for client_event::__Slots<__S0> {
+    for client_event::__ClientEventSlots<__S0> {
         type Slot = __S0;
-        type Filled = client_event::__Slots<::socketkit::__private::Yes>;
+        type Filled = client_event::__ClientEventSlots<::socketkit::__private::Yes>;
     }
     #[automatically_derived]
-    impl<__S0> ::socketkit::__private::Open for client_event::__Slots<__S0> {}
+    impl<__S0> ::socketkit::__private::Open for client_event::__ClientEventSlots<__S0> {}
     #[automatically_derived]
-    impl<__S0> ::socketkit::__private::Exhaustive for client_event::__Slots<__S0>
+    impl<__S0> ::socketkit::__private::Exhaustive
+    for client_event::__ClientEventSlots<__S0>
     where
         __S0: ::socketkit::__private::HandlerFor<client_event::Typing>,
     {}

@@ -1,0 +1,8 @@
+mod forum;
+
+use forum::{Forum, typing};
+use socketkit::Server;
+
+fn main() {
+    drop(Server::<Forum>::new().fallback(typing));
+}

@@ -1,0 +1,7 @@
+use socketkit::Protocol;
+
+#[derive(Protocol)]
+#[protocol(room = u64)]
+pub struct Forum;
+
+fn main() {}

@@ -1,0 +1,9 @@
+use socketkit::Events;
+
+#[derive(Events)]
+pub enum ClientEvent {
+    Typing,
+    Typing(u8),
+}
+
+fn main() {}
