@@ -166,18 +166,10 @@ impl Conversation {
         if self.peer.is_dismissed() {
             return Ok(());
         }
-        if let Some(id) = event.id {
-            match self.peer.session().admit(id) {
-                Ok(()) => {}
-                Err(Refused::InUse) => {
-                    return Err(Disconnect::new(CloseCode::BAD_FRAME, "call id in use").into());
-                }
-                Err(Refused::Busy) => {
-                    let reject = Reject::new("busy", "too many calls in flight");
-                    self.fail(event.index, event.id, &reject);
-                    return Ok(());
-                }
-            }
+        if let Some(id) = event.id
+            && !self.admit(event.index, id)?
+        {
+            return Ok(());
         }
         self.app.received(event.index, &event.text);
         if matches!(self.work, Work::Idle) && self.backlog.is_empty() {
@@ -192,6 +184,18 @@ impl Conversation {
             return Err(CloseCode::TOO_SLOW.into());
         }
         Ok(())
+    }
+
+    /// Takes a call, or answers that there are too many.
+    fn admit(&self, index: usize, id: u32) -> Result<bool, Disconnect> {
+        match self.peer.session().admit(id) {
+            Ok(()) => Ok(true),
+            Err(Refused::InUse) => Err(Disconnect::new(CloseCode::BAD_FRAME, "call id in use")),
+            Err(Refused::Busy) => {
+                self.fail(index, Some(id), &Reject::new("busy", "too many calls in flight"));
+                Ok(false)
+            }
+        }
     }
 
     /// Answers an event that nobody has heard of. Its payload is not decoded; but a frame of another
@@ -230,15 +234,10 @@ impl Conversation {
             Err(reject) => match wire::read_any(&text) {
                 // `data` was not the last member.
                 Ok(Frame::Event { id: late, data: exact, .. }) if exact != data => {
-                    if late
-                        .filter(|_| id.is_none())
-                        .is_some_and(|id| self.peer.session().admit(id).is_err())
-                    {
-                        return self.fail(
-                            index,
-                            late,
-                            &Reject::new("busy", "too many calls in flight"),
-                        );
+                    match late.filter(|_| id.is_none()).map(|late| self.admit(index, late)) {
+                        None | Some(Ok(true)) => {}
+                        Some(Ok(false)) => return,
+                        Some(Err(disconnect)) => return self.peer.close(disconnect),
                     }
                     (late, start(exact, late))
                 }
