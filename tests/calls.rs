@@ -33,6 +33,23 @@ async fn a_call_is_answered_with_the_typed_reply() {
 }
 
 #[tokio::test]
+async fn a_call_of_an_ignored_event_is_answered_wherever_its_id_stands() {
+    let service =
+        Server::<Chat>::new().ignore::<Tell>().fallback(async |_: ClientEvent| {}).build();
+    let mut peer = tests::raw::Plain::greeted(tests::chat::listen(&service).await).await;
+    for (id, text) in [
+        (1, r#"{"event":"tell","data":"x","id":1}"#),
+        (2, r#"{"event":"tell","id":2,"data":"x"}"#),
+        (3, r#"{ "id":3,"event":"tell"}"#),
+    ] {
+        peer.send(text).await;
+        assert_eq!(peer.line().await, format!(r#"{{"reply":{id}}}"#), "{text}");
+    }
+    peer.send(r#"{"event":"tell","id":4,"data":{]}"#).await;
+    assert_eq!(peer.next().await["error"]["code"], "bad_data");
+}
+
+#[tokio::test]
 async fn a_refusal_carries_its_code_and_an_error_hides_its_text() {
     async fn ask(ask: Ask) -> Result<String, Reject> {
         if ask.text.is_empty() {

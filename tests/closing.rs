@@ -142,3 +142,65 @@ async fn an_on_disconnect_that_never_ends_keeps_no_server_from_stopping() {
     until(|| service.io().is_empty()).await;
     soon(service.shutdown()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_over_its_grace_holds_is_free_for_on_disconnect() {
+    let lock = Arc::new(tokio::sync::Mutex::new(()));
+    let (sender, mut ran) = mpsc::unbounded_channel();
+    let (held, free) = (lock.clone(), lock);
+    let service = Server::<Chat>::new()
+        .on(async move |_: Tell| {
+            let _guard = held.lock().await;
+            std::future::pending::<()>().await;
+        })
+        .on_disconnect(async move || {
+            let _guard = free.lock().await;
+            let _ = sender.send(());
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [client] = clients(&service).await;
+    client.emit(Tell(String::new()));
+    soon(client.close()).await;
+    ran.recv().await.unwrap();
+    soon(service.shutdown()).await;
+}
+
+/// An error that nobody should write.
+#[derive(Debug)]
+struct Bomb;
+
+impl std::fmt::Display for Bomb {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("when it is shown")
+    }
+}
+
+impl std::error::Error for Bomb {}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("when it is dropped");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_panics_is_answered_and_ends_nothing() {
+    let (sender, mut ran) = mpsc::unbounded_channel();
+    let service = Server::<Chat>::new()
+        .on(async |_: Ask| Err::<String, _>(Bomb))
+        .on_disconnect(async move || {
+            let _ = sender.send(());
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [client] = clients(&service).await;
+    for _ in 0..2 {
+        let error = soon(client.call(Ask { text: String::new() })).await.unwrap_err();
+        assert_eq!(error.to_string(), "refused: internal error (internal)");
+    }
+    drop(client);
+    soon(ran.recv()).await.unwrap();
+}

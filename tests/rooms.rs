@@ -1,6 +1,7 @@
 //! Rooms and selections: who is reached, and what is left when sockets go.
 
-use socketkit::{Disconnect, Io, Limits, Server, Service, Socket, SocketId};
+use socketkit::{Disconnect, Events, Io, Limits, Protocol, Server, Service, Socket, SocketId};
+use std::sync::Arc;
 use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, next, soon, until};
 use tokio::sync::mpsc;
 
@@ -167,4 +168,62 @@ async fn a_handle_stays_usable_when_the_service_is_full() {
         status.borrow()
     );
     soon(first.call(Tell("alive".into()))).await.unwrap();
+}
+
+/// A room that tells everybody when nobody is left in it.
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "it is dropped, which is enough")]
+struct Lasting(u8, Option<Arc<Last>>);
+
+#[derive(Debug)]
+struct Last(Io<Rooms>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.broadcast(Told::Empty);
+    }
+}
+
+impl PartialEq for Lasting {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Lasting {}
+
+impl std::hash::Hash for Lasting {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[derive(Debug, PartialEq, Events)]
+enum Told {
+    Empty,
+}
+
+#[derive(Debug, Protocol)]
+#[protocol(server = Told, room = Lasting)]
+struct Rooms;
+
+#[tokio::test]
+async fn a_room_may_emit_when_it_is_dropped() {
+    let service = Server::<Rooms>::new().build();
+    let mut watching = soon(service.local()).await;
+    let leaving = soon(service.local()).await;
+    until(|| service.io().len() == 2).await;
+    let io = service.io();
+    let socket = io.sockets().into_iter().max_by_key(Socket::id).unwrap();
+    let room = || Lasting(1, Some(Arc::new(Last(io.clone()))));
+    socket.join(room());
+    socket.leave(Lasting(1, None));
+    socket.join(room());
+    io.all().leave(Lasting(1, None));
+    socket.join(room());
+    drop(leaving);
+    for _ in 0..3 {
+        assert_eq!(soon(watching.recv()).await, Some(Told::Empty));
+    }
+    assert_eq!(io.room_count(), 0);
 }

@@ -72,7 +72,10 @@ impl File {
             Method::GET | Method::HEAD if known => *reply.status_mut() = StatusCode::NOT_MODIFIED,
             Method::GET => *reply.body_mut() = Full::new(self.content.clone()),
             Method::HEAD => {}
-            _ => *reply.status_mut() = StatusCode::METHOD_NOT_ALLOWED,
+            _ => {
+                *reply.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+                reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
         }
         let headers = reply.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media));

@@ -2,9 +2,10 @@
 
 use crate::{
     CallError, Event, Events, Policy, Reject, SocketId,
+    delivery::Pushed,
     flusher::Flusher,
     frame::Draft,
-    outbox::{Kind, Pushed},
+    outbox::Kind,
     peer::{Answer, Peer},
     wire::{self, Frame, Problem},
 };
@@ -178,12 +179,12 @@ impl Question {
         Ok(Self { name: E::NAME, payload: payload.into() })
     }
 
-    /// Sends it to a peer; `inspect` is shown the frame.
+    /// Sends it to a peer, if `check` does not refuse the frame.
     pub(crate) fn ask(
         &self,
         peer: Arc<Peer>,
         flusher: &Flusher,
-        inspect: impl FnOnce(&Draft),
+        check: impl FnOnce(&Draft) -> Result<(), Reject>,
     ) -> Result<InFlight, CallError> {
         let (sender, answer) = oneshot::channel();
         let Ok(id) = peer.session().call(sender) else {
@@ -196,7 +197,7 @@ impl Question {
             out.extend_from_slice(&self.payload);
             Ok::<_, Infallible>(())
         });
-        inspect(&draft);
+        check(&draft).map_err(rejected)?;
         let (pushed, flush) = peer.push(draft.finish(peer.role), (Policy::Reliable, 0), Kind::Emit);
         flusher.flush(peer, flush);
         match pushed {

@@ -100,8 +100,8 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
         self.app.context.remote.shared.skip(name);
     }
 
-    fn greeted(&self, _: &Hello<'_>) {
-        self.app.context.remote.shared.up(&self.peer);
+    fn greeted(&self, hello: &Hello<'_>) {
+        self.app.context.remote.shared.up(&self.peer, hello.limit);
         if let Some(greeted) = lock(&self.greeted).take() {
             let _ = greeted.send(());
         }

@@ -2,19 +2,22 @@
 
 use crate::{
     CloseCode, Disconnect,
-    conversation::{Conversation, log},
+    conversation::Conversation,
     end::{By, End},
     frame,
     peer::Peer,
+    session::Heard,
     transport::{Batch, Transport},
 };
 use std::{
     future::{Future, poll_fn},
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// Batches that are read before other tasks get their turn.
 const BATCHES: usize = 4;
@@ -28,11 +31,24 @@ pub(crate) struct Connection {
     timer: Pin<Box<Sleep>>,
     /// The peer sends too fast: it is not read before this.
     paused: Option<Instant>,
+    cleanup: Cleanup,
+}
+
+/// However a connection ended, by a panic or with its runtime perhaps: nobody waits for it, and
+/// whoever keeps a handle keeps no socket open.
+struct Cleanup(Arc<Peer>);
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        self.0.queue().fail();
+        self.0.lose_calls();
+        self.0.end_tasks();
+    }
 }
 
 impl Connection {
     pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Vec<u8>) -> Self {
-        let peer = &conversation.peer;
+        let peer = conversation.peer.clone();
         let deadline = peer.session().deadline(peer.queue().sent().into_std());
         Self {
             transport,
@@ -40,6 +56,7 @@ impl Connection {
             unread,
             timer: Box::pin(sleep_until(deadline.into())),
             paused: None,
+            cleanup: Cleanup(peer),
         }
     }
 
@@ -85,9 +102,9 @@ impl Connection {
             let conversation = &mut self.conversation;
             match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, cx)) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(Batch::Read(digested, more))) => {
+                Poll::Ready(Ok(Batch::Read(digested))) => {
                     self.paused = digested?.map(|pause| Instant::now() + pause);
-                    if more && batch >= BATCHES {
+                    if batch >= BATCHES {
                         cx.waker().wake_by_ref();
                         break;
                     }
@@ -103,7 +120,10 @@ impl Connection {
         let peer = &self.conversation.peer;
         self.transport.poll_flush(peer, cx).map_err(|_| CloseCode::LOST)?;
         let stalled = peer.queue().stalled(&peer.limits);
-        let early = stalled.into_iter().chain(self.paused).min();
+        // The server has just said how often it gives a sign of life.
+        let heartbeat = std::mem::take(&mut self.conversation.is_retimed)
+            .then(|| peer.session().deadline(peer.queue().sent().into_std()).into());
+        let early = stalled.into_iter().chain(self.paused).chain(heartbeat).min();
         if let Some(early) = early.filter(|early| *early < self.timer.deadline()) {
             self.timer.as_mut().reset(early);
             if self.timer.as_mut().poll(cx).is_ready() {
@@ -123,13 +143,14 @@ impl Connection {
                 (queue.stalled(&peer.limits), queue.sent().into_std())
             };
             if stalled.is_some_and(|deadline| deadline <= now) {
+                peer.queue().give_up();
                 return Err(CloseCode::TOO_SLOW.into());
             }
             let (tick, deadline) = {
                 let mut session = peer.session();
                 if self.paused.is_some() || self.conversation.is_full() {
                     // A peer that is not read is not silent.
-                    session.hear(0, now.into_std());
+                    session.hear(Heard::default(), now.into_std());
                 }
                 (session.tick(sent, now.into_std()), session.deadline(sent).into())
             };
@@ -150,39 +171,28 @@ impl Connection {
 
     /// Says farewell to the peer while the application finishes.
     async fn end(self, End { disconnect, by }: End) -> Disconnect {
-        let Self { mut transport, mut conversation, .. } = self;
-        let peer = conversation.peer.clone();
-        {
-            let mut queue = peer.queue();
-            if disconnect.code == CloseCode::TOO_SLOW {
-                queue.clear();
-            }
-            match by {
-                By::Nobody => queue.fail(),
-                By::Us | By::Peer => queue.push_close(frame::close(&disconnect, peer.role)),
-            }
+        let Self { mut transport, conversation, cleanup, .. } = self;
+        let peer = &cleanup.0;
+        match by {
+            By::Nobody => peer.queue().fail(),
+            By::Us | By::Peer => peer.queue().push_close(frame::close(&disconnect, peer.role)),
         }
         // Whoever waits for a reply learns that it will not come.
-        drop(peer.session().settle_all());
+        peer.lose_calls();
         conversation.app.leaving();
         peer.end_tasks();
         let patience = peer.limits.handshake;
-        let farewell = timeout(patience, farewell(&mut transport, &peer, &by));
-        let finish = async {
-            let finished = poll_fn(|cx| conversation.poll_work(cx));
-            if timeout(peer.limits.grace, finished).await.is_err() {
-                tracing::warn!(socket = %peer.id, "a handler did not finish after its socket ended");
-            }
-            match timeout(peer.limits.grace, conversation.app.ended(disconnect.clone())).await {
-                Ok(Ok(())) => {}
-                Ok(Err(reject)) => log(&peer, "on_disconnect", &reject),
-                Err(_) => {
-                    tracing::warn!(socket = %peer.id, "`on_disconnect` did not finish in time");
-                }
-            }
+        let farewell = timeout(patience, farewell(&mut transport, peer, &by));
+        let finish = finish(conversation, disconnect.clone());
+        let delivered = if peer.role == Role::Server {
+            let (delivered, conversation) = tokio::join!(farewell, finish);
+            conversation.app.left();
+            delivered
+        } else {
+            // The next connection waits for no handler: one may call over it.
+            tokio::spawn(finish);
+            farewell.await
         };
-        let (delivered, ()) = tokio::join!(farewell, finish);
-        conversation.app.left();
         if by == By::Us && matches!(delivered, Ok(Ok(()))) {
             // Were the stream dropped while the peer still sends, the kernel would reset it and the
             // close frame might be lost (RFC 6455 section 7.1.1).
@@ -190,6 +200,22 @@ impl Connection {
         }
         disconnect
     }
+}
+
+/// Handles what came before the end, and runs what runs then.
+async fn finish(mut conversation: Conversation, disconnect: Disconnect) -> Conversation {
+    let (id, grace) = (conversation.peer.id, conversation.peer.limits.grace);
+    if timeout(grace, poll_fn(|cx| conversation.poll_work(cx))).await.is_err() {
+        tracing::warn!(socket = %id, "a handler did not finish after its socket ended");
+        // Before `on_disconnect`, which may wait for what it holds.
+        conversation.abandon();
+    }
+    match timeout(grace, conversation.app.ended(disconnect)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(reject)) => conversation.log("on_disconnect", reject),
+        Err(_) => tracing::warn!(socket = %id, "`on_disconnect` did not finish in time"),
+    }
+    conversation
 }
 
 /// Writes what waits, the close frame last, and ends the direction to the peer.
@@ -210,5 +236,8 @@ async fn farewell(transport: &mut Transport, peer: &Peer, by: &By) -> io::Result
 
 /// Reads until the peer has closed its direction as well.
 async fn drain(transport: &mut Transport) {
-    while let Ok(Batch::Read(..)) = poll_fn(|cx| transport.poll_read(cx, |_, _| ())).await {}
+    while let Ok(Batch::Read(())) = poll_fn(|cx| transport.poll_read(cx, |_, _| ())).await {
+        // A stream that always has more gives nobody else a turn, the clock included.
+        tokio::task::yield_now().await;
+    }
 }

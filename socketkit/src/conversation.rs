@@ -10,7 +10,7 @@ use crate::{
     handler::{Application, Handling, Listening, guarded},
     outbox::{Flush, Kind},
     peer::Peer,
-    session::Refused,
+    session::{Heard, Refused},
     transport::Feed,
     wire::{self, Frame, Hello},
 };
@@ -34,6 +34,8 @@ pub(crate) struct Conversation {
     websocket: WebSocketContext,
     /// A client has not heard the server's `hello`.
     strange: bool,
+    /// It has heard it just now, and with it the interval of heartbeats.
+    pub(crate) is_retimed: bool,
     work: Work,
     backlog: Backlog,
 }
@@ -53,7 +55,7 @@ impl Conversation {
         let websocket = WebSocketContext::new(peer.role, Some(config(&peer.limits)));
         let strange = peer.role == Role::Client;
         let backlog = Backlog::new(peer.limits.waiting);
-        Self { peer, app, websocket, strange, work, backlog }
+        Self { peer, app, websocket, strange, is_retimed: false, work, backlog }
     }
 
     /// Whether there is no room for more events.
@@ -73,11 +75,12 @@ impl Conversation {
         cx: &mut Context<'_>,
     ) -> Result<Option<Duration>, End> {
         let mut feed = Feed { bytes, answers: Vec::new() };
-        let mut messages = 0;
+        let mut heard = Heard { bytes: bytes.len(), ..Heard::default() };
         let result = loop {
             match self.websocket.read(&mut feed) {
                 Ok(message) => {
-                    messages += 1;
+                    heard.messages += 1;
+                    heard.payload += message.len();
                     if let Err(end) = self.receive(message, cx) {
                         break Err(end);
                     }
@@ -96,7 +99,7 @@ impl Conversation {
                 queue.push_control(feed.answers.into());
             }
         }
-        let pause = self.peer.session().hear(messages, Instant::now().into_std());
+        let pause = self.peer.session().hear(heard, Instant::now().into_std());
         result.map(|()| pause)
     }
 
@@ -122,6 +125,7 @@ impl Conversation {
             };
             let hello: Hello<'_> = serde_json::from_str(hello).map_err(|_| CloseCode::BAD_FRAME)?;
             self.peer.session().set_heartbeat(Duration::from_millis(hello.heartbeat));
+            self.is_retimed = true;
             self.app.greeted(&hello);
             return Ok(());
         }
@@ -139,14 +143,14 @@ impl Conversation {
                 None => self.unknown(name, id, &text),
             },
             Frame::Reply { id, data } => {
-                if let Some(caller) = self.peer.session().settle(id) {
+                if let Some(caller) = self.peer.settle(id) {
                     // Whoever called may have stopped to wait.
                     let data = span(&text, data);
                     let _ = caller.send(Ok((text, data)));
                 }
             }
             Frame::Failure { id: Some(id), error } => {
-                if let Some(caller) = self.peer.session().settle(id) {
+                if let Some(caller) = self.peer.settle(id) {
                     let _ = caller.send(Err(call::refused(error)));
                 }
             }
@@ -259,9 +263,10 @@ impl Conversation {
                     let opened = ready!(opening.as_mut().poll(cx));
                     self.work = Work::Idle;
                     if let Err(reject) = opened {
-                        log(&self.peer, "on_connect", &reject);
+                        let refusal = refusal(&reject);
+                        self.log("on_connect", reject);
                         self.backlog.clear();
-                        return Poll::Ready(Err(refusal(&reject)));
+                        return Poll::Ready(Err(refusal));
                     }
                     self.peer.queue().release();
                 }
@@ -288,8 +293,8 @@ impl Conversation {
             Ok(Some(draft)) => self.push(draft),
             Ok(None) => {}
             Err(reject) => {
-                log(&self.peer, self.app.name(index), &reject);
                 self.fail(index, id, &reject);
+                self.log(self.app.name(index), reject);
             }
         }
     }
@@ -308,6 +313,34 @@ impl Conversation {
         }
     }
 
+    /// Drops the work that did not finish in time, and what waits for it.
+    pub(crate) fn abandon(&mut self) {
+        let work = std::mem::replace(&mut self.work, Work::Idle);
+        self.backlog.clear();
+        let dropped = guarded(|| {
+            drop(work);
+            Ok(())
+        });
+        if let Err(reject) = dropped {
+            self.log("drop", reject);
+        }
+    }
+
+    /// Logs the error behind a refusal, which the peer does not get to see.
+    pub(crate) fn log(&self, what: &str, reject: Reject) {
+        // An error is code of users as well, when it is shown and when it is dropped.
+        let logged = guarded(|| {
+            if let Some(error) = reject.source() {
+                tracing::error!(socket = %self.peer.id, event = what, %error, "a handler failed");
+            }
+            drop(reject);
+            Ok(())
+        });
+        if logged.is_err() {
+            tracing::error!(socket = %self.peer.id, event = what, "an error panicked");
+        }
+    }
+
     /// Queues a heartbeat and a ping, as far as they are due and nothing else is on its way.
     pub(crate) fn beat(&self, beat: bool, ping: bool) {
         let mut queue = self.peer.queue();
@@ -317,16 +350,6 @@ impl Conversation {
         if ping {
             queue.push_control(frame::ping(self.peer.role));
         }
-    }
-}
-
-impl Drop for Conversation {
-    /// However it ended, by a panic or with its runtime perhaps: nobody waits for it, and whoever
-    /// keeps a handle keeps no socket open.
-    fn drop(&mut self) {
-        self.peer.queue().fail();
-        drop(self.peer.session().settle_all());
-        self.peer.end_tasks();
     }
 }
 
@@ -344,11 +367,4 @@ fn span(text: &str, part: &str) -> Range<usize> {
     // An absent payload is a constant elsewhere: the range is then outside of the text.
     let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     start..start.wrapping_add(part.len())
-}
-
-/// Logs the error behind a refusal, which the peer does not get to see.
-pub(crate) fn log(peer: &Peer, what: &str, reject: &Reject) {
-    if let Some(error) = reject.source() {
-        tracing::error!(socket = %peer.id, event = what, %error, "a handler failed");
-    }
 }

@@ -1,7 +1,20 @@
 //! What became of an event that was emitted.
 
-use crate::{IntoReply, Reject, outbox::Pushed};
+use crate::{IntoReply, Reject};
 use std::{error::Error, fmt};
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pushed {
+    /// It waits to be sent.
+    Queued,
+    /// It waits, in the place of an older one of the same event.
+    Replaced,
+    /// The receiver lags: it was left out.
+    Dropped,
+    /// The socket is closed, or was closed just now for being too slow.
+    Closed,
+}
 
 /// What became of an emitted event, counted over its receivers. Nobody needs to look at it.
 ///

@@ -2,6 +2,7 @@
 
 use crate::{
     Disconnect,
+    handshake::has_token,
     transport::{Stream, Transport},
     wire,
 };
@@ -194,8 +195,7 @@ impl Dialer {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(ConnectError::Refused(response.status()));
         }
-        let accept = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
-        if accept.is_none_or(|accept| accept != derive_accept_key(key.as_bytes()).as_str()) {
+        if !is_accepted(response.headers(), &key) {
             return Err(ConnectError::Io(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "not a WebSocket server",
@@ -211,6 +211,17 @@ impl Dialer {
         let (transport, write) = Transport::split(parts.io.into_inner());
         Ok((transport, write, parts.read_buf.into()))
     }
+}
+
+/// Whether a 101 answers our request (RFC 6455 section 4.1, at the end).
+fn is_accepted(headers: &HeaderMap, key: &str) -> bool {
+    let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT);
+    let protocol = headers.get(header::SEC_WEBSOCKET_PROTOCOL);
+    accept.is_some_and(|accept| accept == derive_accept_key(key.as_bytes()).as_str())
+        && has_token(headers, header::UPGRADE, "websocket")
+        && has_token(headers, header::CONNECTION, "upgrade")
+        && protocol.is_none_or(|protocol| protocol == wire::SUBPROTOCOL)
+        && !headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS)
 }
 
 impl fmt::Debug for Dialer {

@@ -2,7 +2,7 @@
 
 use crate::{Disconnect, Event, FromContext, IntoReply, Reject, frame::Draft, wire};
 use futures_util::FutureExt;
-use serde::Serialize;
+use serde::{Serialize, de::IgnoredAny};
 use std::{future::Future, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin};
 
 /// A function of an event and of things that [`FromContext`] can supply.
@@ -83,7 +83,9 @@ where
 pub(crate) struct Ignored;
 
 impl<C> Erased<C> for Ignored {
-    fn call(&self, _: &str, reply: Option<u32>, _: &C) -> Result<Handling, Reject> {
+    fn call(&self, data: &str, reply: Option<u32>, _: &C) -> Result<Handling, Reject> {
+        // Whether it is one value: an `id` may stand behind it.
+        serde_json::from_str::<IgnoredAny>(data).map_err(|error| Reject::bad_data(&error))?;
         Ok(answer(std::future::ready(()), reply))
     }
 }

@@ -1,6 +1,6 @@
 //! The request that opened a socket.
 
-use http::{Extensions, HeaderMap, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, header, request::Parts};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -88,16 +88,13 @@ impl Handshake {
 
     /// Whether the client speaks our subprotocol by name.
     pub(crate) fn offers_subprotocol(&self) -> bool {
-        let lines = self.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-        let mut names =
-            lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-        names.any(|name| name.trim_ascii() == crate::wire::SUBPROTOCOL)
+        has_token(self.headers(), header::SEC_WEBSOCKET_PROTOCOL, crate::wire::SUBPROTOCOL)
     }
 
     /// Whether the page that opened the socket is of the host it connects to.
     pub(crate) fn is_same_origin(&self) -> bool {
         let Some(origin) = self.origin() else {
-            return true;
+            return !self.headers().contains_key(header::ORIGIN);
         };
         let host = self
             .header("host")
@@ -142,6 +139,13 @@ impl fmt::Debug for Handshake {
             .field("peer", &self.peer())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a header that is a list of words has one of them, in capitals or not.
+pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    let mut words = lines.flat_map(|line| line.split(','));
+    words.any(|word| word.trim_ascii().eq_ignore_ascii_case(token))
 }
 
 /// What the limits by address count: an IPv4 address, an IPv6 /64, and no loopback address, which

@@ -123,15 +123,16 @@ impl<P: Protocol> Hub<P> {
     /// Forgets a socket and takes it out of its rooms.
     pub(crate) fn exit(&self, id: SocketId) {
         let mut members = lock(&self.members);
-        if let Some(member) = members.sockets.remove(&id) {
-            members.leaving -= usize::from(member.leaving);
-            for room in member.rooms {
-                members.remove(&room, id);
-            }
-        }
+        let member = members.sockets.remove(&id);
         if members.sockets.is_empty() {
             self.emptied.notify_waiters();
         }
+        let Some(member) = member else { return };
+        members.leaving -= usize::from(member.leaving);
+        let emptied: Vec<_> = member.rooms.iter().map(|room| members.remove(room, id)).collect();
+        drop(members);
+        // Only now: what a room does when it is dropped is its own.
+        drop((member, emptied));
     }
 
     /// Waits until no socket is left.
@@ -169,29 +170,31 @@ impl<P: Protocol> Hub<P> {
     }
 
     /// Puts a socket into a room, if it is connected.
-    pub(crate) fn join(&self, id: SocketId, room: P::Room) {
+    pub(crate) fn join(&self, id: SocketId, room: &P::Room) {
         lock(&self.members).join(id, room);
     }
 
     /// Takes a socket out of a room.
     pub(crate) fn leave(&self, id: SocketId, room: &P::Room) {
-        lock(&self.members).leave(id, room);
+        let left = lock(&self.members).leave(id, room);
+        drop(left);
     }
 
     /// Puts every socket of a selection into a room.
     pub(crate) fn join_all(&self, selection: &Selection<P::Room>, room: &P::Room) {
         let mut members = lock(&self.members);
         for peer in members.select(selection) {
-            members.join(peer.id, room.clone());
+            members.join(peer.id, room);
         }
     }
 
     /// Takes every socket of a selection out of a room.
     pub(crate) fn leave_all(&self, selection: &Selection<P::Room>, room: &P::Room) {
         let mut members = lock(&self.members);
-        for peer in members.select(selection) {
-            members.leave(peer.id, room);
-        }
+        let peers = members.select(selection);
+        let left: Vec<_> = peers.iter().map(|peer| members.leave(peer.id, room)).collect();
+        drop(members);
+        drop(left);
     }
 
     /// The sockets of a selection.
@@ -285,30 +288,34 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
         self.sockets.len() - self.leaving
     }
 
-    fn join(&mut self, id: SocketId, room: R) {
+    fn join(&mut self, id: SocketId, room: &R) {
         let Some(member) = self.sockets.get_mut(&id).filter(|member| !member.leaving) else {
             return;
         };
-        if member.rooms.insert(room.clone()) {
-            self.rooms.entry(room).or_default().insert(id, member.peer.clone());
+        if member.rooms.contains(room) {
+            return;
+        }
+        member.rooms.insert(room.clone());
+        let peer = member.peer.clone();
+        match self.rooms.get_mut(room) {
+            Some(peers) => drop(peers.insert(id, peer)),
+            None => drop(self.rooms.insert(room.clone(), HashMap::from([(id, peer)]))),
         }
     }
 
-    fn leave(&mut self, id: SocketId, room: &R) {
+    /// Takes a socket out of a room. What is returned is to be dropped without the lock.
+    fn leave(&mut self, id: SocketId, room: &R) -> (Option<R>, Option<R>) {
         let member = self.sockets.get_mut(&id);
-        if member.is_some_and(|member| member.rooms.remove(room)) {
-            self.remove(room, id);
-        }
+        let left = member.and_then(|member| member.rooms.take(room));
+        let emptied = left.as_ref().and_then(|room| self.remove(room, id));
+        (left, emptied)
     }
 
-    /// Takes a socket out of a room, and forgets the room if it was the last.
-    fn remove(&mut self, room: &R, id: SocketId) {
-        if let Some(peers) = self.rooms.get_mut(room) {
-            peers.remove(&id);
-            if peers.is_empty() {
-                self.rooms.remove(room);
-            }
-        }
+    /// Takes a socket out of the members of a room, and forgets the room if it was the last.
+    fn remove(&mut self, room: &R, id: SocketId) -> Option<R> {
+        let peers = self.rooms.get_mut(room)?;
+        peers.remove(&id);
+        peers.is_empty().then(|| self.rooms.remove_entry(room)).flatten().map(|(room, _)| room)
     }
 
     fn select(&self, selection: &Selection<R>) -> Vec<Arc<Peer>> {

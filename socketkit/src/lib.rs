@@ -157,6 +157,7 @@ mod flusher;
 mod frame;
 mod handler;
 mod handshake;
+mod held;
 #[cfg(feature = "server")]
 mod hub;
 #[cfg(feature = "server")]
@@ -186,9 +187,15 @@ mod session;
 mod slots;
 #[cfg(feature = "server")]
 mod socket;
+#[cfg(feature = "http")]
+mod stalling;
 mod table;
 mod transport;
 mod turn;
+#[cfg(feature = "client")]
+mod unsent;
+#[cfg(feature = "server")]
+mod upgrade;
 mod wire;
 
 pub use call::{Call, Replies};

@@ -116,13 +116,15 @@ limits! {
     ///
     /// Beyond it the socket is closed with 4429.
     queue_hard_bytes: usize = 4 * 1024 * 1024,
-    /// Time in which a receiver with a full queue has to take at least one byte: 5 s.
+    /// Time in which a receiver with a full queue, or of a file, has to take at least one byte: 5 s.
     stall: Duration = Duration::from_secs(5),
     /// Interval of heartbeats on a silent connection: 25 s; at least 1 ms.
     ///
-    /// A peer of which nothing was heard for two intervals is closed with 4408.
+    /// A peer of which nothing was heard for two intervals is closed with 4408; not one that is not
+    /// read since its events wait for a handler.
     heartbeat: Duration = Duration::from_secs(25),
-    /// Time for the whole handshake, `authorize` included, and for the farewell of a socket: 5 s.
+    /// Time for the head of a request, again for `authorize`, and for the farewell of a socket: 5 s
+    /// each. A client's time for the whole of its handshake.
     ///
     /// An unfinished one is closed.
     handshake: Duration = Duration::from_secs(5),
@@ -134,9 +136,10 @@ limits! {
     grace: Duration = Duration::from_secs(10),
     /// Bytes of a request's head: 16 KiB, at least 8 KiB. A longer one is answered 431.
     head: usize = 16 * 1024,
-    /// Connections of a listener that have not finished their handshake: 1,024.
+    /// Connections of a listener that are no sockets yet, those that fetch files included: 1,024. And
+    /// sockets that are being told why they were refused.
     ///
-    /// One more is dropped as soon as it was accepted.
+    /// One more is dropped as soon as it was accepted, or refused with the HTTP status alone.
     handshakes: usize = 1_024,
     /// The same for one address (one /64 in IPv6): 64. Loopback addresses are exempt, since they
     /// may be a proxy of this machine.
@@ -150,14 +153,16 @@ limits! {
     ///
     /// The client then stops reading, as with [`waiting`](Self::waiting).
     received: usize = 64,
-    /// Events and calls that a client keeps while it is not connected: 256.
+    /// Events and calls that a client keeps while it is not connected: 256, and
+    /// [`queue_bytes`](Self::queue_bytes).
     ///
     /// One more is dropped, and its [`Delivery`](crate::Delivery) says so; a call fails with
     /// [`CallError::Closed`](crate::CallError::Closed).
     unsent: usize = 256,
     /// Shortest and longest pause of a client before it connects again: 0.5 s and 20 s.
     ///
-    /// Each pause is drawn between zero and a bound that doubles from the first to the second
-    /// ("full jitter").
+    /// Each pause is drawn between zero and a bound that doubles from the first to the second ("full
+    /// jitter"), and begins anew after a connection that lasted longer than that. A server that closes
+    /// with 1001, 1012 or 1013 may ask for a longer one, of up to an hour.
     backoff: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20)),
 }

@@ -5,6 +5,7 @@ use crate::{
     admission::Admission,
     public::{Body, Files, Public},
     slots::Exhaustive,
+    stalling::Stalling,
 };
 use http::{Request, Response};
 use http_body_util::Either;
@@ -40,7 +41,8 @@ where
     St: Send + Sync + 'static,
     Se: Send + Sync + 'static,
 {
-    /// Serves the files of a folder beside the sockets, `index.html` for folders.
+    /// Serves the files of a folder beside the sockets, `index.html` for folders. Files and folders
+    /// whose names begin with a dot are not served, but for `.well-known`.
     ///
     /// For [`listen`](Self::listen), which fails if the folder is not there.
     pub fn public(mut self, folder: impl AsRef<Path>) -> Self {
@@ -119,7 +121,9 @@ impl Routes {
     /// Mounts a service at a path, such as `/ws`. Two at one path fail [`listen`](Self::listen).
     pub fn at<P: Protocol>(mut self, path: impl Into<String>, service: Service<P>) -> Self {
         let path: String = path.into();
-        let path = format!("/{}", path.trim_matches('/'));
+        let path = path.trim_matches('/');
+        // At the root every other path begins with it.
+        let path = if path.is_empty() { String::new() } else { format!("/{path}") };
         // The listener's own limits are those of the first service.
         self.limits.get_or_insert_with(|| service.limits().clone());
         let (files, stopped) = (service.clone(), service.clone());
@@ -177,7 +181,8 @@ impl Routes {
     fn check(&self) -> io::Result<()> {
         for (at, route) in self.routes.iter().enumerate() {
             if self.routes.iter().skip(at + 1).any(|other| other.path == route.path) {
-                let problem = format!("two services at `{}`", route.path);
+                let path = if route.path.is_empty() { "/" } else { &route.path };
+                let problem = format!("two services at `{path}`");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
             }
         }
@@ -294,7 +299,8 @@ impl Site {
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.handshake)
             .max_buf_size(limits.head.max(8192));
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stream = TokioIo::new(Stalling::new(stream, limits.stall));
+        let connection = http.serve_connection(stream, service).with_upgrades();
         if let Err(error) = connection.await {
             tracing::debug!(%peer, %error, "a connection failed");
         }

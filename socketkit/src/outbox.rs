@@ -8,6 +8,8 @@
 
 use crate::{
     Disconnect, Limits, Policy,
+    delivery::Pushed,
+    held::Held,
     turn::{Turn, Written},
 };
 use bytes::Bytes;
@@ -19,7 +21,7 @@ use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
 pub(crate) struct Queued {
     pub(crate) bytes: Bytes,
     /// The event's index, if a newer one of it may take its place.
-    latest: Option<u32>,
+    pub(crate) latest: Option<u32>,
 }
 
 /// How a frame is queued.
@@ -32,19 +34,6 @@ pub(crate) enum Kind {
     /// An answer: taken as long as the close frame is not queued, for a handler that closed its own
     /// socket.
     Answer,
-}
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Pushed {
-    /// It waits to be sent.
-    Queued,
-    /// It waits, in the place of an older one of the same event.
-    Replaced,
-    /// The receiver lags: it was left out.
-    Dropped,
-    /// The socket is closed, or was closed just now for being too slow.
-    Closed,
 }
 
 /// Who has to write what was pushed.
@@ -65,8 +54,8 @@ pub(crate) struct Queue {
     stream: Option<OwnedWriteHalf>,
     frames: Vec<Queued>,
     /// Broadcasts that wait until `on_connect` has run, so that its snapshot comes first.
-    held: Option<Vec<Queued>>,
-    /// Frames and bytes that wait, those in the hands of a writer and held ones included.
+    held: Option<Held>,
+    /// Frames and bytes that wait, those in the hands of a writer included, held ones not.
     count: usize,
     bytes: usize,
     /// The first frame went out in part: nothing may come before it.
@@ -82,13 +71,15 @@ pub(crate) struct Queue {
     /// When bytes were last taken.
     sent: Instant,
     end: Option<Disconnect>,
+    /// What the writer at work brings back is dropped.
+    discards: bool,
     /// The close frame is queued, or never will be: nothing more is taken.
     closed: bool,
     /// The direction to the peer is over.
     shut: bool,
     /// The connection's task.
     waker: Option<Waker>,
-    /// Senders that wait for room.
+    /// Senders that wait for room; made for the first of them.
     room: Option<Arc<Notify>>,
 }
 
@@ -97,7 +88,7 @@ impl Queue {
         Self {
             stream,
             frames: Vec::new(),
-            held: Some(Vec::new()),
+            held: Some(Held::default()),
             count: 0,
             bytes: 0,
             partial: false,
@@ -107,6 +98,7 @@ impl Queue {
             blocked: None,
             sent: now,
             end: None,
+            discards: false,
             closed: false,
             shut: false,
             waker: None,
@@ -125,50 +117,54 @@ impl Queue {
         if self.closed || (self.end.is_some() && kind != Kind::Answer) {
             return (Pushed::Closed, Flush::Pending);
         }
-        let lags = self.blocked.is_some() || self.writing;
-        let full = self.is_full(limits);
-        if policy == Policy::Volatile && lags && self.is_quarter_full(limits) {
+        let is_held = kind == Kind::Broadcast && self.held.is_some();
+        let lags = is_held || self.blocked.is_some() || self.writing;
+        let (count, size) = self.all();
+        let full = Self::fills(count, size, limits);
+        if policy == Policy::Volatile && lags && Self::quarter_fills(count, size, limits) {
             return (Pushed::Dropped, Flush::Pending);
         }
         let latest = (policy == Policy::Latest).then_some(index as u32);
         let replaced = latest.is_some() && full && self.remove(latest);
         if full && !replaced && self.is_hopeless(limits) {
-            self.end(crate::CloseCode::TOO_SLOW.into());
+            self.give_up();
             return (Pushed::Closed, Flush::Pending);
         }
-        self.count += 1;
-        self.bytes += bytes.len();
+        let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
         let queued = Queued { bytes, latest };
-        match &mut self.held {
-            Some(held) if kind == Kind::Broadcast => held.push(queued),
-            _ => self.frames.push(queued),
+        if let Some(held) = self.held.as_mut().filter(|_| is_held) {
+            held.push(queued);
+            return (pushed, Flush::Pending);
         }
+        let full = self.is_full(limits);
+        self.insert(self.frames.len(), queued);
         if !full && self.blocked.is_some() && self.is_full(limits) {
             // From now on the connection counts the time.
             self.wake();
         }
-        let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
-        (pushed, self.flush_by(full || self.is_quarter_full(limits)))
+        (pushed, self.flush_by(Self::quarter_fills(self.count, self.bytes, limits)))
     }
 
     /// Queues a control frame, before all that has not begun to go out.
     pub(crate) fn push_control(&mut self, bytes: Bytes) {
-        if self.closed {
-            return;
+        if !self.closed {
+            let at = usize::from(self.partial).min(self.frames.len());
+            self.insert(at, Queued { bytes, latest: None });
         }
-        self.count += 1;
-        self.bytes += bytes.len();
-        let at = usize::from(self.partial).min(self.frames.len());
-        self.frames.insert(at, Queued { bytes, latest: None });
     }
 
-    /// Queues the close frame, after all that waits; nothing is taken from now on.
+    fn insert(&mut self, at: usize, frame: Queued) {
+        self.count += 1;
+        self.bytes += frame.bytes.len();
+        self.frames.insert(at, frame);
+    }
+
+    /// Queues the close frame, after all that waits; nothing is taken from now on. Broadcasts that are
+    /// still held are not for this peer.
     pub(crate) fn push_close(&mut self, bytes: Bytes) {
         if !self.closed {
-            self.release();
-            self.count += 1;
-            self.bytes += bytes.len();
-            self.frames.push(Queued { bytes, latest: None });
+            self.held = None;
+            self.insert(self.frames.len(), Queued { bytes, latest: None });
             self.seal();
         }
     }
@@ -176,16 +172,19 @@ impl Queue {
     /// Takes nothing from now on.
     pub(crate) fn seal(&mut self) {
         self.closed = true;
-        if let Some(room) = self.room.take() {
+        self.notify_senders();
+    }
+
+    fn notify_senders(&self) {
+        if let Some(room) = &self.room {
             room.notify_waiters();
         }
     }
 
-    /// Drops what waits, but for a frame that has begun to go out.
-    pub(crate) fn clear(&mut self) {
-        self.held = None;
-        let keep = usize::from(self.partial).min(self.frames.len());
-        for frame in self.frames.drain(keep..) {
+    /// Drops frames, but for one that has begun to go out.
+    fn drop_from(&mut self, frames: &mut Vec<Queued>) {
+        let begun = usize::from(self.partial && !self.writing);
+        for frame in frames.drain(begun.min(frames.len())..) {
             self.count -= 1;
             self.bytes -= frame.bytes.len();
         }
@@ -193,9 +192,21 @@ impl Queue {
 
     /// Ends the time in which broadcasts are held.
     pub(crate) fn release(&mut self) {
-        if let Some(mut held) = self.held.take() {
-            self.frames.append(&mut held);
+        if let Some(held) = self.held.take() {
+            self.count += held.len();
+            self.bytes += held.bytes();
+            self.frames.extend(held);
         }
+    }
+
+    /// Ends it since its peer is too slow: what waits is dropped.
+    pub(crate) fn give_up(&mut self) {
+        self.end(crate::CloseCode::TOO_SLOW.into());
+        self.discards = self.writing;
+        self.held = None;
+        let mut frames = std::mem::take(&mut self.frames);
+        self.drop_from(&mut frames);
+        self.frames = frames;
     }
 
     /// Asks the connection to close; the first who asks decides how.
@@ -203,6 +214,7 @@ impl Queue {
         if self.end.is_none() && !self.closed {
             self.end = Some(disconnect);
             self.wake();
+            self.notify_senders();
         }
     }
 
@@ -253,13 +265,15 @@ impl Queue {
             // would go round for ever.
             self.wake();
         }
-        let is_full = self.is_full(limits);
+        if std::mem::take(&mut self.discards) {
+            self.drop_from(&mut rest);
+        }
         if !rest.is_empty() {
             rest.append(&mut self.frames);
             self.frames = rest;
         }
-        if let Some(room) = self.room.take_if(|_| !is_full) {
-            room.notify_waiters();
+        if !self.is_full(limits) {
+            self.notify_senders();
         }
         !blocked && !self.frames.is_empty()
     }
@@ -275,6 +289,7 @@ impl Queue {
         self.shut();
         self.frames = Vec::new();
         self.held = None;
+        self.blocked = None;
         (self.count, self.bytes) = (0, 0);
     }
 
@@ -299,10 +314,15 @@ impl Queue {
         self.blocked.filter(|_| self.is_full(limits)).map(|since| since + limits.stall)
     }
 
-    /// Waits for room: the notification to wait for, or `None` if there is some.
-    pub(crate) fn wait_for_room(&mut self, limits: &Limits) -> Option<Arc<Notify>> {
-        let wait = self.is_full(limits) && !self.closed && self.end.is_none();
-        wait.then(|| self.room.get_or_insert_default().clone())
+    /// Is notified when there may be room: always the same, so that nobody waits for one that was
+    /// given up.
+    pub(crate) fn room(&mut self) -> Arc<Notify> {
+        self.room.get_or_insert_default().clone()
+    }
+
+    /// Whether a sender has to wait for room.
+    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
+        !self.is_full(limits) || self.closed || self.end.is_some()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -336,37 +356,43 @@ impl Queue {
         }
     }
 
-    /// Whether more waits than a receiver that keeps up needs.
+    /// Whether more waits than a receiver that keeps up needs; what is held waits for us.
     pub(crate) fn is_full(&self, limits: &Limits) -> bool {
-        // An empty queue has room, whatever the limits: else nobody could ever send.
-        self.count > 0 && (self.count >= limits.queue || self.bytes >= limits.queue_bytes)
+        Self::fills(self.count, self.bytes, limits)
     }
 
-    fn is_quarter_full(&self, limits: &Limits) -> bool {
-        self.count > 0
-            && (self.count >= limits.queue.div_ceil(4) || self.bytes >= limits.queue_bytes / 4)
+    /// Frames and bytes that wait, with those that are held.
+    fn all(&self) -> (usize, usize) {
+        let (count, bytes) = self.held.as_ref().map_or((0, 0), |held| (held.len(), held.bytes()));
+        (self.count + count, self.bytes + bytes)
+    }
+
+    fn fills(count: usize, bytes: usize, limits: &Limits) -> bool {
+        // An empty queue has room, whatever the limits: else nobody could ever send.
+        count > 0 && (count >= limits.queue || bytes >= limits.queue_bytes)
+    }
+
+    fn quarter_fills(count: usize, bytes: usize, limits: &Limits) -> bool {
+        count > 0 && (count >= limits.queue.div_ceil(4) || bytes >= limits.queue_bytes / 4)
     }
 
     fn is_hopeless(&self, limits: &Limits) -> bool {
-        self.bytes >= limits.queue_hard_bytes
+        self.all().1 >= limits.queue_hard_bytes
             || self.blocked.is_some_and(|since| since.elapsed() >= limits.stall)
     }
 
     /// Removes the unsent frame of a `latest` event. The newer one goes to the end, so that the
     /// order of what is delivered is the order in which it was emitted.
     fn remove(&mut self, latest: Option<u32>) -> bool {
-        let begun = usize::from(self.partial);
-        let held = self.held.as_mut().map(|held| (held, 0));
-        for (frames, begun) in held.into_iter().chain([(&mut self.frames, begun)]) {
-            let found = frames.iter().skip(begun).position(|frame| frame.latest == latest);
-            if let Some(at) = found {
-                let old = frames.remove(at + begun);
-                self.count -= 1;
-                self.bytes -= old.bytes.len();
-                return true;
-            }
+        if self.held.as_mut().is_some_and(|held| held.remove(latest)) {
+            return true;
         }
-        false
+        let begun = usize::from(self.partial);
+        let found = self.frames.iter().skip(begun).position(|frame| frame.latest == latest);
+        let Some(at) = found else { return false };
+        self.count -= 1;
+        self.bytes -= self.frames.remove(at + begun).bytes.len();
+        true
     }
 }
 

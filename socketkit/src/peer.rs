@@ -2,7 +2,8 @@
 
 use crate::{
     CallError, Disconnect, Handshake, Limits, Policy,
-    outbox::{Flush, Kind, Pushed, Queue},
+    delivery::Pushed,
+    outbox::{Flush, Kind, Queue},
     session::Session,
     turn::{self, Turn},
 };
@@ -147,6 +148,18 @@ impl Peer {
         }
     }
 
+    /// Tells everybody who waits for a reply that it will not come.
+    pub(crate) fn lose_calls(&self) {
+        // Not under the lock: wakers are told, and they may be anybody's.
+        let waiting: Vec<_> = self.session().settle_all().collect();
+        drop(waiting);
+    }
+
+    /// Ends a call of ours: who waits for it, unless it is not in flight.
+    pub(crate) fn settle(&self, id: u32) -> Option<oneshot::Sender<Answer>> {
+        self.session().settle(id)
+    }
+
     /// Ends what [`spawn`](Self::spawn) started.
     pub(crate) fn end_tasks(&self) {
         drop(lock(&self.tasks).take());
@@ -165,8 +178,8 @@ fn log_panic(id: SocketId, done: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Locks, whatever became of an earlier holder: no code of users runs under these locks but `Eq`
-/// and `Hash` of rooms.
+/// Locks, whatever became of an earlier holder: no code of users runs under these locks but `Eq`,
+/// `Hash` and `Clone` of rooms.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

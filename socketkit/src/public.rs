@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{Either, Full};
+use percent_encoding::percent_decode_str;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -74,15 +75,39 @@ impl Files {
         B: Send + 'static,
     {
         let mut reply = match &mut self.folder {
-            Some(folder) => {
+            Some(folder) if !is_hidden(request.uri().path()) => {
                 let Ok(reply) = folder.call(request).await;
                 reply.map(Either::Right)
             }
-            None => crate::service::plain(StatusCode::NOT_FOUND, "not found").map(Either::Left),
+            _ => crate::upgrade::plain(StatusCode::NOT_FOUND, "not found").map(Either::Left),
         };
         for (name, value) in &self.headers {
             reply.headers_mut().insert(name, value.clone());
         }
         reply
+    }
+}
+
+/// Whether a path leads to or through a file whose name begins with a dot, but for `.well-known`
+/// (RFC 8615): such files are seldom meant for everybody.
+fn is_hidden(path: &str) -> bool {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    path.split(['/', '\\']).any(|name| name.starts_with('.') && name != ".well-known")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_begin_with_a_dot_are_hidden_however_they_are_asked_for() {
+        for path in
+            ["/.env", "/a/.git/config", "/%2eenv", "/a%2f.env", "/a%2F%2Eenv", "/.", "/a/.."]
+        {
+            assert!(is_hidden(path), "{path}");
+        }
+        for path in ["/", "/a.b", "/.well-known/security.txt", "/a..b/c."] {
+            assert!(!is_hidden(path), "{path}");
+        }
     }
 }

@@ -9,10 +9,10 @@ use crate::{
     peer::Peer,
     remote::Shared,
 };
-use std::{future::pending, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::oneshot,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -32,8 +32,9 @@ impl Reconnect {
     ) {
         let shared = self.shared.clone();
         shared.flusher.start(&shared.runtime);
-        let mut attempt = 0;
+        let mut attempt = 0_u32;
         let end = loop {
+            let started = Instant::now();
             let (disconnect, was_open) = match self.dial().await {
                 Ok(line) => self.serve(line, &app).await,
                 Err(error) if self.opened.is_some() => {
@@ -45,6 +46,10 @@ impl Reconnect {
                     (CloseCode::LOST.into(), false)
                 }
             };
+            // One that is closed as soon as it was open is no success.
+            if was_open && started.elapsed() > shared.limits.backoff.1 {
+                attempt = 0;
+            }
             if self.opened.is_some() {
                 self.tell(Err(ConnectError::Closed(Box::new(disconnect.clone()))));
                 break disconnect;
@@ -55,8 +60,8 @@ impl Reconnect {
             if !disconnect.code.reconnects() {
                 break disconnect;
             }
-            attempt = if was_open { 0 } else { attempt + 1 };
             let retry_in = pause(attempt, shared.limits.backoff, &disconnect);
+            attempt = attempt.saturating_add(1);
             shared.status.send_replace(Status::Waiting { retry_in });
             tokio::select! {
                 () = sleep(retry_in) => {}
@@ -92,27 +97,32 @@ impl Reconnect {
         if self.shared.is_closing() {
             peer.close(CloseCode::DONE.into());
         }
-        let (greeted, is_greeted) = oneshot::channel();
+        let (greeted, mut is_greeted) = oneshot::channel();
         let conversation = Conversation::new(peer.clone(), app(peer.clone(), greeted));
         let mut run = pin!(Connection::new(transport, conversation, bytes).run());
-        let mut was_open = false;
-        let opened = async {
-            match timeout(patience, is_greeted).await {
-                Ok(Ok(())) => {
-                    was_open = true;
-                    self.tell(Ok(()));
+        let early = tokio::select! {
+            greeted = timeout(patience, &mut is_greeted) => {
+                if !matches!(greeted, Ok(Ok(()))) {
+                    peer.close(CloseCode::TIMEOUT.into());
+                    return (run.await, false);
                 }
-                _ => peer.close(CloseCode::TIMEOUT.into()),
+                None
             }
-            pending::<()>().await;
+            () = self.shared.closing.notified() => {
+                peer.close(CloseCode::DONE.into());
+                return (run.await, false);
+            }
+            disconnect = &mut run => Some(disconnect),
         };
-        let disconnect = tokio::select! {
-            // A connection that was open and ended in one turn was open.
-            biased;
-            () = opened => CloseCode::LOST.into(),
-            disconnect = &mut run => disconnect,
-        };
-        (disconnect, was_open)
+        // One that was open and ended in one turn was open.
+        if early.is_some() && is_greeted.try_recv().is_err() {
+            return (early.unwrap_or(CloseCode::LOST.into()), false);
+        }
+        self.tell(Ok(()));
+        match early {
+            Some(disconnect) => (disconnect, true),
+            None => (run.await, true),
+        }
     }
 
     fn tell(&mut self, result: Result<(), ConnectError>) {
@@ -123,15 +133,25 @@ impl Reconnect {
     }
 }
 
+/// The longest pause that a server can ask for.
+const LONGEST_WISH: Duration = Duration::from_secs(3600);
+
+impl Drop for Reconnect {
+    /// Where its runtime ended before it: whoever waits for the client learns so.
+    fn drop(&mut self) {
+        self.shared.end(CloseCode::LOST.into());
+    }
+}
+
 /// How long to wait before the next attempt: full jitter, and not before the server said so.
 fn pause(attempt: u32, (shortest, longest): (Duration, Duration), last: &Disconnect) -> Duration {
     let bound = shortest.saturating_mul(2u32.saturating_pow(attempt)).min(longest);
-    let asked = last
-        .reason
-        .strip_prefix("retry ")
-        .and_then(|wait| wait.parse().ok())
-        .map(Duration::from_millis);
-    asked.unwrap_or_default() + bound.mul_f64(rand::random::<f64>())
+    let asked = last.reason.strip_prefix("retry ").and_then(|wait| wait.parse().ok());
+    let asked = match last.code {
+        CloseCode::AWAY | CloseCode::RESTART | CloseCode::FULL => asked.unwrap_or_default(),
+        _ => 0,
+    };
+    Duration::from_millis(asked).min(LONGEST_WISH) + bound.mul_f64(rand::random::<f64>())
 }
 
 #[cfg(test)]
@@ -155,6 +175,15 @@ mod tests {
     #[test]
     fn a_server_may_ask_for_a_longer_pause() {
         let busy = Disconnect::new(CloseCode::RESTART, "retry 30000");
-        assert!(pause(0, (Duration::ZERO, Duration::ZERO), &busy) == Duration::from_secs(30));
+        assert_eq!(pause(0, (Duration::ZERO, Duration::ZERO), &busy), Duration::from_secs(30));
+        for (code, reason, seconds) in [
+            (CloseCode::FULL, "retry 18446744073709551615", 3600),
+            (CloseCode::INTERNAL, "retry 30000", 0),
+            (CloseCode::FULL, "retry soon", 0),
+        ] {
+            let last = Disconnect::new(code, reason);
+            let pause = pause(0, (Duration::ZERO, Duration::ZERO), &last);
+            assert_eq!(pause, Duration::from_secs(seconds));
+        }
     }
 }

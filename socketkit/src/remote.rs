@@ -2,21 +2,23 @@
 
 use crate::{
     Call, CallError, CloseCode, Delivery, Disconnect, Event, Events, Limits, Policy, Protocol,
+    Reject,
     call::{InFlight, Question},
+    delivery::Pushed,
     flusher::Flusher,
     frame::Draft,
-    outbox::{Kind, Pushed},
+    outbox::Kind,
     peer::{Peer, lock},
+    unsent::{Item, Unsent},
     wire,
 };
 use std::{
     borrow::Cow,
-    collections::VecDeque,
     fmt,
     marker::PhantomData,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -63,7 +65,8 @@ impl<P: Protocol> Remote<P> {
     ///
     /// While there is no connection it is kept for the next, up to
     /// [`Limits::unsent`](crate::Limits::unsent); a `volatile` one is dropped, and of a `latest` one
-    /// only the newest waits. An event that was on its way when a connection broke may be lost.
+    /// only the newest waits. An event that was on its way when a connection broke may be lost. One
+    /// that is longer than the server reads is logged and counted as dropped.
     pub fn emit(&self, event: impl Into<P::Client>) -> Delivery {
         let event = event.into();
         let (name, index) = (event.name(), event.index());
@@ -73,7 +76,7 @@ impl<P: Protocol> Remote<P> {
             tracing::error!(event = name, %error, "an event does not serialise");
             return Delivery::default();
         }
-        self.shared.emit(draft, (policy, index))
+        self.shared.emit(name, draft, (policy, index))
     }
 
     /// Sends an event and waits for its typed reply.
@@ -83,7 +86,9 @@ impl<P: Protocol> Remote<P> {
     ///
     /// # Errors
     ///
-    /// See [`CallError`]; the deadline is [`Limits::call`](crate::Limits::call).
+    /// See [`CallError`]; the deadline is [`Limits::call`](crate::Limits::call). `Rejected` with the
+    /// code `too_large` if it is longer than the server reads, `busy` when
+    /// [`Limits::calls`](crate::Limits::calls) are in flight.
     pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply> {
         let question = Question::new(event);
         let (timeout, runtime) = (self.shared.limits.call, self.shared.runtime.clone());
@@ -109,6 +114,9 @@ impl<P: Protocol> Remote<P> {
     }
 
     /// Closes with 1000, after what was emitted before, and waits until the connection is over.
+    ///
+    /// What was received before can still be read with [`Client::recv`](crate::Client::recv), and
+    /// handlers at work have [`Limits::grace`](crate::Limits::grace) to finish; it waits for neither.
     ///
     /// # Cancel safety
     ///
@@ -144,6 +152,8 @@ pub(crate) struct Shared {
     /// Wakes the task when the client was closed.
     pub(crate) closing: Notify,
     pub(crate) runtime: Handle,
+    /// Bytes of the longest frame that the server reads, as far as it has said so.
+    limit: AtomicUsize,
     skipped: AtomicU64,
     link: Mutex<Link>,
 }
@@ -152,15 +162,8 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 enum Link {
     Up(Arc<Peer>),
-    Down(VecDeque<Unsent>),
+    Down(Unsent),
     Closed,
-}
-
-/// What waits for a connection.
-#[derive(Debug)]
-enum Unsent {
-    Event(Draft, (Policy, usize)),
-    Call(Question, oneshot::Sender<Result<InFlight, CallError>>),
 }
 
 /// What became of a question.
@@ -178,12 +181,17 @@ impl Shared {
             status: watch::Sender::new(Status::Connecting),
             closing: Notify::new(),
             runtime: Handle::current(),
+            limit: AtomicUsize::new(usize::MAX),
             skipped: AtomicU64::new(0),
-            link: Mutex::new(Link::Down(VecDeque::new())),
+            link: Mutex::new(Link::Down(Unsent::default())),
         }
     }
 
-    fn emit(&self, draft: Draft, policy: (Policy, usize)) -> Delivery {
+    fn emit(&self, name: &str, draft: Draft, policy: (Policy, usize)) -> Delivery {
+        if let Err(reject) = self.fits(&draft) {
+            tracing::error!(event = name, "{}", reject.message);
+            return Delivery::of(Pushed::Dropped);
+        }
         let mut link = lock(&self.link);
         match &mut *link {
             Link::Up(peer) => {
@@ -193,53 +201,58 @@ impl Shared {
                 self.flusher.flush(&peer, flush);
                 Delivery::of(pushed)
             }
-            Link::Down(_) if policy.0 == Policy::Volatile => Delivery::of(Pushed::Dropped),
-            Link::Down(unsent) => {
-                let older = |unsent: &Unsent| match unsent {
-                    Unsent::Event(_, older) => policy.0 == Policy::Latest && *older == policy,
-                    Unsent::Call(..) => false,
-                };
-                let replaced = unsent.iter().position(older).and_then(|at| unsent.remove(at));
-                if unsent.len() >= self.limits.unsent {
-                    return Delivery::of(Pushed::Dropped);
-                }
-                unsent.push_back(Unsent::Event(draft, policy));
-                let replaced = replaced.map(|_| Pushed::Replaced);
-                Delivery::of(replaced.unwrap_or(Pushed::Queued))
-            }
+            Link::Down(unsent) => Delivery::of(unsent.push_event(draft, policy, &self.limits)),
             Link::Closed => Delivery::of(Pushed::Closed),
         }
     }
 
     fn ask(&self, question: Question) -> Asked {
         match &mut *lock(&self.link) {
-            Link::Up(peer) => Asked::Now(question.ask(peer.clone(), &self.flusher, |_| ())),
-            Link::Down(unsent) if unsent.len() < self.limits.unsent => {
-                let (turn, later) = oneshot::channel();
-                unsent.push_back(Unsent::Call(question, turn));
-                Asked::Later(later)
-            }
-            Link::Down(_) | Link::Closed => Asked::Now(Err(CallError::Closed)),
+            Link::Up(peer) => Asked::Now(self.ask_now(&question, peer)),
+            Link::Down(unsent) => match unsent.push_call(question, &self.limits) {
+                Some(later) => Asked::Later(later),
+                None => Asked::Now(Err(CallError::Closed)),
+            },
+            Link::Closed => Asked::Now(Err(CallError::Closed)),
         }
     }
 
-    /// A connection is open: it gets all that waited, in order.
-    pub(crate) fn up(&self, peer: &Arc<Peer>) {
+    fn ask_now(&self, question: &Question, peer: &Arc<Peer>) -> Result<InFlight, CallError> {
+        question.ask(peer.clone(), &self.flusher, |draft| self.fits(draft))
+    }
+
+    /// Whether the server reads a frame of this length; it would close on a longer one.
+    fn fits(&self, draft: &Draft) -> Result<(), Reject> {
+        let limit = self.limit.load(Ordering::Relaxed);
+        if draft.text().len() <= limit {
+            return Ok(());
+        }
+        Err(Reject::new("too_large", format!("a frame of over {limit} bytes")))
+    }
+
+    /// The server said hello, and how long a frame it reads: it gets all that waited, in order.
+    pub(crate) fn up(&self, peer: &Arc<Peer>, limit: u64) {
+        self.limit.store(usize::try_from(limit).unwrap_or(usize::MAX), Ordering::Relaxed);
         let mut link = lock(&self.link);
-        let Link::Down(unsent) = &mut *link else {
-            return;
+        let unsent = match &mut *link {
+            Link::Down(unsent) => unsent.take(),
+            Link::Up(_) => return,
+            Link::Closed => return peer.close(CloseCode::DONE.into()),
         };
-        for unsent in unsent.drain(..) {
-            match unsent {
-                Unsent::Event(draft, policy) => {
-                    let (_, flush) = peer.push(draft.finish(Role::Client), policy, Kind::Emit);
+        for item in unsent {
+            match item {
+                Item::Event(draft, policy) if self.fits(&draft).is_ok() => {
+                    let frame = draft.finish(Role::Client);
+                    let (_, flush) = peer.push(frame, policy, Kind::Emit);
                     self.flusher.flush(peer, flush);
                 }
-                // Whoever asked may have stopped to wait.
-                Unsent::Call(question, turn) if !turn.is_closed() => {
-                    let _ = turn.send(question.ask(peer.clone(), &self.flusher, |_| ()));
+                Item::Event(..) => {
+                    tracing::error!(limit, "an event that waited is too large for the server");
                 }
-                Unsent::Call(..) => {}
+                Item::Call(question, turn) => {
+                    // Whoever asked may have stopped to wait.
+                    let _ = turn.send(self.ask_now(&question, peer));
+                }
             }
         }
         *link = Link::Up(peer.clone());
@@ -250,15 +263,21 @@ impl Shared {
     pub(crate) fn down(&self) {
         let mut link = lock(&self.link);
         if matches!(*link, Link::Up(_)) {
-            *link = Link::Down(VecDeque::new());
+            *link = Link::Down(Unsent::default());
         }
     }
 
-    /// Over: nothing is taken any more, and what waited is dropped.
+    /// Over, and how is said once: nothing is taken any more, and what waited is dropped.
     pub(crate) fn end(&self, Disconnect { code, reason }: Disconnect) {
         *lock(&self.link) = Link::Closed;
         self.flusher.stop();
-        self.status.send_replace(Status::Closed { code, reason });
+        self.status.send_if_modified(|status| {
+            let is_first = !matches!(status, Status::Closed { .. });
+            if is_first {
+                *status = Status::Closed { code, reason };
+            }
+            is_first
+        });
     }
 
     /// Asks for the end.

@@ -13,11 +13,10 @@ use crate::{
     hub::Hub,
     peer::Peer,
     transport::{Stream, Transport},
+    upgrade::{Reply, downcast, plain, refused, switching, upgrade_key},
     wire::{self, Hello},
 };
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
-use http_body_util::Full;
+use http::{Request, StatusCode, header, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::{
@@ -29,10 +28,11 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::tungstenite::{handshake::derive_accept_key, protocol::Role};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
-type Reply = Response<Full<Bytes>>;
+/// Why a page of another host may not connect.
+const FOREIGN: &str = "this origin may not connect";
 
 /// A built [`Server`](crate::Server): a cheap clone to embed in a web framework, to listen with, to
 /// hand streams to, or to test with.
@@ -53,6 +53,8 @@ struct Inner<P: Protocol> {
     limits: Arc<Limits>,
     origins: Option<Vec<String>>,
     admission: Arc<Admission>,
+    /// Bounds the sockets that are told why they were refused.
+    refusals: Arc<Admission>,
     files: browser::Files,
 }
 
@@ -64,8 +66,9 @@ impl<P: Protocol> Service<P> {
         origins: Option<Vec<String>>,
     ) -> Self {
         let admission = Arc::new(Admission::new(limits.sockets, limits.sockets_per_address));
+        let refusals = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
         let files = browser::Files::new::<P>(&limits);
-        Self { inner: Arc::new(Inner { app, hub, limits, origins, admission, files }) }
+        Self { inner: Arc::new(Inner { app, hub, limits, origins, admission, refusals, files }) }
     }
 
     /// All sockets.
@@ -75,8 +78,8 @@ impl<P: Protocol> Service<P> {
 
     /// Serves a socket over any stream on which a WebSocket handshake was made elsewhere.
     ///
-    /// `authorize` runs on the handshake; a refusal is sent as a close frame. The future ends with
-    /// the socket and says how it ended.
+    /// The origin is checked and `authorize` runs on the handshake; a refusal is sent as a close frame.
+    /// The future ends with the socket and says how it ended.
     ///
     /// # Cancel safety
     ///
@@ -91,12 +94,21 @@ impl<P: Protocol> Service<P> {
     {
         let (service, handshake) = (self.clone(), handshake.into());
         let task = tokio::spawn(async move {
-            match service.open(&handshake).await {
+            let opened = match service.is_welcome(&handshake) {
+                true => service.open(&handshake).await,
+                false => Err(Reject::new("forbidden", FOREIGN)),
+            };
+            match opened {
                 Ok((admitted, permit)) => {
                     service.serve(stream, Vec::new(), handshake, admitted, permit).await
                 }
                 Err(reject) => {
-                    service.refuse(stream, Vec::new(), handshake, refusal(&reject)).await
+                    let disconnect = refusal(&reject);
+                    // Where too many are told already, this one is not.
+                    let Some(permit) = service.may_refuse(&handshake) else {
+                        return disconnect;
+                    };
+                    service.refuse(stream, Vec::new(), handshake, disconnect, permit).await
                 }
             }
         });
@@ -145,26 +157,24 @@ impl<P: Protocol> Service<P> {
         };
         let handshake = Handshake::from(parts);
         if !self.is_welcome(&handshake) {
-            return plain(StatusCode::FORBIDDEN, "this origin may not connect");
+            return plain(StatusCode::FORBIDDEN, FOREIGN);
         }
         let ours = handshake.offers_subprotocol();
-        let opened = self.open(&handshake).await;
-        if let (Err(reject), false) = (&opened, ours) {
-            return refused(reject);
-        }
+        let opened = match self.open(&handshake).await {
+            Ok(opened) => Ok(opened),
+            Err(reject) => match self.may_refuse(&handshake).filter(|_| ours) {
+                Some(permit) => Err((refusal(&reject), permit)),
+                None => return refused(&reject),
+            },
+        };
         tokio::spawn(async move {
             let Some(upgraded) = self.upgraded_in_time(upgrade).await else {
                 return;
             };
-            let (disconnect, opened) = match opened {
-                Ok(opened) => (None, Some(opened)),
-                Err(reject) => (Some(refusal(&reject)), None),
-            };
             match downcast(upgraded) {
-                Ok((stream, bytes)) => self.run(stream, bytes, handshake, opened, disconnect).await,
+                Ok((stream, bytes)) => self.run(stream, bytes, handshake, opened).await,
                 Err(upgraded) => {
-                    let stream = TokioIo::new(upgraded);
-                    self.run(stream, Vec::new(), handshake, opened, disconnect).await;
+                    self.run(TokioIo::new(upgraded), Vec::new(), handshake, opened).await;
                 }
             }
         });
@@ -176,23 +186,19 @@ impl<P: Protocol> Service<P> {
         stream: S,
         bytes: Vec<u8>,
         handshake: Handshake,
-        opened: Option<(Admitted, Permit)>,
-        disconnect: Option<Disconnect>,
+        opened: Result<(Admitted, Permit), (Disconnect, Permit)>,
     ) {
         match opened {
-            Some((admitted, permit)) => {
-                self.serve(stream, bytes, handshake, admitted, permit).await
-            }
-            None => {
-                self.refuse(
-                    stream,
-                    bytes,
-                    handshake,
-                    disconnect.unwrap_or(CloseCode::INTERNAL.into()),
-                )
-                .await
+            Ok((admitted, permit)) => self.serve(stream, bytes, handshake, admitted, permit).await,
+            Err((disconnect, permit)) => {
+                self.refuse(stream, bytes, handshake, disconnect, permit).await
             }
         };
+    }
+
+    /// A place among the sockets that are told why they were refused.
+    fn may_refuse(&self, handshake: &Handshake) -> Option<Permit> {
+        self.inner.refusals.enter(handshake.peer().map(|peer| peer.ip()))
     }
 
     /// Decides whether a socket may open, in time.
@@ -221,6 +227,10 @@ impl<P: Protocol> Service<P> {
         let peer =
             Peer::new(hub.next_id(), Role::Server, self.inner.limits.clone(), handshake, write);
         let peer = Arc::new(peer);
+        if let Err(disconnect) = hub.enter(&peer) {
+            peer.close(disconnect);
+            return pump(transport, bytes, peer, Box::new(Refused)).await;
+        }
         hub.flusher.start(&peer.runtime);
         let mut hello = Draft::new(128);
         wire::write_hello(
@@ -232,9 +242,6 @@ impl<P: Protocol> Service<P> {
             },
         );
         peer.queue().push_control(hello.finish(Role::Server));
-        if let Err(disconnect) = hub.enter(&peer) {
-            peer.close(disconnect);
-        }
         let disconnect = pump(transport, bytes, peer.clone(), admitted(peer)).await;
         drop(permit);
         disconnect
@@ -247,6 +254,7 @@ impl<P: Protocol> Service<P> {
         bytes: Vec<u8>,
         handshake: Handshake,
         disconnect: Disconnect,
+        _permit: Permit,
     ) -> Disconnect {
         let (transport, write) = Transport::split(stream);
         let id = self.inner.hub.next_id();
@@ -262,7 +270,8 @@ impl<P: Protocol> Service<P> {
                 origins.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(origin))
             }
             (None, _) => handshake.is_same_origin(),
-            (_, None) => true,
+            // One that is no text is none that was named.
+            (_, None) => !handshake.headers().contains_key(header::ORIGIN),
         }
     }
 
@@ -286,83 +295,6 @@ async fn pump(
     app: Box<dyn Application>,
 ) -> Disconnect {
     Connection::new(transport, Conversation::new(peer, app), bytes).run().await
-}
-
-/// The TCP socket below an upgraded connection, with what was already read from it.
-fn downcast(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
-    Ok((parts.io.into_inner(), parts.read_buf.into()))
-}
-
-/// The key of a request to upgrade, or what to answer to any other (RFC 6455 section 4.2.1).
-fn upgrade_key(parts: &Parts) -> Result<HeaderValue, Box<Reply>> {
-    let has = |name, token: &str| {
-        let lines = parts.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-        lines
-            .flat_map(|line| line.split(','))
-            .any(|word| word.trim_ascii().eq_ignore_ascii_case(token))
-    };
-    if parts.method != Method::GET {
-        let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "GET alone is answered here");
-        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
-        return Err(Box::new(reply));
-    }
-    if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
-        let mut reply = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
-        reply.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        return Err(Box::new(reply));
-    }
-    if parts.version != Version::HTTP_11 || !has(header::SEC_WEBSOCKET_VERSION, "13") {
-        let mut reply = plain(
-            StatusCode::UPGRADE_REQUIRED,
-            "WebSocket version 13 over HTTP/1.1 is spoken here",
-        );
-        reply.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(Box::new(reply));
-    }
-    match parts.headers.get(header::SEC_WEBSOCKET_KEY) {
-        Some(key) if key.len() == 24 => Ok(key.clone()),
-        _ => Err(Box::new(plain(StatusCode::BAD_REQUEST, "no valid Sec-WebSocket-Key"))),
-    }
-}
-
-fn switching(key: &HeaderValue, ours: bool) -> Reply {
-    let mut reply = Response::new(Full::default());
-    *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = reply.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = derive_accept_key(key.as_bytes()).try_into() {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    if ours {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL));
-    }
-    reply
-}
-
-fn refused(reject: &Reject) -> Reply {
-    let status = match &*reject.code {
-        "unauthorized" => StatusCode::UNAUTHORIZED,
-        "internal" => StatusCode::INTERNAL_SERVER_ERROR,
-        "busy" | "timeout" => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::FORBIDDEN,
-    };
-    let mut reply = plain(status, reject.message.clone().into_owned());
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    }
-    reply
-}
-
-/// A short answer as text.
-pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(text.into()));
-    *reply.status_mut() = status;
-    let headers = reply.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    reply
 }
 
 impl<P: Protocol, B> tower_service::Service<Request<B>> for Service<P> {

@@ -46,7 +46,7 @@ impl<C> Session<C> {
                 beat: now,
                 probed: None,
             },
-            rate: Rate::new(if server { limits.rate } else { 0 }, limits.burst, now),
+            rate: Rate::new(if server { limits.rate } else { 0 }, limits.burst, limits.frame, now),
         }
     }
 
@@ -97,11 +97,11 @@ impl<C> Session<C> {
         !self.ours.is_empty()
     }
 
-    /// Notes that `messages` of the peer came in; how long to leave the next ones unread.
-    pub(crate) fn hear(&mut self, messages: u32, now: Instant) -> Option<Duration> {
+    /// Notes what came in of the peer; how long to leave the next of it unread.
+    pub(crate) fn hear(&mut self, heard: Heard, now: Instant) -> Option<Duration> {
         self.pulse.heard = now;
         self.pulse.probed = None;
-        self.rate.take(messages, now)
+        self.rate.take(heard, now)
     }
 
     /// Uses the interval that the server named.
@@ -118,6 +118,17 @@ impl<C> Session<C> {
     pub(crate) fn deadline(&self, sent: Instant) -> Instant {
         self.pulse.deadline(sent)
     }
+}
+
+/// What one read brought.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Heard {
+    /// Messages that it completed.
+    pub(crate) messages: u32,
+    /// Bytes of their payloads.
+    pub(crate) payload: usize,
+    /// Bytes in all.
+    pub(crate) bytes: usize,
 }
 
 /// What is due.
@@ -183,16 +194,31 @@ struct Rate {
     burst: Duration,
     /// When all that came so far would be over if it had come at the exact rate.
     due: Instant,
+    /// Bytes that no message has explained yet.
+    open: usize,
+    /// How many of them may be the beginning of one.
+    longest: usize,
 }
 
+/// Bytes of the smallest frame of a client, and of the largest header.
+const FRAME: usize = 6;
+const HEADER: usize = 14;
+
 impl Rate {
-    fn new(rate: u32, burst: u32, now: Instant) -> Self {
+    fn new(rate: u32, burst: u32, longest: usize, now: Instant) -> Self {
         let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
-        Self { interval, burst: interval * burst, due: now }
+        let longest = longest.saturating_add(HEADER);
+        Self { interval, burst: interval * burst, due: now, open: 0, longest }
     }
 
-    fn take(&mut self, messages: u32, now: Instant) -> Option<Duration> {
-        self.due = self.due.max(now) + self.interval * messages;
+    fn take(&mut self, heard: Heard, now: Instant) -> Option<Duration> {
+        let explained = heard.payload + HEADER * heard.messages as usize;
+        self.open = (self.open + heard.bytes).saturating_sub(explained);
+        // Fragments without end count as the messages that they could be.
+        let fragments = self.open.saturating_sub(self.longest) / FRAME;
+        self.open -= fragments * FRAME;
+        let frames = heard.messages.saturating_add(u32::try_from(fragments).unwrap_or(u32::MAX));
+        self.due = self.due.max(now) + self.interval * frames;
         Some((self.due - now).saturating_sub(self.burst)).filter(|pause| !pause.is_zero())
     }
 }
@@ -202,6 +228,10 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    fn messages(messages: u32) -> Heard {
+        Heard { messages, ..Heard::default() }
+    }
 
     fn session(limits: Limits) -> (Session<&'static str>, Instant) {
         let now = Instant::now();
@@ -241,7 +271,7 @@ mod tests {
         assert_eq!(session.tick(start, now), Tick { beat: true, ping: true, dead: false });
         assert_eq!(session.tick(now, now), Tick::default());
         assert_eq!(session.deadline(now), now + SECOND);
-        session.hear(1, now);
+        session.hear(messages(1), now);
         assert_eq!(session.tick(now, now + SECOND), Tick { beat: true, ping: true, dead: false });
         assert!(session.tick(now + SECOND, now + 2 * SECOND).dead);
     }
@@ -258,14 +288,27 @@ mod tests {
     #[test]
     fn a_flood_is_slowed_to_the_rate_after_its_burst() {
         let (mut session, start) = session(Limits::default().rate(10).burst(20));
-        assert_eq!(session.hear(20, start), None);
-        assert_eq!(session.hear(1, start), Some(SECOND / 10));
-        assert_eq!(session.hear(1, start + SECOND), None);
+        assert_eq!(session.hear(messages(20), start), None);
+        assert_eq!(session.hear(messages(1), start), Some(SECOND / 10));
+        assert_eq!(session.hear(messages(1), start + SECOND), None);
+    }
+
+    #[test]
+    fn fragments_without_end_are_slowed_as_messages_are() {
+        let (mut session, start) = session(Limits::default().rate(10).burst(20).frame(1_000));
+        let message = Heard { messages: 1, payload: 1_000, bytes: 1_008 };
+        let begun = Heard { bytes: 1_000, ..Heard::default() };
+        let ended = Heard { messages: 1, payload: 1_000, bytes: 8 };
+        for (second, heard) in (1..).zip([message, begun, ended, message, begun, ended]) {
+            assert_eq!(session.hear(heard, start + second * SECOND), None);
+        }
+        let empty = Heard { bytes: 1_014 + 22 * FRAME, ..Heard::default() };
+        assert_eq!(session.hear(empty, start + 99 * SECOND), Some(SECOND / 5));
     }
 
     #[test]
     fn no_rate_is_no_limit() {
         let (mut session, start) = session(Limits::default().rate(0));
-        assert_eq!(session.hear(1_000_000, start), None);
+        assert_eq!(session.hear(messages(1_000_000), start), None);
     }
 }

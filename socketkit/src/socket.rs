@@ -60,17 +60,19 @@ impl<P: Protocol> Socket<P> {
     /// An event whose future is dropped before it is ready is not sent.
     pub async fn send(&self, event: impl Into<P::Server>) -> Delivery {
         let event = event.into();
-        loop {
-            let Some(room) = self.peer.queue().wait_for_room(&self.peer.limits) else {
-                return self.io.hub.emit_to(&self.peer, event);
-            };
-            let mut notified = std::pin::pin!(room.notified());
-            notified.as_mut().enable();
-            // Room may have come between the two.
-            if self.peer.queue().wait_for_room(&self.peer.limits).is_some() {
+        if !self.peer.queue().has_room(&self.peer.limits) {
+            let room = self.peer.queue().room();
+            loop {
+                let mut notified = std::pin::pin!(room.notified());
+                // Looked at only when what comes from now on is noticed.
+                notified.as_mut().enable();
+                if self.peer.queue().has_room(&self.peer.limits) {
+                    break;
+                }
                 notified.await;
             }
         }
+        self.io.hub.emit_to(&self.peer, event)
     }
 
     /// Sends an event to this socket and waits for its typed reply.
@@ -93,7 +95,7 @@ impl<P: Protocol> Socket<P> {
     /// A room is given by anything that converts into one, such as `"lobby"` where rooms are
     /// `String`; so a bare number needs its type: `7_u64`.
     pub fn join(&self, room: impl Into<P::Room>) {
-        self.io.hub.join(self.id(), room.into());
+        self.io.hub.join(self.id(), &room.into());
     }
 
     /// Takes this socket out of a room.
@@ -158,7 +160,8 @@ impl<P: Protocol> Io<P> {
     /// Sends an event to every socket: encoded once, and waiting for none of them.
     ///
     /// Two broadcasts arrive in the same order everywhere. A socket whose `on_connect` is still
-    /// running gets it afterwards, so that its snapshot comes before what is live.
+    /// running gets it afterwards, so that its snapshot comes before what is live; and one that
+    /// `on_connect` refuses never does.
     pub fn broadcast(&self, event: impl Into<P::Server>) -> Delivery {
         self.all().emit(event)
     }
@@ -203,6 +206,7 @@ impl<P: Protocol> Io<P> {
             let (question, id) = (question?, peer.id);
             let asked = question.ask(peer, &hub.flusher, |draft| {
                 hub.hooks().inspect(|| Inspected::sent(Some(id), question.name, draft));
+                Ok(())
             });
             asked?.answer().await
         };

@@ -44,8 +44,8 @@ pub(crate) enum Transport {
 pub(crate) enum Batch<T> {
     /// The stream has ended.
     End,
-    /// Bytes, and what they were turned into; whether there may be more at once.
-    Read(T, bool),
+    /// Bytes, and what they were turned into.
+    Read(T),
 }
 
 impl Transport {
@@ -81,10 +81,9 @@ impl Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
             Self::Stream(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
         };
-        let more = buffer.remaining() == 0;
         let batch = read.map_ok(|()| match buffer.filled() {
             [] => Batch::End,
-            bytes => Batch::Read(decode(bytes, cx), more),
+            bytes => Batch::Read(decode(bytes, cx)),
         });
         SCRATCH.set(scratch);
         batch

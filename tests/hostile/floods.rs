@@ -1,13 +1,21 @@
 //! Peers that vanish, and peers that send too much.
 
 use crate::scene::{ANSWER, ASK, Scene, TOLD_BEFORE};
-use socketkit::{Limits, Server, State};
-use std::time::Duration;
+use socketkit::{Handshake, Limits, Server, State};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tests::{
     chat::{Chat, ClientEvent, client_event::*, listen, soon, until},
     raw::{Bytes, Plain, TEXT, frame},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::mpsc,
+};
 
 #[tokio::test]
 async fn a_peer_that_vanishes_in_the_middle_of_a_frame_is_lost() {
@@ -90,4 +98,73 @@ async fn a_flood_is_held_back_and_loses_nothing() {
     let least = Duration::from_millis(u64::from(EVENTS) - 100);
     assert!(started.elapsed() >= least, "{:?}", started.elapsed());
     assert!(undisturbed < least, "{undisturbed:?}");
+}
+
+/// A stream that always has more to read, and takes everything.
+struct Endless;
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        buffer.put_slice(&frame(TEXT, "{}"));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_always_has_more_lets_others_run_and_ends() {
+    let limits = Limits::default().rate(0).handshake(Duration::from_millis(50));
+    let mut scene = Scene::new(limits).await;
+    scene.before();
+    let service = scene.service.clone();
+    let endless =
+        tokio::spawn(async move { service.upgraded(Endless, Handshake::default()).await });
+    until(|| scene.service.io().len() == 2).await;
+    scene.undisturbed().await;
+    let sockets = scene.service.io().sockets();
+    sockets.iter().max_by_key(|socket| socket.id()).unwrap().close();
+    assert_eq!(soon(endless).await.unwrap().code.0, 1000);
+}
+
+#[tokio::test]
+async fn fragments_without_end_are_held_back_as_messages_are() {
+    let (sender, mut told) = mpsc::unbounded_channel();
+    let service = Server::<Chat>::new()
+        .limits(Limits::default().rate(10_000).burst(1_000).frame(1_000))
+        .on(async move |_: Tell| {
+            let _ = sender.send(());
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let mut peer = Bytes::greeted(listen(&service).await).await;
+    let empty = frame(0x00, "").repeat(20_000);
+    let tell = frame(TEXT, r#"{"event":"tell","data":""}"#);
+    let begin = frame(0x01, r#"{"event":"#);
+    let end = frame(0x80, r#""tell"}"#);
+    let before = std::time::Instant::now();
+    peer.write(&[begin, empty, end, tell].concat()).await;
+    soon(told.recv()).await.unwrap();
+    // 20,000 frames at 10,000 a second, but for those of the last read.
+    assert!(before.elapsed() > Duration::from_millis(500), "{:?}", before.elapsed());
 }

@@ -1,0 +1,43 @@
+//! Broadcasts that one receiver gets when its `on_connect` has run, so that its snapshot comes first.
+
+use crate::outbox::Queued;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    frames: Vec<Queued>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(crate) fn push(&mut self, frame: Queued) {
+        self.bytes += frame.bytes.len();
+        self.frames.push(frame);
+    }
+
+    /// Removes the frame of a `latest` event.
+    pub(crate) fn remove(&mut self, latest: Option<u32>) -> bool {
+        let found = self.frames.iter().position(|frame| frame.latest == latest);
+        if let Some(at) = found {
+            self.bytes -= self.frames.remove(at).bytes.len();
+        }
+        found.is_some()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl IntoIterator for Held {
+    type Item = Queued;
+    type IntoIter = std::vec::IntoIter<Queued>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.frames.into_iter()
+    }
+}

@@ -1,0 +1,215 @@
+//! A Rust client in the hard moments: given up, full, too large, without its runtime.
+
+use socketkit::{CallError, Client, Limits, Reject, Remote, Server, State, Status};
+use std::time::Duration;
+use tests::{
+    chat::{
+        Chat, ClientEvent, ServerEvent,
+        client_event::*,
+        clients, listen, next,
+        server_event::{Question, Told},
+        soon, until,
+    },
+    stage::Stage,
+};
+use tokio::sync::{mpsc, oneshot};
+
+const AT_ONCE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(1));
+
+/// A server that does what it is told, and its URL.
+async fn stage() -> (Stage, String) {
+    let stage = Stage::open([] as [(&str, &str); 0]).await;
+    let url = stage.url("/ws").replace("http", "ws");
+    (stage, url)
+}
+
+/// A client of the stage that was connected and is not any more, and what it is told then.
+async fn down(
+    stage: &mut Stage,
+    url: String,
+    limits: Limits,
+) -> (Client<Chat>, tests::stage::Knock) {
+    let connecting = tokio::spawn(Client::<Chat>::builder(url).limits(limits).connect());
+    drop(stage.greet().await);
+    let client = soon(connecting).await.unwrap().unwrap();
+    (client, stage.knock().await)
+}
+
+#[tokio::test]
+async fn a_client_that_is_given_up_before_the_hello_closes() {
+    let (mut stage, url) = stage().await;
+    let (give_up, given_up) = oneshot::channel::<()>();
+    let connecting = tokio::spawn(async move {
+        tokio::select! {
+            _ = Client::<Chat>::connect(url) => panic!("nobody said hello"),
+            _ = given_up => {}
+        }
+    });
+    let mut peer = stage.accept().await;
+    give_up.send(()).unwrap();
+    soon(connecting).await.unwrap();
+    let (code, _) = soon(peer.closed()).await.unwrap_or((1000, String::new()));
+    assert_eq!(code, 1000, "or without a farewell, if the handshake was not over");
+}
+
+#[tokio::test]
+async fn close_ends_a_client_that_waits_for_a_hello() {
+    let (mut stage, url) = stage().await;
+    let (client, knock) = down(&mut stage, url, Limits::default().backoff(AT_ONCE)).await;
+    let mut peer = knock.accept().await;
+    let remote = client.remote().clone();
+    let closing = tokio::spawn(async move { remote.close().await });
+    let (code, _) = soon(peer.closed()).await.unwrap_or((1000, String::new()));
+    assert_eq!(code, 1000, "or without a farewell, if the handshake was not over");
+    soon(closing).await.unwrap();
+    assert!(matches!(&*client.status().borrow(), Status::Closed { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_grow_though_every_connection_was_open_for_a_moment() {
+    let (sender, mut opened) = mpsc::unbounded_channel();
+    let service = Server::<Chat>::new()
+        .state(sender)
+        .on_connect(async |opened: State<mpsc::UnboundedSender<()>>| {
+            let _ = opened.send(());
+            Err::<(), _>(Reject::new("busy", "come back later"))
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let before = tokio::time::Instant::now();
+    let backoff = (Duration::from_secs(1), Duration::from_secs(64));
+    let client = Client::<Chat>::to(&service).limits(Limits::default().backoff(backoff));
+    let _client = soon(client.connect()).await.unwrap();
+    for _ in 0..12 {
+        opened.recv().await.unwrap();
+    }
+    // Twelve pauses of up to a second make less; doubled, their mean is three minutes.
+    assert!(before.elapsed() > Duration::from_secs(15), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn calls_that_nobody_waits_for_take_no_room_while_disconnected() {
+    let (mut stage, url) = stage().await;
+    let limits = Limits::default().backoff(AT_ONCE).unsent(4);
+    let (client, _knock) = down(&mut stage, url, limits).await;
+    for _ in 0..4 {
+        let call = client.call(Ask { text: "x".into() }).timeout(Duration::ZERO);
+        assert!(matches!(soon(call).await, Err(CallError::Timeout)));
+    }
+    assert_eq!(client.emit(Tell("important".into())).queued, 1);
+}
+
+#[tokio::test]
+async fn what_was_queued_while_disconnected_arrives() {
+    let (mut stage, url) = stage().await;
+    let (client, knock) = down(&mut stage, url, Limits::default().backoff(AT_ONCE)).await;
+    let queued: usize = (0..250).map(|_| client.emit(Tell("x".repeat(60_000))).queued).sum();
+    assert!((10..250).contains(&queued), "{queued}: as many as there is room for");
+    let mut peer = knock.accept().await;
+    peer.hello(25_000).await;
+    for _ in 0..queued {
+        assert!(peer.frame().await.starts_with(r#"{"event":"tell","data":"xxx"#));
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_would_not_read_is_not_sent() {
+    let service = Server::<Chat>::new()
+        .limits(Limits::default().frame(1_000))
+        .on(async |ask: Ask| ask.text)
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let [client] = clients(&service).await;
+    match soon(client.call(Ask { text: "x".repeat(2_000) })).await {
+        Err(CallError::Rejected { code, message }) => {
+            assert_eq!((&*code, &*message), ("too_large", "a frame of over 1000 bytes"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(client.emit(Tell("x".repeat(2_000))).dropped, 1);
+    assert_eq!(soon(client.call(Ask { text: "x".into() })).await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn the_heartbeat_of_the_server_counts_from_its_hello() {
+    let (mut stage, url) = stage().await;
+    let connecting = tokio::spawn(Client::<Chat>::builder(url).connect());
+    let mut peer = stage.accept().await;
+    peer.hello(50).await;
+    let client = soon(connecting).await.unwrap().unwrap();
+    let mut status = client.status();
+    // Within 20 s; by its own interval it would take 50.
+    soon(status.wait_for(|status| *status != Status::Open)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_waits_for_no_reader_and_for_no_handler() {
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    let (sender, mut closed) = mpsc::unbounded_channel();
+    let client = Client::to(&service).limits(Limits::default().received(1)).on(
+        async move |_: Question, remote: Remote<Chat>| {
+            remote.close().await;
+            let _ = sender.send(());
+            String::new()
+        },
+    );
+    let mut client = soon(client.connect()).await.unwrap();
+    until(|| service.io().len() == 1).await;
+    let before = tokio::time::Instant::now();
+    service.io().broadcast(Question { text: String::new() });
+    soon(closed.recv()).await.unwrap();
+    assert!(before.elapsed().is_zero(), "a handler that closes: {:?}", before.elapsed());
+
+    let [mut unread] = clients(&service).await;
+    for number in 0..100 {
+        service.io().broadcast(ServerEvent::Told(number.to_string()));
+    }
+    assert_eq!(next(&mut unread).await, ServerEvent::Told("0".into()));
+    soon(unread.close()).await;
+    assert!(before.elapsed().is_zero(), "unread events: {:?}", before.elapsed());
+    assert_eq!(next(&mut unread).await, ServerEvent::Told("1".into()), "what came can be read");
+    assert_eq!(soon(client.recv()).await, None);
+}
+
+#[tokio::test]
+async fn a_handler_may_call_over_the_next_connection() {
+    let service = Server::<Chat>::new()
+        .on(async |ask: Ask| ask.text)
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let url = format!("ws://{}/ws", listen(&service).await);
+    let (sender, mut answered) = mpsc::unbounded_channel();
+    let (lost, is_lost) = oneshot::channel::<()>();
+    let is_lost = std::sync::Mutex::new(Some(is_lost));
+    let is_lost = std::sync::Arc::new(is_lost);
+    let client = Client::<Chat>::builder(url).limits(Limits::default().backoff(AT_ONCE)).on(
+        async move |_: Told, remote: Remote<Chat>| {
+            let is_lost = is_lost.lock().unwrap().take().unwrap();
+            let _ = is_lost.await;
+            let _ = sender.send(remote.call(Ask { text: "again".into() }).await);
+        },
+    );
+    let client = soon(client.connect()).await.unwrap();
+    let mut status = client.status();
+    until(|| service.io().len() == 1).await;
+    service.io().broadcast(ServerEvent::Told("go".into()));
+    service.io().all().close_with(socketkit::CloseCode::RESTART, "");
+    soon(status.wait_for(|status| *status != Status::Open)).await.unwrap();
+    lost.send(()).unwrap();
+    assert_eq!(soon(answered.recv()).await.unwrap().unwrap(), "again");
+}
+
+#[test]
+fn a_client_whose_runtime_has_ended_is_closed() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    let first = runtime();
+    let client = first.block_on(async { soon(service.local()).await });
+    drop(first);
+    runtime().block_on(async {
+        assert!(matches!(&*client.status().borrow(), Status::Closed { .. }));
+        soon(client.close()).await;
+        let call = client.call(Ask { text: "x".into() }).timeout(Duration::from_millis(1));
+        assert!(matches!(soon(call).await, Err(CallError::Closed)));
+    });
+}
