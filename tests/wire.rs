@@ -239,6 +239,31 @@ async fn a_peer_that_says_anything_is_alive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_hears_something_in_every_interval_whatever_pings_pass() {
+    let (mut peer, service) = piped(Limits::default().heartbeat(BEAT)).await;
+    let start = Instant::now();
+    let second = Duration::from_secs(1);
+    tokio::time::sleep(second).await;
+    peer.write(&frame(TEXT, "{}")).await;
+    tokio::time::sleep(second).await;
+    service.io().broadcast(ServerEvent::SomeoneTyping);
+    let typing = br#"{"event":"someone_typing"}"#.to_vec();
+    for (at, expected) in [
+        (2, (TEXT, typing)),
+        (4, (PING, Vec::new())),
+        (5, (TEXT, b"{}".to_vec())),
+        (7, (PING, Vec::new())),
+        (8, (TEXT, b"{}".to_vec())),
+    ] {
+        assert_eq!(peer.frame().await.unwrap(), expected);
+        assert_eq!(start.elapsed().as_secs(), at);
+        if expected.0 == PING {
+            peer.write(&frame(PONG, "")).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_with_traffic_needs_no_heartbeat() {
     let (mut peer, _service) = piped(Limits::default().heartbeat(BEAT)).await;
     for _ in 0..10 {

@@ -2,10 +2,9 @@
 
 use crate::{
     CallError, Event, Events, Policy, Reject, SocketId,
-    delivery::Pushed,
+    delivery::{Kind, Pushed},
     flusher::Flusher,
     frame::Draft,
-    outbox::Kind,
     peer::{Answer, Peer},
     wire::{self, Frame, Problem},
 };

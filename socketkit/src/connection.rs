@@ -49,7 +49,7 @@ impl Drop for Cleanup {
 impl Connection {
     pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Vec<u8>) -> Self {
         let peer = conversation.peer.clone();
-        let deadline = peer.session().deadline(peer.queue().sent().into_std());
+        let deadline = peer.session().deadline(peer.queue().spoke().into_std());
         Self {
             transport,
             conversation,
@@ -122,7 +122,7 @@ impl Connection {
         let stalled = peer.queue().stalled(&peer.limits);
         // The server has just said how often it gives a sign of life.
         let heartbeat = std::mem::take(&mut self.conversation.is_retimed)
-            .then(|| peer.session().deadline(peer.queue().sent().into_std()).into());
+            .then(|| peer.session().deadline(peer.queue().spoke().into_std()).into());
         let early = stalled.into_iter().chain(self.paused).chain(heartbeat).min();
         if let Some(early) = early.filter(|early| *early < self.timer.deadline()) {
             self.timer.as_mut().reset(early);
@@ -138,9 +138,9 @@ impl Connection {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let peer = &self.conversation.peer;
-            let (stalled, sent) = {
+            let (stalled, spoke) = {
                 let queue = peer.queue();
-                (queue.stalled(&peer.limits), queue.sent().into_std())
+                (queue.stalled(&peer.limits), queue.spoke().into_std())
             };
             if stalled.is_some_and(|deadline| deadline <= now) {
                 peer.queue().give_up();
@@ -152,7 +152,7 @@ impl Connection {
                     // A peer that is not read is not silent.
                     session.hear(Heard::default(), now.into_std());
                 }
-                (session.tick(sent, now.into_std()), session.deadline(sent).into())
+                (session.tick(spoke, now.into_std()), session.deadline(spoke).into())
             };
             if tick.dead {
                 return Err(CloseCode::TIMEOUT.into());

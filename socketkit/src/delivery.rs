@@ -3,6 +3,18 @@
 use crate::{IntoReply, Reject};
 use std::{error::Error, fmt};
 
+/// How a frame is queued.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// An event for this receiver.
+    Emit,
+    /// An event for many: held until `on_connect` has run.
+    Broadcast,
+    /// An answer: taken as long as the close frame is not queued, for a handler that closed its own
+    /// socket.
+    Answer,
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pushed {

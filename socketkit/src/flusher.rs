@@ -138,7 +138,7 @@ fn write(peers: Vec<Arc<Peer>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Handshake, Limits, Policy, SocketId, outbox::Kind};
+    use crate::{Handshake, Limits, Policy, SocketId, delivery::Kind};
     use tokio_tungstenite::tungstenite::protocol::Role;
 
     #[tokio::test]

@@ -2,10 +2,11 @@
 
 use crate::{
     Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
+    delivery::Kind,
     flusher::Flusher,
     frame::Draft,
     inspect::{Hooks, Inspected},
-    outbox::{Flush, Kind},
+    outbox::Flush,
     peer::{Peer, lock},
     wire,
 };

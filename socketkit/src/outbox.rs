@@ -8,7 +8,7 @@
 
 use crate::{
     Disconnect, Limits, Policy,
-    delivery::Pushed,
+    delivery::{Kind, Pushed},
     held::Held,
     turn::{Turn, Written},
 };
@@ -22,18 +22,6 @@ pub(crate) struct Queued {
     pub(crate) bytes: Bytes,
     /// The event's index, if a newer one of it may take its place.
     pub(crate) latest: Option<u32>,
-}
-
-/// How a frame is queued.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
-    /// An event for this receiver.
-    Emit,
-    /// An event for many: held until [`Queue::release`].
-    Broadcast,
-    /// An answer: taken as long as the close frame is not queued, for a handler that closed its own
-    /// socket.
-    Answer,
 }
 
 /// Who has to write what was pushed.
@@ -68,8 +56,9 @@ pub(crate) struct Queue {
     asked: bool,
     /// The transport took no more; its task waits until it does. Since when not one byte.
     blocked: Option<Instant>,
-    /// When bytes were last taken.
-    sent: Instant,
+    /// When texts were last taken, and whether there are some: a page sees no control frames.
+    spoke: Instant,
+    has_text: bool,
     end: Option<Disconnect>,
     /// What the writer at work brings back is dropped.
     discards: bool,
@@ -96,7 +85,8 @@ impl Queue {
             corked: false,
             asked: false,
             blocked: None,
-            sent: now,
+            spoke: now,
+            has_text: false,
             end: None,
             discards: false,
             closed: false,
@@ -137,6 +127,7 @@ impl Queue {
             return (pushed, Flush::Pending);
         }
         let full = self.is_full(limits);
+        self.has_text = true;
         self.insert(self.frames.len(), queued);
         if !full && self.blocked.is_some() && self.is_full(limits) {
             // From now on the connection counts the time.
@@ -256,8 +247,10 @@ impl Queue {
         self.count -= frames;
         self.bytes -= bytes;
         if bytes > 0 {
-            self.sent = now;
             self.blocked = None;
+            if std::mem::replace(&mut self.has_text, blocked) {
+                self.spoke = now;
+            }
         }
         self.blocked = blocked.then(|| self.blocked.unwrap_or(now));
         if blocked && over_tcp {
@@ -304,9 +297,9 @@ impl Queue {
         self.stream.is_none() && !self.writing
     }
 
-    /// When bytes were last taken.
-    pub(crate) fn sent(&self) -> Instant {
-        self.sent
+    /// When texts were last taken.
+    pub(crate) fn spoke(&self) -> Instant {
+        self.spoke
     }
 
     /// When a receiver that takes nothing is given up.

@@ -2,8 +2,8 @@
 
 use crate::{
     CallError, Disconnect, Handshake, Limits, Policy,
-    delivery::Pushed,
-    outbox::{Flush, Kind, Queue},
+    delivery::{Kind, Pushed},
+    outbox::{Flush, Queue},
     session::Session,
     turn::{self, Turn},
 };

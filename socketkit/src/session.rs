@@ -109,14 +109,14 @@ impl<C> Session<C> {
         self.pulse.interval = interval.clamp(SHORTEST, FOREVER);
     }
 
-    /// What the clock asks for, given when something was last sent.
-    pub(crate) fn tick(&mut self, sent: Instant, now: Instant) -> Tick {
-        self.pulse.tick(sent, now)
+    /// What the clock asks for, given when a text was last sent: a page sees nothing else.
+    pub(crate) fn tick(&mut self, spoke: Instant, now: Instant) -> Tick {
+        self.pulse.tick(spoke, now)
     }
 
     /// When to [`tick`](Self::tick) next.
-    pub(crate) fn deadline(&self, sent: Instant) -> Instant {
-        self.pulse.deadline(sent)
+    pub(crate) fn deadline(&self, spoke: Instant) -> Instant {
+        self.pulse.deadline(spoke)
     }
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct Heard {
 pub(crate) struct Tick {
     /// Nothing was heard for two intervals, nor for one after a ping.
     pub(crate) dead: bool,
-    /// Nothing was sent for an interval: send a heartbeat.
+    /// No text was sent for an interval: send a heartbeat.
     pub(crate) beat: bool,
     /// Nothing was heard for an interval: send a ping, once.
     pub(crate) ping: bool,
@@ -154,12 +154,12 @@ struct Pulse {
 }
 
 impl Pulse {
-    fn tick(&mut self, sent: Instant, now: Instant) -> Tick {
+    fn tick(&mut self, spoke: Instant, now: Instant) -> Tick {
         let silent = now >= self.silence();
         let asks = self.speaks && self.probed.is_none();
         let tick = Tick {
             dead: silent && !asks,
-            beat: self.speaks && now >= self.beat.max(sent) + self.interval,
+            beat: self.speaks && now >= self.beat.max(spoke) + self.interval,
             ping: silent && asks,
         };
         if tick.beat {
@@ -171,9 +171,9 @@ impl Pulse {
         tick
     }
 
-    fn deadline(&self, sent: Instant) -> Instant {
+    fn deadline(&self, spoke: Instant) -> Instant {
         let silence = self.silence();
-        if self.speaks { silence.min(self.beat.max(sent) + self.interval) } else { silence }
+        if self.speaks { silence.min(self.beat.max(spoke) + self.interval) } else { silence }
     }
 
     /// When the peer has been silent for too long: who can ping does so after one interval, and
