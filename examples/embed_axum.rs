@@ -6,16 +6,17 @@
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{Query, Request, State},
     http::StatusCode,
     middleware::{self, Next},
     response::Response,
     routing::post,
 };
 use clap::Parser;
-use examples::{Listen, announce};
+use examples::{Failure, Listen, about, announce, stopped};
 use socketkit::{Events, Handshake, Io, Protocol, Reject, Server, Session, Socket};
-use tokio::net::TcpListener;
+use std::{collections::HashMap, time::Duration};
+use tokio::{net::TcpListener, time::sleep};
 
 #[derive(Debug, Events)]
 pub enum ServerEvent {
@@ -35,10 +36,11 @@ struct User(String);
 
 /// The application's login. Here everybody is who they say; a real one looks at a cookie.
 async fn login(mut request: Request, next: Next) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    if let Some(name) = query.strip_prefix("user=") {
-        let user = User(name.to_owned());
-        request.extensions_mut().insert(user);
+    let user = Query::<HashMap<String, String>>::try_from_uri(request.uri()).ok();
+    if let Some(name) =
+        user.and_then(|mut query| query.remove("user")).filter(|name| !name.is_empty())
+    {
+        request.extensions_mut().insert(User(name));
     }
     next.run(request).await
 }
@@ -65,7 +67,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     examples::log();
     let service = Server::<News>::new().authorize(authorize).on_connect(welcome).build();
@@ -73,12 +75,17 @@ async fn main() -> std::io::Result<()> {
         .nest_service("/ws", service.clone())
         .route("/posts", post(publish).with_state(service.io()))
         .layer(middleware::from_fn(login));
-    let listener = TcpListener::bind(args.listen.listen).await?;
+    let addr = args.listen.listen;
+    let listener = about(addr, TcpListener::bind(addr).await)?;
     announce(listener.local_addr()?);
     let stop = async move {
-        // Without a signal handler it simply runs on.
-        let _ = tokio::signal::ctrl_c().await;
+        stopped().await;
         service.shutdown().await;
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await
+    let serve = axum::serve(listener, app).with_graceful_shutdown(stop);
+    tokio::select! {
+        served = serve => Ok(served?),
+        // Whoever is in the middle of a request then has some time, and not for ever.
+        () = async { stopped().await; sleep(Duration::from_secs(10)).await } => Ok(()),
+    }
 }

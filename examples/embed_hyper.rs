@@ -2,14 +2,15 @@
 #![allow(missing_debug_implementations, missing_docs, unreachable_pub)]
 
 use clap::Parser;
-use examples::{Listen, announce};
+use examples::{Failure, Listen, about, announce, stopped};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use socketkit::{Events, Io, Protocol, Server};
-use tokio::net::TcpListener;
+use std::{pin::pin, time::Duration};
+use tokio::{net::TcpListener, time::sleep};
 use tower_http::services::ServeDir;
 
 #[derive(Debug, Events)]
@@ -40,18 +41,24 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     examples::log();
     let service = Server::<Chat>::new().on(say).build();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/embed_hyper");
     let site = ServeDir::new(folder).fallback(service.clone());
-    let listener = TcpListener::bind(args.listen.listen).await?;
+    let addr = args.listen.listen;
+    let listener = about(addr, TcpListener::bind(addr).await)?;
     announce(listener.local_addr()?);
+    let mut stopped = pin!(stopped());
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let (stream, _) = accepted?;
+                let Ok((stream, _)) = accepted else {
+                    // As with too many open files: it gets better.
+                    sleep(Duration::from_millis(200)).await;
+                    continue;
+                };
                 let mut http = http1::Builder::new();
                 http.timer(TokioTimer::new());
                 // Without `with_upgrades` no socket would open.
@@ -63,7 +70,7 @@ async fn main() -> std::io::Result<()> {
                     }
                 });
             }
-            _ = tokio::signal::ctrl_c() => break,
+            () = &mut stopped => break,
         }
     }
     service.shutdown().await;

@@ -8,9 +8,10 @@ mod events;
 use clap::Parser;
 use events::client_event::SubmitPost;
 use events::{Forum, Post, ServerEvent};
+use examples::{Failure, about, stopped};
 use socketkit::{CallError, Client, Status};
-use std::error::Error;
-use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+use std::{io::stdin, pin::pin, thread};
+use tokio::sync::mpsc;
 
 /// The forum from a terminal
 #[derive(Parser)]
@@ -24,40 +25,60 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     examples::log();
-    let mut forum = Client::<Forum>::connect(&args.url).await?;
+    let mut forum = about(&args.url, Client::<Forum>::connect(&args.url).await)?;
     let mut status = forum.status();
     status.mark_unchanged();
-    let mut lines = BufReader::new(stdin()).lines();
+    let (mut lines, mut stopped) = (lines(), pin!(stopped()));
+    let mut newest = 0;
     loop {
         tokio::select! {
             event = forum.recv() => match event {
-                Some(ServerEvent::History(posts)) => posts.iter().for_each(print),
-                Some(ServerEvent::PostUpdate(post)) => print(&post),
+                // After a reconnection only what is new.
+                Some(ServerEvent::History(posts)) => {
+                    posts.iter().filter(|post| post.id > newest).for_each(print);
+                    newest = posts.last().map_or(newest, |post| post.id);
+                }
+                Some(ServerEvent::PostUpdate(post)) => {
+                    print(&post);
+                    newest = newest.max(post.id);
+                }
                 Some(ServerEvent::Online(count)) => eprintln!("-- {count} online"),
                 Some(ServerEvent::ThreadUpdate { .. } | ServerEvent::SomeoneTyping { .. }) => {}
                 None => return Ok(()),
             },
-            line = lines.next_line() => match line? {
-                Some(line) => submit(&forum, &args.author, line).await?,
-                None => {
-                    forum.close().await;
-                    return Ok(());
-                }
+            line = lines.recv() => match line {
+                Some(line) => tokio::select! {
+                    submitted = submit(&forum, &args.author, line) => submitted?,
+                    () = &mut stopped => break,
+                },
+                None => break,
             },
             _ = status.changed() => match &*status.borrow_and_update() {
                 Status::Waiting { retry_in } => eprintln!("-- connection lost, trying again in {retry_in:.1?}"),
                 Status::Closed { code, reason } => eprintln!("-- closed: {reason} ({code})"),
                 status => eprintln!("-- {status:?}"),
             },
-            _ = tokio::signal::ctrl_c() => {
-                forum.close().await;
-                return Ok(());
-            }
+            () = &mut stopped => break,
         }
     }
+    forum.close().await;
+    Ok(())
+}
+
+/// The lines that are typed, read by a thread of their own: nobody waits for it at the end.
+fn lines() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in stdin().lines().map_while(Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 async fn submit(forum: &Client<Forum>, author: &str, body: String) -> Result<(), CallError> {
@@ -72,5 +93,10 @@ async fn submit(forum: &Client<Forum>, author: &str, body: String) -> Result<(),
 }
 
 fn print(post: &Post) {
-    println!("{}: {}", post.author, post.body);
+    println!("{}: {}", plain(&post.author), plain(&post.body));
+}
+
+/// A text on one line that does nothing to the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
 }

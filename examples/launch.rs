@@ -23,15 +23,71 @@ pub struct Listen {
 }
 
 impl Listen {
-    /// Serves until Ctrl-C, when every socket is closed with 1001. Prints the address when it is
+    /// Serves until it is [`stopped`], when every socket is closed with 1001. Prints the address when it is
     /// ready, and as a QR code if others can reach it.
     ///
     /// # Errors
     ///
     /// When the address cannot be bound, or a folder of the server is not there.
     pub async fn serve(self, serve: impl FnOnce(SocketAddr) -> Serve) -> io::Result<()> {
-        serve(self.listen).ready(announce).until(tokio::signal::ctrl_c()).await
+        serve(self.listen).ready(announce).until(stopped()).await
     }
+}
+
+/// Ready when the program is to stop: on Ctrl-C, or on SIGTERM, as service managers send it. A second
+/// one ends it at once.
+pub async fn stopped() {
+    signal().await;
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(130);
+    });
+}
+
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                // Without a signal handler it simply runs on.
+                Ok(()) = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Why a program ended, in words: what `main` returns is printed as `Debug`.
+pub struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Says of an error which file or address it is about.
+pub fn about<T, E: std::error::Error>(
+    what: impl std::fmt::Display,
+    result: Result<T, E>,
+) -> Result<T, Failure> {
+    result.map_err(|error| Failure(format!("{what}: {}", Failure::from(error).0)))
 }
 
 /// Logs to standard error, as much as `RUST_LOG` says: `info`, or `debug`, `warn`, `error`.

@@ -86,6 +86,8 @@ async fn picture(stage: &Stage, ada: &Page, bob: &Page) -> Result {
     let mut images = String::new();
     for (name, page) in [("ada", ada), ("bob", bob)] {
         page.viewport(560, 760).await?;
+        page.eval("document.getAnimations().forEach(moving => moving.finish()); scrollTo(0, 0)")
+            .await?;
         let file = stage.folder.path().join(format!("{name}.png"));
         page.screenshot(&file).await?;
         images += &format!(
@@ -108,7 +110,7 @@ async fn a_refused_post_says_why_beside_the_field_at_fault() -> Result {
     let stage = Stage::open().await?;
     let page = stage.visit("ada").await?;
     post(&page, "   ").await?;
-    page.wait_until("document.querySelector('[data-error=body]').textContent == 'body is missing'")
+    page.wait_until("document.querySelector('[data-error=body]').textContent == 'Post is missing'")
         .await?;
     post(&page, &"x".repeat(2_001)).await?;
     page.wait_until("document.querySelector('[data-error=body]').textContent.includes('2000')")
@@ -121,7 +123,7 @@ async fn a_refused_post_says_why_beside_the_field_at_fault() -> Result {
     page.fill("#author", "").await?;
     post(&page, "fine").await?;
     page.wait_until(
-        "document.querySelector('[data-error=author]').textContent == 'author is missing'",
+        "document.querySelector('[data-error=author]').textContent == 'Name is missing'",
     )
     .await?;
     assert_eq!(
@@ -129,6 +131,55 @@ async fn a_refused_post_says_why_beside_the_field_at_fault() -> Result {
         "true"
     );
     assert_eq!(page.eval("document.querySelectorAll('#posts > article').length").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_goes_with_the_next_try() -> Result {
+    let stage = Stage::open().await?;
+    let page = stage.visit("ada").await?;
+    post(&page, "   ").await?;
+    page.wait_until("!document.querySelector('[data-error=body]').hidden").await?;
+    page.eval("document.querySelector('#body').value = 'fine'; 0").await?;
+    page.click("#submit").await?;
+    page.wait_until(&has("fine")).await?;
+    page.wait_until("document.querySelector('[data-error=body]').hidden").await?;
+    assert!(
+        page.eval("document.querySelector('#body').getAttribute('aria-invalid')").await?.is_null()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reply_in_the_making_survives_whatever_came_while_the_server_was_away() -> Result {
+    let mut stage = Stage::open().await?;
+    let page = stage.visit("ada").await?;
+    post(&page, "the first").await?;
+    page.wait_until(&has("the first")).await?;
+    page.click("[data-id='1'] [data-action=thread]").await?;
+    page.fill("[data-id='1'] textarea", "in the making").await?;
+    page.eval("document.querySelector(\"[data-id='1'] textarea\").setSelectionRange(3, 6); 0")
+        .await?;
+    page.offline(true).await?;
+    let mut other =
+        tests::raw::Plain::greeted(stage.forum().address().parse().expect("an address")).await;
+    for number in 0..110 {
+        other.send(format!(r#"{{"event":"submit_post","id":{number},"data":{{"author":"bob","body":"{number}"}}}}"#)).await;
+        while other.next().await["reply"] != number {}
+    }
+    stage.restart();
+    page.offline(false).await?;
+    page.wait_until(&has("109")).await?;
+    page.wait_until(
+        "(field => field == document.activeElement && field.value == 'in the making' && field.selectionStart == 3)
+         (document.querySelector(\"[data-id='1'] textarea\"))",
+    )
+    .await?;
+    let order = page
+        .eval("[...document.querySelectorAll('#posts > article')].map(post => +post.dataset.id)")
+        .await?;
+    let ids: Vec<u64> = serde_json::from_value(order).expect("ids");
+    assert!(ids.is_sorted_by(|one, other| one > other), "newest first: {ids:?}");
     Ok(())
 }
 

@@ -55,5 +55,8 @@ fn the_script_for_pages_without_modules_differs_in_its_last_lines() {
         "nothing else is for modules only"
     );
     let client = std::fs::read_to_string(format!("{BROWSER}/client.js")).expect("the entry module");
-    assert_eq!(client.matches("\"__CONTRACT__\"").count(), 1);
+    let global = std::fs::read_to_string(format!("{BROWSER}/global.js")).expect("the last lines");
+    for file in [client, global] {
+        assert_eq!(file.matches("\"__CONTRACT__\"").count(), 1);
+    }
 }

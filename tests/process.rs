@@ -57,11 +57,20 @@ impl Example {
     ///
     /// When there is no `kill` on this machine.
     pub fn interrupt(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
-        assert!(sent.success());
+        signal(&self.child, "-INT");
         self.child.wait().expect("it ends")
     }
+}
+
+/// Sends a signal to a process that was started here.
+///
+/// # Panics
+///
+/// When there is no `kill` on this machine, or no such process any more.
+pub fn signal(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
+    assert!(sent.success());
 }
 
 impl Drop for Example {
@@ -73,7 +82,11 @@ impl Drop for Example {
 }
 
 /// The program of an example, in the profile of the tests.
-fn build(name: &str) -> PathBuf {
+///
+/// # Panics
+///
+/// When it cannot be built.
+pub fn build(name: &str) -> PathBuf {
     static BUILDING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let test = env::current_exe().expect("the test's own path");

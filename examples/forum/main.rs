@@ -6,9 +6,9 @@ mod store;
 
 use clap::Parser;
 use events::{Forum, Post, PostId, ServerEvent, client_event::*};
-use examples::Listen;
+use examples::{Failure, Listen, about};
 use socketkit::{Io, Reject, Server, Socket, State};
-use std::{error::Error, path::PathBuf};
+use std::path::PathBuf;
 use store::Store;
 
 /// A forum whose posts appear on every screen
@@ -35,8 +35,8 @@ async fn submit_post(
     io: Io<Forum>,
     store: State<Store>,
 ) -> Result<PostId, Reject> {
-    let (author, body) = checked(post.author, post.body)?;
-    let post = store.add(author, body).await?;
+    let author = check("author", post.author, 100)?;
+    let post = store.add(author, check("body", post.body, 2_000)?).await?;
     io.broadcast(ServerEvent::PostUpdate(post.clone()));
     Ok(post.id)
 }
@@ -52,36 +52,34 @@ async fn watch(
 }
 
 async fn reply_to(reply: ReplyTo, io: Io<Forum>, store: State<Store>) -> Result<PostId, Reject> {
-    let (author, body) = checked(reply.author, reply.body)?;
-    let post = reply.post;
-    let reply = store.reply(post, author, body).await?;
+    let (post, author) = (reply.post, check("author", reply.author, 100)?);
+    let reply = store.reply(post, author, check("body", reply.body, 2_000)?).await?;
     io.to(post).emit(ServerEvent::ThreadUpdate { post, reply: reply.clone() });
     Ok(reply.id)
 }
 
-async fn typing(Typing { author }: Typing, socket: Socket<Forum>) {
+async fn typing(Typing { author }: Typing, socket: Socket<Forum>) -> Result<(), Reject> {
+    let author = check("author", author, 100)?;
     socket.broadcast(ServerEvent::SomeoneTyping { author });
+    Ok(())
 }
 
-/// The texts without white space around them, or why they are refused, with the field at fault.
-fn checked(author: String, body: String) -> Result<(String, String), Reject> {
-    let check = |field: &str, text: String, longest: usize| {
-        let (code, message) = match text.trim() {
-            "" => ("empty", format!("{field} is missing")),
-            text if text.chars().count() <= longest => return Ok(text.to_owned()),
-            _ => ("too_long", format!("{field} is longer than {longest} characters")),
-        };
-        Err(Reject::new(code, message).with_data(serde_json::json!({ "field": field })))
+/// The text without white space around it, or why it is refused, with the field at fault.
+fn check(field: &str, text: String, longest: usize) -> Result<String, Reject> {
+    let (code, message) = match text.trim() {
+        "" => ("empty", format!("{field} is missing")),
+        text if text.chars().count() <= longest => return Ok(text.to_owned()),
+        _ => ("too_long", format!("{field} is longer than {longest} characters")),
     };
-    Ok((check("author", author, 100)?, check("body", body, 2_000)?))
+    Err(Reject::new(code, message).with_data(serde_json::json!({ "field": field })))
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     examples::log();
     let server = Server::<Forum>::new()
-        .state(Store::open(&args.data)?)
+        .state(about(args.data.display(), Store::open(&args.data))?)
         .on_connect(connected)
         .on_connect(count)
         .on_disconnect(count)

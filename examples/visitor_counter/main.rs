@@ -2,8 +2,9 @@
 #![allow(missing_debug_implementations, missing_docs, unreachable_pub)]
 
 use clap::Parser;
+use examples::{Failure, Listen, about};
 use socketkit::{Events, Io, Protocol, Server, Socket, State};
-use std::{collections::VecDeque, error::Error, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::Mutex, task::block_in_place, time::interval};
 
 #[derive(Debug, Events)]
@@ -26,7 +27,7 @@ type Visits = Mutex<(u64, usize, VecDeque<usize>)>;
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
-    listen: examples::Listen,
+    listen: Listen,
     /// File with the total and the peak
     #[arg(long, env = "COUNTER_DATA", default_value = "visitors.json")]
     data: PathBuf,
@@ -62,11 +63,12 @@ async fn watch(io: Io<Counter>, visits: Arc<Visits>, file: PathBuf) {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     examples::log();
-    let kept = if args.data.exists() { fs::read(&args.data)? } else { b"[0,0]".to_vec() };
-    let (total, peak) = serde_json::from_slice(&kept)?;
+    let (file, new) = (args.data.display(), !args.data.exists());
+    let kept = if new { b"[0,0]".into() } else { about(file, fs::read(&args.data))? };
+    let (total, peak) = about(args.data.display(), serde_json::from_slice(&kept))?;
     let visits = Arc::new(Visits::new((total, peak, VecDeque::new())));
     let server = Server::<Counter>::new()
         .state(visits.clone())

@@ -11,10 +11,12 @@ const MODULE: &str = include_str!("browser/socketkit.js");
 const ENTRY: &str = include_str!("browser/client.js");
 const TYPES: &str = include_str!("browser/socketkit.d.ts");
 
-/// What a module may say and a classic script may not, and what it says instead.
+const GLOBAL: &str = include_str!("browser/global.js");
+
+/// What a module may say and a classic script may not; [`GLOBAL`] stands in its place.
 const MODULE_END: &str = "const script = import.meta.url;\nexport { connect, CallError };\n";
-const GLOBAL_END: &str =
-    "const script = document.currentScript.src;\nglobalThis.socketkit = { connect, CallError };\n";
+
+const PLACE: &str = "\"__CONTRACT__\"";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const TYPESCRIPT: &str = "application/typescript; charset=utf-8";
@@ -37,12 +39,12 @@ impl Files {
         let contract = contract::<P>(limits).to_string();
         let body = MODULE.strip_suffix(MODULE_END).unwrap_or(MODULE);
         Self([
-            File::new("client.js", JAVASCRIPT, ENTRY.replace("\"__CONTRACT__\"", &contract)),
+            File::new("client.js", JAVASCRIPT, ENTRY.replace(PLACE, &contract)),
             File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
             File::new(
                 "socketkit.global.js",
                 JAVASCRIPT,
-                format!("(() => {{\n{body}{GLOBAL_END}}})();\n"),
+                format!("(() => {{\n{body}{}}})();\n", GLOBAL.replace(PLACE, &contract)),
             ),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
         ])
@@ -109,6 +111,6 @@ mod tests {
     #[test]
     fn the_files_have_the_places_that_the_server_fills_in() {
         assert!(MODULE.ends_with(MODULE_END));
-        assert_eq!(ENTRY.matches("\"__CONTRACT__\"").count(), 1);
+        assert_eq!((ENTRY.matches(PLACE).count(), GLOBAL.matches(PLACE).count()), (1, 1));
     }
 }

@@ -49,6 +49,23 @@ async fn volatile_events_are_dropped_and_only_the_latest_of_its_kind_waits() -> 
 }
 
 #[tokio::test]
+async fn a_latest_event_that_is_refused_takes_no_place() -> Result {
+    let (mut scene, peer) = Scene::connected().await?;
+    drop(peer);
+    scene.page.wait_until("socket.state.value != 'open'").await?;
+    scene
+        .page
+        .eval(
+            "const round = {}; round.round = round; socket.emit('cursor', 1);
+             for (const data of ['x'.repeat(70000), round]) try { socket.emit('cursor', data) } catch { keep('refused') }",
+        )
+        .await?;
+    let mut peer = scene.stage.greet().await;
+    assert_eq!(peer.frame().await, r#"{"event":"cursor","data":1}"#);
+    scene.got(r#"["refused", "refused"]"#).await
+}
+
+#[tokio::test]
 async fn no_more_than_256_wait() -> Result {
     let mut scene = Scene::open().await?;
     scene
@@ -102,8 +119,11 @@ async fn what_is_emitted_while_the_connection_closes_goes_over_the_next() -> Res
 #[tokio::test]
 async fn a_call_that_ran_out_of_time_is_never_sent() -> Result {
     let mut scene = Scene::open().await?;
-    scene.page.eval("start(); failure(socket.call('watch', 1, { timeout: 20 })).then(([code]) => keep(code)); 0").await?;
-    scene.got(r#"["timeout"]"#).await?;
+    scene
+        .page
+        .eval("start(); failure(socket.call('watch', 1, { timeout: 20 })).then(keep); 0")
+        .await?;
+    scene.got(r#"[["timeout", '"watch" was not sent in 20 ms']]"#).await?;
     scene.page.eval("socket.emit('watch', 2)").await?;
     let mut peer = scene.stage.greet().await;
     assert_eq!(peer.frame().await, r#"{"event":"watch","data":2}"#);

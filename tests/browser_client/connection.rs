@@ -31,8 +31,16 @@ async fn subscribers_of_the_state_are_told_at_once_until_they_leave() -> Result 
     drop(peer);
     let _peer = scene.stage.greet().await;
     scene.got(r#"["open", "open", "waiting", "connecting", "open"]"#).await?;
-    scene.page.eval("again(); socket.close()").await?;
-    scene.quietly("states.at(-1) == 'closed' && got.length == 5").await
+    // One who comes while a change is told hears of it once.
+    scene
+        .page
+        .eval(
+            "again(); inner = []; end = socket.state.subscribe(() => {
+               if (socket.state.value == 'closed') socket.state.subscribe(state => inner.push(state));
+             }); socket.close()",
+        )
+        .await?;
+    scene.quietly("states.at(-1) == 'closed' && got.length == 5 && inner.join() == 'closed'").await
 }
 
 #[tokio::test]
@@ -95,8 +103,25 @@ async fn it_stays_away_after_the_codes_that_are_final() -> Result {
 }
 
 #[tokio::test]
+async fn a_page_can_tell_why_it_was_closed() -> Result {
+    let (scene, peer) = Scene::connected().await?;
+    scene.page.eval("keep(socket.state.ended ?? 'not yet')").await?;
+    peer.close(4401, "log in first").await;
+    scene.page.wait_until("socket.state.value == 'closed'").await?;
+    scene
+        .page
+        .eval("keep(socket.state.ended); failure(socket.call('watch')).then(keep); 0")
+        .await?;
+    scene
+        .got(
+            r#"["not yet", { code: 4401, reason: "log in first" }, ["closed", "the socket is closed: log in first"]]"#,
+        )
+        .await
+}
+
+#[tokio::test]
 async fn a_frame_that_is_no_json_object_ends_the_session() -> Result {
-    for frame in ["nonsense", "null", "{\"event\":"] {
+    for frame in ["nonsense", "null", "5", "[]", "\"x\"", "{\"event\":"] {
         let (scene, mut peer) = Scene::connected().await?;
         peer.send(frame).await;
         assert_eq!(peer.closed().await.map(|(code, _)| code), Some(4400), "{frame}");
@@ -235,6 +260,8 @@ async fn a_script_without_modules_connects_to_where_it_came_from() -> Result {
     let knock = scene.stage.knock().await;
     assert_eq!(knock.path(), "/ws");
     let _peer = knock.accept().await;
+    // It knows the contract as the module does.
+    assert_eq!(scene.page.eval("socket.emit('typing')").await?, false);
     scene
         .quietly(
             "Object.keys(socketkit).join() == 'connect,CallError' && typeof connect == 'undefined'",

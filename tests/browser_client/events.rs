@@ -56,6 +56,25 @@ async fn once_is_one_time_and_a_handler_may_take_another_away() -> Result {
 }
 
 #[tokio::test]
+async fn who_leaves_takes_no_other_registration_away() -> Result {
+    let (scene, mut peer) = Scene::connected().await?;
+    scene
+        .page
+        .eval(
+            "off = socket.on('history', keep); off(); socket.on('history', keep); off();
+             socket.on('post_update', keep); socket.once('post_update', keep)();
+             const later = data => keep('later ' + data);
+             socket.on('confirm', () => socket.on('confirm', later)); socket.once('confirm', later); 0",
+        )
+        .await?;
+    peer.send(r#"{"event":"history","data":1}"#).await;
+    peer.send(r#"{"event":"post_update","data":2}"#).await;
+    peer.send(r#"{"event":"confirm","data":3}"#).await;
+    peer.send(r#"{"event":"confirm","data":4}"#).await;
+    scene.got(r#"[1, 2, "later 3", "later 4"]"#).await
+}
+
+#[tokio::test]
 async fn a_handler_that_throws_is_reported_and_disturbs_nothing() -> Result {
     let (scene, mut peer) = Scene::connected().await?;
     scene

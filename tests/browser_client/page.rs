@@ -160,6 +160,20 @@ async fn a_page_in_the_back_forward_cache_lets_go_and_comes_back_alive() -> Resu
 }
 
 #[tokio::test]
+async fn a_page_that_was_told_to_wait_comes_back_from_the_cache_as_well() -> Result {
+    let (mut scene, peer) = Scene::connected().await?;
+    scene.jitter(0).await?;
+    scene.page.eval("kept = true").await?;
+    peer.close(1012, "retry 1500").await;
+    scene.page.wait_until("socket.state.value == 'waiting'").await?;
+    scene.page.goto(&scene.stage.url("/other")).await?;
+    scene.page.back().await?;
+    scene.page.wait_until("window.kept").await?;
+    let _peer = scene.stage.greet().await;
+    scene.quietly("socket.state.value == 'open'").await
+}
+
+#[tokio::test]
 async fn a_frozen_page_comes_back_alive() -> Result {
     let (mut scene, mut peer) = Scene::connected().await?;
     scene.page.eval("socket.on('history', keep); 0").await?;

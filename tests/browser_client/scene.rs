@@ -43,10 +43,9 @@ impl Scene {
         let script = module
             .strip_suffix("const script = import.meta.url;\nexport { connect, CallError };\n")
             .expect("the lines that the server replaces");
-        let script = format!(
-            "(() => {{\n\"use strict\";\n{script}const script = document.currentScript.src;\n\
-             globalThis.socketkit = {{ connect, CallError }};\n}})();\n"
-        );
+        let global = include_str!("../../socketkit/src/browser/global.js");
+        let script = format!("(() => {{\n\"use strict\";\n{script}{global}}})();\n")
+            .replace("\"__CONTRACT__\"", CONTRACT);
         let stage = Stage::open([
             ("/", PAGE),
             ("/script", SCRIPT),

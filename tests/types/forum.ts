@@ -5,13 +5,16 @@ export interface Post {
   body: string;
 }
 
+export interface ClientEvents {
+  submit_post: { data: { author: string; body: string }; reply: number };
+  watch: { data: number; reply: null };
+  typing: { data: null; reply: null };
+  search: { data: string | null; reply: Post[] };
+  sort: { data: { by: string } | undefined; reply: null };
+}
+
 export interface Forum {
-  client: {
-    submit_post: { data: { author: string; body: string }; reply: number };
-    watch: { data: number; reply: null };
-    typing: { data: null; reply: null };
-    search: { data: string | null; reply: Post[] };
-  };
+  client: ClientEvents;
   server: {
     history: { data: Post[]; reply: null };
     post_update: { data: Post; reply: null };

@@ -17,6 +17,8 @@ const taken: boolean = forum.emit("typing");
 forum.emit("watch", 7);
 forum.emit("search");
 forum.emit("search", "ada");
+forum.emit("sort");
+forum.emit("sort", { by: "date" });
 
 export async function publish(author: string, body: string): Promise<number> {
   try {
@@ -31,6 +33,8 @@ export const found: Promise<Post[]> = forum.call("search");
 
 const state: State = forum.state.value;
 forum.state.subscribe(now => console.log(now, state, taken))();
+const why: string | undefined = forum.state.ended?.reason;
+console.log(why);
 forum.onAny(({ direction, frame, event }) => console.log(direction, frame, event));
 forum.close();
 

@@ -13,9 +13,11 @@ forum.onAny(showFrame);
 // --- posts
 
 forum.on("history", history => {
+  const isFirst = posts.size === 0;
   list.setAttribute("aria-busy", "true");
-  posts.replace(history);
+  const fresh = posts.update(history);
   list.setAttribute("aria-busy", "false");
+  if (!isFirst) count(fresh);
   showEmpty();
   // A new connection is in no rooms yet.
   for (const [article, thread] of threads) {
@@ -80,6 +82,9 @@ function openable(article, toggle) {
   section.id = `thread-${id()}`;
   field.id = `reply-${id()}`;
   find("label", form).htmlFor = field.id;
+  const error = find(".error", form);
+  error.id = `reply-error-${id()}`;
+  field.setAttribute("aria-describedby", error.id);
   toggle.setAttribute("aria-controls", section.id);
 
   const thread = {
@@ -92,7 +97,7 @@ function openable(article, toggle) {
     },
     async watch() {
       try {
-        replies.replace(await forum.call("watch", id()));
+        replies.update(await forum.call("watch", id()));
         refuse(form, "body", "");
       } catch (error) {
         // Of a connection that drops meanwhile, the next one asks again.
@@ -159,10 +164,16 @@ function showTypists() {
 
 // --- the name is kept
 
-author.value = localStorage.getItem("author") ?? "";
+try {
+  author.value = localStorage.getItem("author") ?? "";
+} catch {
+  // A browser may be told to keep nothing.
+}
 author.addEventListener("input", () => {
   refuse(find("#composer"), "author", "");
-  localStorage.setItem("author", author.value.trim());
+  try {
+    localStorage.setItem("author", author.value.trim());
+  } catch {}
 });
 
 // --- unread posts, in the title of a hidden tab
@@ -170,9 +181,9 @@ author.addEventListener("input", () => {
 const title = document.title;
 let unread = 0;
 
-function count() {
-  if (!document.hidden) return;
-  unread += 1;
+function count(fresh = 1) {
+  if (!document.hidden || !fresh) return;
+  unread += fresh;
   document.title = `(${unread}) ${title}`;
 }
 

@@ -38,14 +38,23 @@ export class Feed {
     return this.#list.querySelector(`:scope > [data-id="${Number(id)}"]`);
   }
 
-  /** Shows exactly these posts, and what is on its way still. */
-  replace(posts) {
-    const ids = new Set(posts.map(post => String(post.id)));
+  /**
+   * Shows the newest posts, beside older ones that are here already and what is on its way still.
+   * Returns how many of them are new here and somebody else's.
+   */
+  update(posts) {
+    const ids = new Set(posts.map(post => post.id));
     for (const element of [...this.#list.children]) {
-      if (element.dataset.id ? !ids.has(element.dataset.id) : !this.#pending.has(element)) element.remove();
+      const id = idOf(element);
+      if (id == Infinity ? !this.#pending.has(element) : id >= posts[0]?.id && !ids.has(id)) element.remove();
     }
-    for (const post of posts) this.#put(this.find(post.id) ?? this.#adopt(post) ?? this.#make(post), post);
-    for (const [element, { id }] of this.#pending) if (!id) this.#insert(element);
+    let fresh = 0;
+    for (const post of posts) {
+      const known = this.find(post.id) ?? this.#adopt(post);
+      fresh += !known;
+      this.#put(known ?? this.#make(post), post);
+    }
+    return fresh;
   }
 
   /** Shows a post that has come. Returns whether it is one of somebody else that is new. */
@@ -119,13 +128,14 @@ export class Feed {
     this.#insert(element);
   }
 
-  /** Moves an element to where the newest is; one that is there stays, and keeps its focus. */
+  /** Puts an element in its place by age; one that is there stays, with its focus and selection. */
   #insert(element) {
-    const end = this.#newestFirst ? this.#list.firstElementChild : this.#list.lastElementChild;
-    if (element === end) return;
+    const id = idOf(element);
+    const follows = other => (this.#newestFirst ? idOf(other) <= id : idOf(other) > id);
+    const next = [...this.#list.children].find(other => other !== element && follows(other)) ?? null;
+    if (element.parentElement === this.#list && element.nextElementSibling === next) return;
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
-    if (this.#newestFirst) this.#list.prepend(element);
-    else this.#list.append(element);
+    this.#list.insertBefore(element, next);
     focused?.focus({ preventScroll: true });
   }
 
@@ -135,10 +145,13 @@ export class Feed {
     element.querySelector(".body").textContent = body;
     showTime(element.querySelector("time"), at);
     const avatar = element.querySelector(".avatar");
-    avatar.textContent = [...author][0]?.toUpperCase() ?? "?";
+    avatar.textContent = author.match(/[\p{L}\p{N}\p{Extended_Pictographic}]/u)?.[0].toUpperCase() ?? "?";
     avatar.style.setProperty("--hue", hueOf(author));
   }
 }
+
+/** The id of the post that an element shows; what is on its way is newer than all. */
+const idOf = element => Number(element.dataset.id ?? Infinity);
 
 /** The same colour for the same name on every screen. */
 function hueOf(name) {
@@ -176,6 +189,7 @@ export function compose(form, send, onInput) {
     event.preventDefault();
     const text = field.value;
     field.value = "";
+    refuse(form, "body", "");
     count();
     try {
       await send(text);
@@ -183,8 +197,9 @@ export function compose(form, send, onInput) {
       // Back to the field, before what was written there meanwhile.
       field.value = [text, field.value].filter(part => part.trim()).join("\n");
       count();
-      const at = error.data?.field === "author" ? "author" : "body";
-      refuse(form, at, explain(error))?.focus();
+      const at = refuse(form, error.data?.field === "author" ? "author" : "body", explain(error));
+      // Who has gone on to write elsewhere is not called back.
+      if (form.contains(document.activeElement) || document.activeElement === document.body) at.focus();
     }
   });
 }
@@ -194,7 +209,8 @@ export function refuse(form, name, text) {
   const inside = form.querySelector(`[data-error="${name}"]`);
   const error = inside ?? document.querySelector(`[data-error="${name}"]`);
   const field = error.parentElement.querySelector("input, textarea");
-  error.textContent = text;
+  // The server names the field as the contract does, the page as its label does.
+  error.textContent = text.replace(/^(author|body)(?= is )/, field.labels[0].textContent);
   error.hidden = !text;
   if (text) field.setAttribute("aria-invalid", "true");
   else field.removeAttribute("aria-invalid");
@@ -202,6 +218,7 @@ export function refuse(form, name, text) {
 }
 
 function explain({ code, message }) {
+  if (code === "timeout" && message.includes("not sent")) return "It was not sent: there is no connection.";
   switch (code) {
     case "lost":
     case "timeout":

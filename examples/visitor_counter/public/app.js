@@ -15,7 +15,8 @@ function sample() {
   for (; online !== undefined && sampledAt + 1000 <= Date.now(); sampledAt += 1000) samples.push(online);
   samples = samples.slice(-600);
   $("top").textContent = draw($("plot"), samples).toLocaleString("en");
-  if (samples.length) $("range").textContent = `${Math.min(...samples)} to ${Math.max(...samples)}`;
+  const [least, most] = [Math.min(...samples), Math.max(...samples)].map(n => n.toLocaleString("en"));
+  if (samples.length) $("range").textContent = `${least} to ${most}`;
 }
 setInterval(sample, 1000);
 

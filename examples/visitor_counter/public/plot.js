@@ -16,7 +16,8 @@ export function draw(svg, values) {
     line.removeAttribute("d");
     return top;
   }
-  line.setAttribute("d", `M${points.join("L")}`);
+  // A single one is a dot.
+  line.setAttribute("d", `M${points.join("L")}${points.length == 1 ? "h0" : ""}`);
   const start = points[0].split(",")[0];
   area.setAttribute("d", `M${start},${HEIGHT}L${points.join("L")}L${WIDTH},${HEIGHT}Z`);
   return top;

@@ -1,10 +1,10 @@
-/** The events of one side: by name, what they carry and what answers them (`null`: nothing). */
-export type EventMap = { [name: string]: { data: unknown; reply: unknown } };
-
-/** What a client may send, and what a server may. */
+/**
+ * What a client may send, and what a server may: by name, what each event carries (`data`) and what
+ * answers it (`reply`), `null` for nothing. Each side is an interface or any other type.
+ */
 export interface Contract {
-  client: EventMap;
-  server: EventMap;
+  client: object;
+  server: object;
 }
 
 /** A contract that says nothing: every event, with any data. */
@@ -14,14 +14,17 @@ export interface AnyContract {
 }
 
 type Name<M> = keyof M & string;
+type Data<M, K extends keyof M> = M[K] extends { data: infer D } ? D : never;
+type Reply<M, K extends keyof M> = M[K] extends { reply: infer R } ? R : never;
 /** The events that may be sent without data, and those that may be sent with some. */
-type Bare<M extends EventMap> = { [K in Name<M> as null extends M[K]["data"] ? K : never]: M[K] };
-type Laden<M extends EventMap> = { [K in Name<M> as IsNull<M[K]["data"]> extends true ? never : K]: M[K] };
+type Bare<M> = { [K in Name<M> as IsBare<Data<M, K>> extends true ? K : never]: M[K] };
+type Laden<M> = { [K in Name<M> as IsNull<Data<M, K>> extends true ? never : K]: M[K] };
+type IsBare<D> = null extends D ? true : undefined extends D ? true : false;
 /** Whether a type is `null` and not `any`, which everything extends. */
 type IsNull<D> = [D] extends [null] ? ([unknown] extends [D] ? false : true) : false;
 /** An event without a reply may be handled by a function that returns whatever it likes. */
 type Answer<R> = IsNull<R> extends true ? unknown : R | Promise<R>;
-type Handler<E extends { data: unknown; reply: unknown }> = (data: E["data"]) => Answer<E["reply"]>;
+type Handler<M, K extends keyof M> = (data: Data<M, K>) => Answer<Reply<M, K>>;
 
 /** Ends what it was returned for. */
 export type Unsubscribe = () => void;
@@ -31,6 +34,17 @@ export interface Store<T> {
   readonly value: T;
   /** Calls a function with the present value at once, and with every later one. */
   subscribe(subscriber: (value: T) => void): Unsubscribe;
+}
+
+/** How a connection ended: a code of RFC 6455 or of the protocol, and the words that came with it. */
+export interface Ended {
+  code: number;
+  reason: string;
+}
+
+/** Where the connection stands, and how the last one ended. */
+export interface StateStore extends Store<State> {
+  readonly ended: Ended | undefined;
 }
 
 /** `open` from the server's `hello` on; `waiting` for the next attempt; `closed` for ever. */
@@ -76,10 +90,10 @@ export interface Socket<P extends Contract = AnyContract> {
    * Handles an event of the server. What the first handler returns, or its promise holds, answers
    * a call. A function that handles the event already is not added again.
    */
-  on<K extends keyof P["server"] & string>(event: K, handler: Handler<P["server"][K]>): Unsubscribe;
+  on<K extends Name<P["server"]>>(event: K, handler: Handler<P["server"], K>): Unsubscribe;
 
   /** Handles an event as `on` does, one time. */
-  once<K extends keyof P["server"] & string>(event: K, handler: Handler<P["server"][K]>): Unsubscribe;
+  once<K extends Name<P["server"]>>(event: K, handler: Handler<P["server"], K>): Unsubscribe;
 
   /** Hears of every frame as it passes, heartbeats included. */
   onAny(listener: (passing: Passing) => void): Unsubscribe;
@@ -91,18 +105,22 @@ export interface Socket<P extends Contract = AnyContract> {
    * @throws {CallError} `busy` if 256 events and calls wait already, or 1 MiB on a connection that
    *   has come to a halt; `too_large`
    */
-  emit<K extends keyof Bare<P["client"]>>(event: K): boolean;
-  emit<K extends keyof Laden<P["client"]>>(event: K, data: P["client"][K]["data"]): boolean;
+  emit<K extends Name<Bare<P["client"]>>>(event: K): boolean;
+  emit<K extends Name<Laden<P["client"]>>>(event: K, data: Data<P["client"], K>): boolean;
 
   /** Sends an event and waits for its reply; rejects with a {@link CallError}. */
-  call<K extends keyof Bare<P["client"]>>(event: K, data?: null, options?: CallOptions): Promise<P["client"][K]["reply"]>;
-  call<K extends keyof Laden<P["client"]>>(
+  call<K extends Name<Bare<P["client"]>>>(
     event: K,
-    data: P["client"][K]["data"],
+    data?: null,
     options?: CallOptions,
-  ): Promise<P["client"][K]["reply"]>;
+  ): Promise<Reply<P["client"], K>>;
+  call<K extends Name<Laden<P["client"]>>>(
+    event: K,
+    data: Data<P["client"], K>,
+    options?: CallOptions,
+  ): Promise<Reply<P["client"], K>>;
 
-  readonly state: Store<State>;
+  readonly state: StateStore;
 
   /** Closes the socket for all who share it, unless one of them connects again in this tick. */
   close(): void;

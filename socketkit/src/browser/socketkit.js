@@ -10,12 +10,9 @@
  * reported as an unhandled rejection, and so is the refusal of an event that was only emitted.
  */
 
-/** How long a call waits for its reply, and a new connection for `hello`; milliseconds. */
-const TIMEOUT = 10_000;
-/** How many events and calls may wait for a connection. */
-const QUEUE = 256;
-/** How many bytes the browser may hold back on an open connection that has come to a halt. */
-const BUFFER = 1 << 20;
+const TIMEOUT = 10_000; // ms that a call waits for its reply, and a new connection for `hello`
+const QUEUE = 256; // events and calls that may wait for a connection
+const BUFFER = 1 << 20; // bytes that the browser may hold back on a connection that has come to a halt
 /** Each pause is a random part of the first, doubled with every attempt up to the last; ms. */
 const [FIRST_PAUSE, LAST_PAUSE] = [500, 20_000];
 /** Close codes after which there is no use in coming back. */
@@ -33,9 +30,7 @@ const sockets = new Map();
 class CallError extends Error {
   constructor(code, message, data) {
     super(message);
-    this.name = "CallError";
-    this.code = code;
-    this.data = data;
+    Object.assign(this, { name: "CallError", code, data });
   }
 }
 
@@ -79,26 +74,24 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const calls = new Map();
   /** What waits for a connection: frame, id of its call, event that a later one may replace. */
   let queue = [];
-  let limit = contract.limit ?? 65_536;
-  let lastId = 0;
+  let limit = contract.limit ?? 65_536, lastId = 0;
 
   /** The present connection, if there is one: events of any other come too late. */
   let ws, state;
-  /** The one thing that is timed: the pause, the wait for `hello`, or the silence of the peer. */
-  let timer;
+  let timer; // the one thing that is timed: the pause, the wait for `hello`, or silence
   let attempts = 0;
   let notBefore = 0;
-  let heartbeat, openedAt, heardAt, probed, closing;
+  let heartbeat, openedAt, heardAt, probed, closing, ended;
 
   const enter = next => {
     if (state == next) return;
     state = next;
     flush();
-    subscribers.forEach(subscriber => subscriber(state));
+    [...subscribers].forEach(subscriber => subscriber(state));
   };
 
   const isOpen = () => state == "open" && ws?.readyState == 1;
-  const isFull = () => queue.length >= QUEUE || ws?.bufferedAmount > BUFFER;
+  const isFull = waiting => waiting.length >= QUEUE || ws?.bufferedAmount > BUFFER;
 
   const check = (side, event) => {
     const names = contract[side];
@@ -117,10 +110,16 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     return text;
   };
 
-  const encodeEvent = (event, data, id) => {
-    if (isFull()) throw new CallError("busy", "too much waits for the connection");
-    return encode({ event, id, data: data ?? undefined });
+  const encodeEvent = (event, data, id) => encode({ event, id, data: data ?? undefined });
+
+  /** Adds to what waits, or to what of it shall wait on. */
+  const enqueue = (entry, others = queue) => {
+    if (isFull(others)) throw new CallError("busy", "too much waits for the connection");
+    queue = [...others, entry];
   };
+
+  const closed = () =>
+    new CallError("closed", "the socket is closed" + (ended?.reason ? `: ${ended.reason}` : ""));
 
   const tell = (direction, frame, { event, data }) =>
     listeners.forEach(listener => listener({ direction, frame, event, data }));
@@ -145,8 +144,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     return call;
   };
 
-  const rejectAll = (which, code, message) =>
-    calls.forEach((call, id) => which(call) && settle(id).reject(new CallError(code, message)));
+  const rejectAll = (which, error) => calls.forEach((call, id) => which(call) && settle(id).reject(error));
 
   const answer = async (id, result, from) => {
     let frame;
@@ -156,7 +154,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       const refusal = error instanceof CallError ? error : new CallError("internal", "the handler failed");
       if (refusal != error) Promise.reject(error);
       const { code, message, data } = refusal;
-      frame = JSON.stringify({ reply: id, error: { code, message, data } });
+      frame = encode({ reply: id, error: { code, message, data } });
     }
     // On a newer connection the id would be that of another call.
     if (ws == from && isOpen()) send(frame);
@@ -171,9 +169,9 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     } else if (event) {
       const known = handlers.get(event) ?? new Map();
       const results = [];
-      for (const [handler, once] of [...known]) {
-        if (!known.has(handler)) continue;
-        if (once) known.delete(handler);
+      for (const [handler, entry] of [...known]) {
+        if (known.get(handler) != entry) continue;
+        if (entry.once) known.delete(handler);
         results.push(fault ? Promise.reject(fault) : run(handler, data));
       }
       if (id >= 0) {
@@ -181,9 +179,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       }
     } else if (reply >= 0) {
       fault ??= error && new CallError(error.code, error.message, error.data);
-      const call = settle(reply);
-      if (fault) call?.reject(fault);
-      else call?.resolve(data);
+      settle(reply)?.[fault ? "reject" : "resolve"](fault ?? data);
     } else if (error) {
       const { code, message, event = "an event", data } = error;
       Promise.reject(new CallError(code, `${event}: ${message}`, data));
@@ -200,6 +196,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       probed = false;
       let message, fault;
       try {
+        if (!/^\s*{/.test(frame)) throw new SyntaxError("a frame is an object");
         message = parse(frame, error => (fault = error));
         tell("in", frame, message);
       } catch (error) {
@@ -210,6 +207,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     };
     mine.onclose = ({ code, reason }) => {
       if (ws != mine) return;
+      ended = { code, reason };
       if (FINAL.test(code)) return end();
       drop();
       pause(+/^retry (\d+)/.exec(reason)?.[1] || 0);
@@ -223,7 +221,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     ws = undefined;
     clearTimeout(timer);
     old?.close(code);
-    rejectAll(call => call.sent, "lost", "the connection dropped before the reply");
+    rejectAll(call => call.sent, new CallError("lost", "the connection dropped before the reply"));
   };
 
   const pause = (least = 0) => {
@@ -233,17 +231,15 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     enter("waiting");
   };
 
-  const fail = () => {
-    drop(4408);
-    pause();
-  };
+  const fail = () => (drop(4408), pause());
 
   const end = code => {
     closing = false;
     sockets.delete(url);
+    if (code) ended = { code, reason: "" };
     drop(code);
     queue = [];
-    rejectAll(() => true, "closed", "the socket is closed");
+    rejectAll(() => true, closed());
     enter("closed");
   };
 
@@ -277,9 +273,12 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       if (ws) fail();
     } else if (isOpen()) {
       if (!probed) watch(heartbeat);
-    } else if (!ws && Date.now() >= notBefore && (type != "visibilitychange" || !document.hidden)) {
+    } else if (!ws && (type != "visibilitychange" || !document.hidden)) {
+      const early = notBefore - Date.now();
       attempts = 0;
-      dial();
+      clearTimeout(timer);
+      if (early > 0) timer = after(early + Math.random() * FIRST_PAUSE, dial);
+      else dial();
     }
   };
 
@@ -287,8 +286,12 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     check("server", event);
     const known = handlers.get(event) ?? new Map();
     handlers.set(event, known);
-    known.set(handler, once && known.get(handler) != false);
-    return () => known.delete(handler);
+    const entry = known.get(handler) ?? { once };
+    // What handles it for good already does not end after one time, nor by its end.
+    if (once && !entry.once) return () => {};
+    entry.once = once;
+    known.set(handler, entry);
+    return () => known.get(handler) == entry && known.delete(handler);
   };
 
   const socket = {
@@ -303,25 +306,21 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     /** Handles an event as `on` does, one time. */
     once: (event, handler) => on(event, handler, true),
 
-    /**
-     * Hears of every frame as it passes, heartbeats included: `{ direction, frame, event, data }`,
-     * where `direction` is `in` or `out` and `frame` is the text.
-     */
+    /** Hears of every frame as it passes: `{ direction, frame, event, data }`, `in` or `out`, the text. */
     onAny: listener => join(listeners, listener),
 
     /**
      * Sends an event. While there is no connection it waits for one, in order; one that the
      * contract calls volatile is dropped then, and of a latest one only the newest waits.
-     * Returns whether it was taken: not if it was dropped, or the socket is closed.
-     * @throws {CallError} `busy` if 256 events and calls wait already, or 1 MiB on a connection
-     *   that has come to a halt; `too_large`
+     * Returns whether it was taken: not if it was dropped, or the socket is closed. Throws a
+     * {@link CallError}: `busy` or `too_large`.
      */
     emit(event, data) {
       check("client", event);
       const { volatile, latest } = contract.client?.[event] ?? {};
-      if (state == "closed" || (volatile && (!isOpen() || isFull()))) return false;
-      if (latest) queue = queue.filter(([, , replaced]) => replaced != event);
-      queue.push([encodeEvent(event, data), 0, event]);
+      if (state == "closed" || (volatile && (!isOpen() || isFull(queue)))) return false;
+      const frame = encodeEvent(event, data);
+      enqueue([frame, 0, event], latest ? queue.filter(([, , older]) => older != event) : queue);
       flush();
       return true;
     },
@@ -330,38 +329,39 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
      * Sends an event, in its turn as `emit` does, and waits for the reply, `timeout` milliseconds
      * at most: 10,000 unless `connect` was told otherwise. Rejects with a {@link CallError}.
      */
-    call: (event, data, { timeout = patience } = {}) =>
+    call: (event, data, options) =>
       new Promise((resolve, reject) => {
+        const timeout = options?.timeout ?? patience;
         check("client", event);
-        if (state == "closed") throw new CallError("closed", "the socket is closed");
+        if (state == "closed") throw closed();
         const id = (lastId = (lastId % (2 ** 32 - 1)) + 1);
         const frame = encodeEvent(event, data, id);
         const expire = () => {
           queue = queue.filter(([, waiting]) => waiting != id);
-          settle(id).reject(new CallError("timeout", `no reply to "${event}" in ${timeout} ms`));
+          const call = settle(id);
+          const what = call.sent ? `no reply to "${event}"` : `"${event}" was not sent`;
+          call.reject(new CallError("timeout", `${what} in ${timeout} ms`));
         };
+        enqueue([frame, id]);
         calls.set(id, { resolve, reject, timer: after(timeout, expire) });
-        queue.push([frame, id]);
         flush();
       }),
 
     /**
      * Where the connection stands, as a store: `connecting`, `open` from the server's `hello` on,
-     * `waiting` for the next attempt, or `closed` for ever. A subscriber is told at once, and at
-     * every change until the function that `subscribe` returns is called.
+     * `waiting` for the next attempt, or `closed` for ever; `ended` is how the last one did. A
+     * subscriber is told at once, and at every change until what `subscribe` returns is called.
      */
     state: {
       get value() { return state; },
+      get ended() { return ended; },
       subscribe(subscriber) {
         run(subscriber, state);
         return join(subscribers, subscriber);
       },
     },
 
-    /**
-     * Closes the socket for all who share it, at the end of this tick: to connect again before is
-     * as if nothing had happened. What waits is dropped; calls reject with `closed` or `lost`.
-     */
+    /** Closes for all who share it, unless one of them connects again in this tick. */
     close() {
       closing = state != "closed";
       queueMicrotask(() => closing && end(1000));
@@ -381,7 +381,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
  *   that a call waits for its reply (10,000), and the events as `client.js` fills them in
  */
 function connect(url = new URL(".", script).href.slice(0, -1), options = {}) {
-  const target = new URL(url, globalThis.document?.baseURI ?? location.href);
+  const target = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
   target.protocol = target.protocol.replace("http", "ws");
   target.hash = "";
   const { href } = target;
