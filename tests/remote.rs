@@ -1,6 +1,6 @@
 //! A Rust client in the hard moments: given up, full, too large, without its runtime.
 
-use socketkit::{CallError, Client, Limits, Reject, Remote, Server, State, Status};
+use socketkit::{CallError, Client, Limits, Reject, Remote, Server, Socket, State, Status};
 use std::time::Duration;
 use tests::{
     chat::{
@@ -169,6 +169,37 @@ async fn close_waits_for_no_reader_and_for_no_handler() {
     assert!(before.elapsed().is_zero(), "unread events: {:?}", before.elapsed());
     assert_eq!(next(&mut unread).await, ServerEvent::Told("1".into()), "what came can be read");
     assert_eq!(soon(client.recv()).await, None);
+}
+
+#[tokio::test]
+async fn what_came_over_the_last_connection_comes_before_what_the_next_brings() {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let service = Server::<Chat>::new()
+        .state(count)
+        .on_connect(async |socket: Socket<Chat>, count: State<std::sync::atomic::AtomicUsize>| {
+            let connection = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            for number in 0..50 {
+                socket.emit(ServerEvent::Told(format!("{connection} {number}")));
+            }
+            if connection == 0 {
+                socket.close_with(socketkit::CloseCode::RESTART, "");
+            }
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let url = format!("ws://{}/ws", listen(&service).await);
+    let limits = Limits::default().backoff(AT_ONCE).received(1);
+    let mut client = soon(Client::<Chat>::builder(url).limits(limits).connect()).await.unwrap();
+    let mut status = client.status();
+    // It is connected again before anything is read, and can be used.
+    soon(status.wait_for(|status| *status != Status::Open)).await.unwrap();
+    soon(status.wait_for(|status| *status == Status::Open)).await.unwrap();
+    for connection in 0..2 {
+        for number in 0..50 {
+            let expected = ServerEvent::Told(format!("{connection} {number}"));
+            assert_eq!(next(&mut client).await, expected);
+        }
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::{
     Events, FromContext, Protocol, Reject, Remote, State,
-    handler::{Application, Handling},
+    handler::{Application, Handling, Listening},
     peer::{Peer, lock},
     table::Table,
     wire::Hello,
@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::sync::{
+    OwnedMutexGuard,
     mpsc::{self, error::TrySendError},
     oneshot,
 };
@@ -46,6 +47,8 @@ pub(crate) struct ClientApp<P: Protocol, St> {
     pub(crate) table: Table<ClientContext<P, St>>,
     pub(crate) context: ClientContext<P, St>,
     pub(crate) sender: mpsc::Sender<P::Server>,
+    /// Held by the connection whose events are handled: those of the next wait for it.
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl<P: Protocol, St> ClientApp<P, St> {
@@ -55,7 +58,7 @@ impl<P: Protocol, St> ClientApp<P, St> {
         peer: Arc<Peer>,
         greeted: oneshot::Sender<()>,
     ) -> Member<P, St> {
-        Member { app: self, peer, greeted: Mutex::new(Some(greeted)) }
+        Member { app: self, peer, greeted: Mutex::new(Some(greeted)), turn: Arc::default() }
     }
 }
 
@@ -64,6 +67,7 @@ pub(crate) struct Member<P: Protocol, St> {
     app: Arc<ClientApp<P, St>>,
     peer: Arc<Peer>,
     greeted: Mutex<Option<oneshot::Sender<()>>>,
+    turn: Arc<Mutex<Option<OwnedMutexGuard<()>>>>,
 }
 
 impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
@@ -105,6 +109,15 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
         if let Some(greeted) = lock(&self.greeted).take() {
             let _ = greeted.send(());
         }
+    }
+
+    fn opened(&self) -> Listening {
+        let (turn, mine) = (self.app.turn.clone(), self.turn.clone());
+        Box::pin(async move {
+            let turn = turn.lock_owned().await;
+            *lock(&mine) = Some(turn);
+            Ok(())
+        })
     }
 
     fn leaving(&self) {

@@ -188,7 +188,7 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
         let (sender, events) = mpsc::channel(received);
         let remote = Remote::new(Arc::new(Shared::new(limits)));
         let context = ClientContext { remote: remote.clone(), state: self.shared };
-        let app = Arc::new(ClientApp { table: self.table, context, sender });
+        let app = Arc::new(ClientApp { table: self.table, context, sender, turn: Arc::default() });
         let course = Reconnect { dialer, opened, shared: remote.shared.clone() };
         tokio::spawn(course.run(move |peer, greeted| Box::new(app.clone().member(peer, greeted))));
         Client { remote, events }

@@ -189,11 +189,13 @@ impl Connection {
             conversation.app.left();
             delivered
         } else {
-            // The next connection waits for no handler: one may call over it.
+            // The next connection waits for no handler, who may call over it; its events do.
             tokio::spawn(finish);
             farewell.await
         };
-        if by == By::Us && matches!(delivered, Ok(Ok(()))) {
+        // A peer that has long been silent will not say farewell either.
+        let is_there = by == By::Us && disconnect.code != CloseCode::TIMEOUT;
+        if is_there && matches!(delivered, Ok(Ok(()))) {
             // Were the stream dropped while the peer still sends, the kernel would reset it and the
             // close frame might be lost (RFC 6455 section 7.1.1).
             let _ = timeout(patience, drain(&mut transport)).await;
