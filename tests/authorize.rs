@@ -44,7 +44,10 @@ async fn several_checks_run_in_order_and_the_first_refusal_counts() {
     let service = Server::<Chat>::new()
         .authorize(not_banned)
         .state(7)
-        .authorize(async |_: Handshake| Ok::<_, Reject>(()))
+        .authorize(|handshake: Handshake| {
+            assert!(handshake.query("banned").is_none(), "the first check has not agreed");
+            std::future::ready(Ok::<_, Reject>(()))
+        })
         .authorize(login)
         .on(async |_: Ask, user: Session<String>| user.to_string())
         .fallback(async |_: ClientEvent| {})

@@ -1,7 +1,7 @@
 //! Calls in both directions: one typed answer each, or an error that says why there is none.
 
 use socketkit::{CallError, Client, Limits, Reject, Server, Service, Socket, State};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tests::chat::{
     Chat, ClientEvent,
     client_event::*,
@@ -9,7 +9,8 @@ use tests::chat::{
     server_event::{Count, Question},
     soon, until,
 };
-use tokio::sync::mpsc;
+use tests::raw::{Bytes, PING, PONG, TEXT, frame};
+use tokio::sync::{Notify, mpsc};
 
 fn question() -> Question {
     Question { text: "ready?".into() }
@@ -86,6 +87,29 @@ async fn handlers_of_a_client_may_come_before_its_state_and_after() {
     assert_eq!(soon(counted.recv()).await, Some(7));
     let (_, reply) = soon(service.io().all().call(question()).next()).await.unwrap();
     assert_eq!(reply.unwrap(), "ready? yes");
+}
+
+#[tokio::test]
+async fn the_reply_to_a_call_of_another_task_is_read_behind_a_full_backlog() {
+    let gate = Arc::new(Notify::new());
+    let wait = gate.clone();
+    let service = Server::<Chat>::new()
+        .limits(Limits::default().waiting(4))
+        .on(async move |_: Tell| wait.notified().await)
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let mut peer = Bytes::greeted(tests::chat::listen(&service).await).await;
+    until(|| service.io().len() == 1).await;
+    let tells = frame(TEXT, r#"{"event":"tell","data":""}"#).repeat(10);
+    // An answer to a ping says that what came before it was read.
+    peer.write(&[tells, frame(PING, "")].concat()).await;
+    assert_eq!(soon(peer.frame()).await.unwrap().0, PONG);
+    let socket = service.io().sockets().remove(0);
+    let call = tokio::spawn(socket.call(question()));
+    assert!(peer.line().await.starts_with(r#"{"event":"question","id":1"#));
+    peer.write(&frame(TEXT, r#"{"reply":1,"data":"yes"}"#)).await;
+    assert_eq!(soon(call).await.unwrap().unwrap(), "yes");
+    gate.notify_one();
 }
 
 #[tokio::test]

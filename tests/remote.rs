@@ -1,6 +1,8 @@
 //! A Rust client in the hard moments: given up, full, too large, without its runtime.
 
-use socketkit::{CallError, Client, Limits, Reject, Remote, Server, Socket, State, Status};
+use socketkit::{
+    CallError, Client, Events, Limits, Protocol, Reject, Remote, Server, Socket, State, Status,
+};
 use std::time::Duration;
 use tests::{
     chat::{
@@ -110,6 +112,70 @@ async fn what_was_queued_while_disconnected_arrives() {
     for _ in 0..queued {
         assert!(peer.frame().await.starts_with(r#"{"event":"tell","data":"xxx"#));
     }
+}
+
+#[derive(Debug, Events)]
+enum Place {
+    #[event(latest)]
+    At(String),
+    Note(String),
+}
+
+#[derive(Protocol)]
+#[protocol(client = Place)]
+struct Map;
+
+#[tokio::test]
+async fn a_latest_event_that_finds_no_room_leaves_the_one_before() {
+    let (mut stage, url) = stage().await;
+    let limits = Limits::default().queue_bytes(300).backoff(AT_ONCE);
+    let connecting = tokio::spawn(Client::<Map>::builder(url).limits(limits).connect());
+    drop(stage.greet().await);
+    let client = soon(connecting).await.unwrap().unwrap();
+    let knock = stage.knock().await;
+    assert_eq!(client.emit(Place::Note("x".repeat(150))).queued, 1);
+    assert_eq!(client.emit(Place::At("here".into())).queued, 1);
+    assert_eq!(client.emit(Place::At("y".repeat(150))).dropped, 1);
+    assert_eq!(client.emit(Place::At("there".into())).replaced, 1);
+    let mut peer = knock.accept().await;
+    peer.hello(25_000).await;
+    assert!(peer.frame().await.starts_with(r#"{"event":"note""#));
+    assert_eq!(peer.frame().await, r#"{"event":"at","data":"there"}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_received_is_not_lost_with_its_connection_however_late_it_is_read() {
+    let service = Server::<Chat>::new()
+        .on_connect(async |socket: Socket<Chat>| {
+            for number in 0..20 {
+                socket.emit(ServerEvent::Told(number.to_string()));
+            }
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let limits = Limits::default().received(1);
+    let mut client = soon(Client::to(&service).limits(limits).connect()).await.unwrap();
+    assert_eq!(next(&mut client).await, ServerEvent::Told("0".into()));
+    soon(service.shutdown()).await;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    for number in 1..20 {
+        assert_eq!(next(&mut client).await, ServerEvent::Told(number.to_string()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_slow_twice_has_one_time_for_the_handshake() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/ws", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(4_900)).await;
+        let _mute = tokio_tungstenite::accept_async(stream).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let before = tokio::time::Instant::now();
+    Client::<Chat>::connect(url).await.unwrap_err();
+    assert!(before.elapsed() < Duration::from_secs(6), "{:?}", before.elapsed());
 }
 
 #[tokio::test]

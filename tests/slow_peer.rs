@@ -6,7 +6,9 @@ use socketkit::{
 };
 use std::time::Duration;
 use tests::{
-    chat::{Chat, ClientEvent, ServerEvent, clients, listen, next, soon, until},
+    chat::{
+        Chat, ClientEvent, ServerEvent, client_event::Tell, clients, listen, next, soon, until,
+    },
     raw::{Bytes, PING, PONG, TEXT, frame},
 };
 use tokio::{io::DuplexStream, sync::mpsc, time::sleep};
@@ -272,4 +274,36 @@ async fn control_frames_go_between_frames_that_are_taken_in_parts() {
         peer.write(&frame(PING, "")).await;
         pongs += usize::from(peer.frame().await.expect("it is open").0 == PONG);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reader_of_a_long_series_gets_its_pongs() {
+    let service = Server::<Chat>::new()
+        .limits(Limits::default().queue(4))
+        .on(async |_: Tell, socket: Socket<Chat>| {
+            for _ in 0..100 {
+                socket.send(ServerEvent::Told("x".repeat(100))).await;
+            }
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let (stream, theirs) = tokio::io::duplex(64);
+    tokio::spawn(async move { service.upgraded(theirs, Handshake::default()).await });
+    let mut peer = Bytes::over(stream);
+    peer.line().await;
+    peer.write(&frame(TEXT, r#"{"event":"tell","data":""}"#)).await;
+    let (mut texts, mut pings, mut pongs) = (0, 0, 0);
+    while texts < 100 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if texts % 10 == 0 {
+            peer.write(&frame(PING, "alive?")).await;
+            pings += 1;
+        }
+        match soon(peer.frame()).await.unwrap() {
+            (PONG, _) => pongs += 1,
+            (TEXT, _) => texts += 1,
+            _ => {}
+        }
+    }
+    assert!(pongs > 0 && pongs + 2 >= pings / 2, "{pongs} pongs for {pings} pings");
 }

@@ -8,6 +8,7 @@ use crate::{
     listener::ErasedListener,
     peer::Peer,
     server::Authorize,
+    wire,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -70,6 +71,12 @@ where
 {
     fn index_of(&self, name: &str) -> Option<usize> {
         P::Client::index_of(name)
+    }
+
+    fn is_name(&self, name: &str) -> bool {
+        // By the rule of the contract: a newer client of it may know more.
+        let has_capital = |name: &&str| name.bytes().any(|byte| byte.is_ascii_uppercase());
+        wire::is_name(name, P::Client::NAMES.iter().any(has_capital))
     }
 
     fn name(&self, index: usize) -> &'static str {

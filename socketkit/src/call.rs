@@ -191,6 +191,8 @@ impl Question {
         };
         let call = InFlight { peer, id, answer };
         let peer = &call.peer;
+        // It may have stopped to read, and the reply has to be read.
+        peer.queue().wake();
         let mut draft = Draft::new(self.name.len() + self.payload.len() + 40);
         let Ok(()) = wire::write_event(draft.out(), self.name, Some(id), |out| {
             out.extend_from_slice(&self.payload);

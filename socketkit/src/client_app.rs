@@ -75,6 +75,11 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
         P::Server::index_of(name)
     }
 
+    fn is_name(&self, _: &str) -> bool {
+        // An old client meets new servers, whatever names those have.
+        true
+    }
+
     fn name(&self, index: usize) -> &'static str {
         P::Server::NAMES.get(index).copied().unwrap_or_default()
     }
@@ -109,6 +114,11 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
         if let Some(greeted) = lock(&self.greeted).take() {
             let _ = greeted.send(());
         }
+    }
+
+    fn is_patient(&self) -> bool {
+        // What was received waits for whoever receives, as it does while there is a connection.
+        !self.app.context.remote.shared.is_closing()
     }
 
     fn opened(&self) -> Listening {

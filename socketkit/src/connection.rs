@@ -5,6 +5,7 @@ use crate::{
     conversation::Conversation,
     end::{By, End},
     frame,
+    limits::FOREVER,
     peer::Peer,
     session::Heard,
     transport::{Batch, Transport},
@@ -207,7 +208,8 @@ impl Connection {
 /// Handles what came before the end, and runs what runs then.
 async fn finish(mut conversation: Conversation, disconnect: Disconnect) -> Conversation {
     let (id, grace) = (conversation.peer.id, conversation.peer.limits.grace);
-    if timeout(grace, poll_fn(|cx| conversation.poll_work(cx))).await.is_err() {
+    let patience = if conversation.app.is_patient() { FOREVER } else { grace };
+    if timeout(patience, poll_fn(|cx| conversation.poll_work(cx))).await.is_err() {
         tracing::warn!(socket = %id, "a handler did not finish after its socket ended");
         // Before `on_disconnect`, which may wait for what it holds.
         conversation.abandon();

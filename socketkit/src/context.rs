@@ -108,6 +108,12 @@ impl<P: Protocol, St, Se> FromContext<Context<P, St, Se, Ended>> for Disconnect 
     }
 }
 
+impl<St> Clone for Opening<St> {
+    fn clone(&self) -> Self {
+        Self { state: self.state.clone() }
+    }
+}
+
 impl<St> FromContext<Opening<St>> for State<St> {
     fn from_context(context: &Opening<St>) -> Result<Self, Reject> {
         Ok(State(context.state.clone()))

@@ -9,10 +9,10 @@ use crate::{
     end::{By, End, fault, refusal},
     frame::{self, Draft},
     handler::{Application, Handling, Listening, guarded},
-    outbox::Flush,
     peer::Peer,
     session::{Heard, Refused},
     transport::Feed,
+    turn::Flush,
     wire::{self, Frame, Hello},
 };
 use std::{
@@ -93,12 +93,7 @@ impl Conversation {
             }
         };
         if !feed.answers.is_empty() && result.is_ok() {
-            let mut queue = self.peer.queue();
-            // Who reads nothing but pings could have pongs pile up here (RFC 6455 section 5.5.3
-            // does not ask for each).
-            if !queue.is_full(&self.peer.limits) {
-                queue.push_control(feed.answers.into());
-            }
+            self.peer.queue().push_pong(feed.answers.into(), &self.peer.limits);
         }
         let pause = self.peer.session().hear(heard, Instant::now().into_std());
         result.map(|()| pause)
@@ -137,10 +132,7 @@ impl Conversation {
                     let data = span(&text, data);
                     self.event(Waiting { text, data, index, id }, cx)?;
                 }
-                // An old client meets new servers, whatever names those have.
-                None if self.peer.role == Role::Server && !wire::is_name(name, false) => {
-                    return Err(CloseCode::BAD_FRAME.into());
-                }
+                None if !self.app.is_name(name) => return Err(CloseCode::BAD_FRAME.into()),
                 None => self.unknown(name, id, &text),
             },
             Frame::Reply { id, data } => {

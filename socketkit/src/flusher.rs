@@ -1,8 +1,8 @@
 //! Writes what was emitted, once for all that a turn of the runtime emitted.
 
 use crate::{
-    outbox::Flush,
     peer::{Peer, lock},
+    turn::Flush,
 };
 use std::{
     mem,

@@ -125,6 +125,11 @@ pub(crate) trait Application: Send {
     /// Index of the event that is called `name`.
     fn index_of(&self, name: &str) -> Option<usize>;
 
+    /// Whether an event could be called `name`.
+    fn is_name(&self, name: &str) -> bool {
+        wire::is_name(name, false)
+    }
+
     /// Name of an event.
     fn name(&self, index: usize) -> &'static str;
 
@@ -139,6 +144,11 @@ pub(crate) trait Application: Send {
 
     /// The server introduced itself.
     fn greeted(&self, _hello: &wire::Hello<'_>) {}
+
+    /// Whether what is unfinished when the connection has ended may take as long as it takes.
+    fn is_patient(&self) -> bool {
+        false
+    }
 
     /// Runs before the first event is handled.
     fn opened(&self) -> Listening {

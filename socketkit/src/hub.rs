@@ -6,8 +6,8 @@ use crate::{
     flusher::Flusher,
     frame::Draft,
     inspect::{Hooks, Inspected},
-    outbox::Flush,
     peer::{Peer, lock},
+    turn::Flush,
     wire,
 };
 use bytes::Bytes;

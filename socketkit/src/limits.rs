@@ -31,6 +31,17 @@ macro_rules! limits {
                 self
             })+
 
+            /// Whether so much of an outgoing queue fills it. An empty one has room, whatever the
+            /// limits: else nobody could ever send.
+            pub(crate) fn fills(&self, count: usize, bytes: usize) -> bool {
+                count > 0 && (count >= self.queue || bytes >= self.queue_bytes)
+            }
+
+            /// Whether it fills a quarter.
+            pub(crate) fn quarter_fills(&self, count: usize, bytes: usize) -> bool {
+                count > 0 && (count >= self.queue.div_ceil(4) || bytes >= self.queue_bytes / 4)
+            }
+
             /// The same with no time so long that a clock could not hold twice of it.
             pub(crate) fn bounded(mut self) -> Self {
                 $(self.$name = self.$name.bounded();)+
@@ -132,7 +143,8 @@ limits! {
     /// them: 10 s each.
     ///
     /// A handler still at work, and events still waiting, are then dropped; and so is an
-    /// `on_disconnect` that has not finished.
+    /// `on_disconnect` that has not finished. On a client it begins with its
+    /// [`close`](crate::Remote::close); a connection that is lost drops nothing.
     grace: Duration = Duration::from_secs(10),
     /// Bytes of a request's head: 16 KiB, at least 8 KiB. A longer one is answered 431.
     head: usize = 16 * 1024,

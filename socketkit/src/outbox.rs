@@ -10,7 +10,7 @@ use crate::{
     Disconnect, Limits, Policy,
     delivery::{Kind, Pushed},
     held::Held,
-    turn::{Turn, Written},
+    turn::{Flush, Turn, Written},
 };
 use bytes::Bytes;
 use std::{sync::Arc, task::Waker};
@@ -20,19 +20,10 @@ use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) bytes: Bytes,
+    /// Whether a page sees it.
+    pub(crate) is_text: bool,
     /// The event's index, if a newer one of it may take its place.
     pub(crate) latest: Option<u32>,
-}
-
-/// Who has to write what was pushed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Flush {
-    /// Somebody who was asked before will.
-    Pending,
-    /// The flusher is to be asked.
-    Ask,
-    /// There is much: whoever pushed, at once.
-    Now,
 }
 
 /// The queue of one receiver.
@@ -56,9 +47,10 @@ pub(crate) struct Queue {
     asked: bool,
     /// The transport took no more; its task waits until it does. Since when not one byte.
     blocked: Option<Instant>,
-    /// When texts were last taken, and whether there are some: a page sees no control frames.
+    /// When a text was last taken: a page sees no control frames.
     spoke: Instant,
-    has_text: bool,
+    /// The newest answer to pings, while the queue is full (RFC 6455 section 5.5.3).
+    pong: Option<Bytes>,
     end: Option<Disconnect>,
     /// What the writer at work brings back is dropped.
     discards: bool,
@@ -86,7 +78,7 @@ impl Queue {
             asked: false,
             blocked: None,
             spoke: now,
-            has_text: false,
+            pong: None,
             end: None,
             discards: false,
             closed: false,
@@ -110,8 +102,8 @@ impl Queue {
         let is_held = kind == Kind::Broadcast && self.held.is_some();
         let lags = is_held || self.blocked.is_some() || self.writing;
         let (count, size) = self.all();
-        let full = Self::fills(count, size, limits);
-        if policy == Policy::Volatile && lags && Self::quarter_fills(count, size, limits) {
+        let full = limits.fills(count, size);
+        if policy == Policy::Volatile && lags && limits.quarter_fills(count, size) {
             return (Pushed::Dropped, Flush::Pending);
         }
         let latest = (policy == Policy::Latest).then_some(index as u32);
@@ -121,27 +113,37 @@ impl Queue {
             return (Pushed::Closed, Flush::Pending);
         }
         let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
-        let queued = Queued { bytes, latest };
+        let queued = Queued { bytes, latest, is_text: true };
         if let Some(held) = self.held.as_mut().filter(|_| is_held) {
             held.push(queued);
             return (pushed, Flush::Pending);
         }
         let full = self.is_full(limits);
-        self.has_text = true;
         self.insert(self.frames.len(), queued);
         if !full && self.blocked.is_some() && self.is_full(limits) {
             // From now on the connection counts the time.
             self.wake();
         }
-        (pushed, self.flush_by(Self::quarter_fills(self.count, self.bytes, limits)))
+        (pushed, self.flush_by(limits.quarter_fills(self.count, self.bytes)))
     }
 
     /// Queues a control frame, before all that has not begun to go out.
     pub(crate) fn push_control(&mut self, bytes: Bytes) {
         if !self.closed {
-            let at = usize::from(self.partial).min(self.frames.len());
-            self.insert(at, Queued { bytes, latest: None });
+            let at = self.begun().min(self.frames.len());
+            self.insert(at, Queued { bytes, latest: None, is_text: false });
         }
+    }
+
+    /// Queues the answer to pings. Who reads nothing but pings gets the newest alone, when there is
+    /// room for it.
+    pub(crate) fn push_pong(&mut self, bytes: Bytes, limits: &Limits) {
+        if self.is_full(limits) { self.pong = Some(bytes) } else { self.push_control(bytes) }
+    }
+
+    /// How many of the first frames went out in part, and are here.
+    fn begun(&self) -> usize {
+        usize::from(self.partial && !self.writing)
     }
 
     fn insert(&mut self, at: usize, frame: Queued) {
@@ -155,7 +157,7 @@ impl Queue {
     pub(crate) fn push_close(&mut self, bytes: Bytes) {
         if !self.closed {
             self.held = None;
-            self.insert(self.frames.len(), Queued { bytes, latest: None });
+            self.insert(self.frames.len(), Queued { bytes, latest: None, is_text: false });
             self.seal();
         }
     }
@@ -174,8 +176,7 @@ impl Queue {
 
     /// Drops frames, but for one that has begun to go out.
     fn drop_from(&mut self, frames: &mut Vec<Queued>) {
-        let begun = usize::from(self.partial && !self.writing);
-        for frame in frames.drain(begun.min(frames.len())..) {
+        for frame in frames.drain(self.begun().min(frames.len())..) {
             self.count -= 1;
             self.bytes -= frame.bytes.len();
         }
@@ -238,7 +239,7 @@ impl Queue {
             // It was given up meanwhile; the socket goes with this turn.
             return false;
         }
-        let Written { mut rest, frames, bytes, partial, blocked } = written;
+        let Written { mut rest, frames, bytes, text, partial, blocked } = written;
         let over_tcp = stream.is_some();
         self.stream = stream;
         if bytes > 0 {
@@ -248,9 +249,9 @@ impl Queue {
         self.bytes -= bytes;
         if bytes > 0 {
             self.blocked = None;
-            if std::mem::replace(&mut self.has_text, blocked) {
-                self.spoke = now;
-            }
+        }
+        if text {
+            self.spoke = now;
         }
         self.blocked = blocked.then(|| self.blocked.unwrap_or(now));
         if blocked && over_tcp {
@@ -267,6 +268,13 @@ impl Queue {
         }
         if !self.is_full(limits) {
             self.notify_senders();
+            if let Some(pong) = self.pong.take() {
+                self.push_control(pong);
+            }
+        }
+        if self.closed && self.count == 0 {
+            // The connection waits for the last frame.
+            self.wake();
         }
         !blocked && !self.frames.is_empty()
     }
@@ -284,6 +292,7 @@ impl Queue {
         self.held = None;
         self.blocked = None;
         (self.count, self.bytes) = (0, 0);
+        self.wake();
     }
 
     /// Ends the direction to the peer, of a TCP socket.
@@ -351,22 +360,13 @@ impl Queue {
 
     /// Whether more waits than a receiver that keeps up needs; what is held waits for us.
     pub(crate) fn is_full(&self, limits: &Limits) -> bool {
-        Self::fills(self.count, self.bytes, limits)
+        limits.fills(self.count, self.bytes)
     }
 
     /// Frames and bytes that wait, with those that are held.
     fn all(&self) -> (usize, usize) {
         let (count, bytes) = self.held.as_ref().map_or((0, 0), |held| (held.len(), held.bytes()));
         (self.count + count, self.bytes + bytes)
-    }
-
-    fn fills(count: usize, bytes: usize, limits: &Limits) -> bool {
-        // An empty queue has room, whatever the limits: else nobody could ever send.
-        count > 0 && (count >= limits.queue || bytes >= limits.queue_bytes)
-    }
-
-    fn quarter_fills(count: usize, bytes: usize, limits: &Limits) -> bool {
-        count > 0 && (count >= limits.queue.div_ceil(4) || bytes >= limits.queue_bytes / 4)
     }
 
     fn is_hopeless(&self, limits: &Limits) -> bool {
@@ -380,7 +380,7 @@ impl Queue {
         if self.held.as_mut().is_some_and(|held| held.remove(latest)) {
             return true;
         }
-        let begun = usize::from(self.partial);
+        let begun = self.begun();
         let found = self.frames.iter().skip(begun).position(|frame| frame.latest == latest);
         let Some(at) = found else { return false };
         self.count -= 1;

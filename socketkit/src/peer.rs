@@ -3,8 +3,9 @@
 use crate::{
     CallError, Disconnect, Handshake, Limits, Policy,
     delivery::{Kind, Pushed},
-    outbox::{Flush, Queue},
+    outbox::Queue,
     session::Session,
+    turn::Flush,
     turn::{self, Turn},
 };
 use bytes::Bytes;

@@ -12,7 +12,7 @@ use crate::{
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -34,9 +34,9 @@ impl Reconnect {
         shared.flusher.start(&shared.runtime);
         let mut attempt = 0_u32;
         let end = loop {
-            let started = Instant::now();
+            let (started, is_first) = (Instant::now(), self.opened.is_some());
             let (disconnect, was_open) = match self.dial().await {
-                Ok(line) => self.serve(line, &app).await,
+                Ok(line) => self.serve(line, started + shared.limits.handshake, &app).await,
                 Err(error) if self.opened.is_some() => {
                     self.tell(Err(error));
                     break CloseCode::LOST.into();
@@ -50,7 +50,7 @@ impl Reconnect {
             if was_open && started.elapsed() > shared.limits.backoff.1 {
                 attempt = 0;
             }
-            if self.opened.is_some() {
+            if is_first && !was_open {
                 self.tell(Err(ConnectError::Closed(Box::new(disconnect.clone()))));
                 break disconnect;
             }
@@ -88,10 +88,10 @@ impl Reconnect {
     async fn serve(
         &mut self,
         (transport, write, bytes): Line,
+        deadline: Instant,
         app: impl Fn(Arc<Peer>, oneshot::Sender<()>) -> Box<dyn Application>,
     ) -> (Disconnect, bool) {
         let limits = self.shared.limits.clone();
-        let patience = limits.handshake;
         let peer = Peer::new(SocketId(0), Role::Client, limits, Handshake::default(), write);
         let peer = Arc::new(peer);
         if self.shared.is_closing() {
@@ -100,28 +100,34 @@ impl Reconnect {
         let (greeted, mut is_greeted) = oneshot::channel();
         let conversation = Conversation::new(peer.clone(), app(peer.clone(), greeted));
         let mut run = pin!(Connection::new(transport, conversation, bytes).run());
-        let early = tokio::select! {
-            greeted = timeout(patience, &mut is_greeted) => {
-                if !matches!(greeted, Ok(Ok(()))) {
-                    peer.close(CloseCode::TIMEOUT.into());
-                    return (run.await, false);
+        tokio::select! {
+            greeted = timeout_at(deadline, &mut is_greeted) => {
+                if let Ok(greeted) = greeted {
+                    // Or the connection has ended, and says so in a moment.
+                    let was_open = greeted.is_ok();
+                    if was_open {
+                        self.tell(Ok(()));
+                    }
+                    return (run.await, was_open);
                 }
-                None
+                let late = Disconnect::from(CloseCode::TIMEOUT);
+                peer.close(late.clone());
+                // Nobody waits for the farewell.
+                self.tell(Err(ConnectError::Closed(Box::new(late))));
+                (run.await, false)
             }
             () = self.shared.closing.notified() => {
                 peer.close(CloseCode::DONE.into());
-                return (run.await, false);
+                (run.await, false)
             }
-            disconnect = &mut run => Some(disconnect),
-        };
-        // One that was open and ended in one turn was open.
-        if early.is_some() && is_greeted.try_recv().is_err() {
-            return (early.unwrap_or(CloseCode::LOST.into()), false);
-        }
-        self.tell(Ok(()));
-        match early {
-            Some(disconnect) => (disconnect, true),
-            None => (run.await, true),
+            disconnect = &mut run => {
+                // One that was open and ended in one turn was open.
+                let was_open = is_greeted.try_recv().is_ok();
+                if was_open {
+                    self.tell(Ok(()));
+                }
+                (disconnect, was_open)
+            }
         }
     }
 

@@ -112,10 +112,11 @@ impl<P: Protocol> Remote<P> {
         self.shared.skipped.load(Ordering::Relaxed)
     }
 
-    /// Closes with 1000, after what was emitted before, and waits until the connection is over.
+    /// Closes with 1000, after what was emitted before, and waits until the connection is over. What
+    /// waits for a connection is dropped.
     ///
     /// What was received before can still be read with [`Client::recv`](crate::Client::recv), and
-    /// handlers at work have [`Limits::grace`](crate::Limits::grace) to finish; it waits for neither.
+    /// handlers at work can finish, for [`Limits::grace`](crate::Limits::grace); it waits for neither.
     ///
     /// # Cancel safety
     ///
@@ -238,6 +239,7 @@ impl Shared {
             Link::Up(_) => return,
             Link::Closed => return peer.close(CloseCode::DONE.into()),
         };
+        let mut told = Vec::new();
         for item in unsent {
             match item {
                 Item::Event(draft, policy) if self.fits(&draft).is_ok() => {
@@ -248,13 +250,15 @@ impl Shared {
                 Item::Event(..) => {
                     tracing::error!(limit, "an event that waited is too large for the server");
                 }
-                Item::Call(question, turn) => {
-                    // Whoever asked may have stopped to wait.
-                    let _ = turn.send(self.ask_now(&question, peer));
-                }
+                Item::Call(question, turn) => told.push((turn, self.ask_now(&question, peer))),
             }
         }
         *link = Link::Up(peer.clone());
+        drop(link);
+        for (turn, asked) in told {
+            // Whoever asked may have stopped to wait.
+            let _ = turn.send(asked);
+        }
         self.status.send_replace(Status::Open);
     }
 
@@ -268,7 +272,7 @@ impl Shared {
 
     /// Over, and how is said once: nothing is taken any more, and what waited is dropped.
     pub(crate) fn end(&self, Disconnect { code, reason }: Disconnect) {
-        *lock(&self.link) = Link::Closed;
+        self.set_link(Link::Closed);
         self.flusher.stop();
         self.status.send_if_modified(|status| {
             let is_first = !matches!(status, Status::Closed { .. });
@@ -281,12 +285,15 @@ impl Shared {
 
     /// Asks for the end.
     pub(crate) fn close(&self) {
-        let mut link = lock(&self.link);
-        if let Link::Up(peer) = &*link {
+        if let Link::Up(peer) = self.set_link(Link::Closed) {
             peer.close(CloseCode::DONE.into());
         }
-        *link = Link::Closed;
         self.closing.notify_one();
+    }
+
+    /// What it was before; it is dropped without the lock, since whoever waits is then told.
+    fn set_link(&self, link: Link) -> Link {
+        std::mem::replace(&mut *lock(&self.link), link)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -167,16 +167,14 @@ where
             on_connect: listener::adapt(self.on_connect, &live),
             on_disconnect: listener::adapt(self.on_disconnect, &ended),
             shared: self.shared,
-            authorize: Box::new(move |handshake, opening| match Args::from_context(opening) {
-                Ok(args) => {
-                    let before = before(handshake.clone(), opening);
-                    let checked = check.clone().invoke(handshake, args);
-                    Box::pin(async move {
-                        before.await?;
-                        checked.await.map(Arc::new).map_err(Into::into)
-                    })
-                }
-                Err(reject) => Box::pin(std::future::ready(Err(reject))),
+            authorize: Box::new(move |handshake, opening| {
+                let before = before(handshake.clone(), opening);
+                let (check, opening) = (check.clone(), opening.clone());
+                Box::pin(async move {
+                    before.await?;
+                    let checked = check.invoke(handshake, Args::from_context(&opening)?);
+                    checked.await.map(Arc::new).map_err(Into::into)
+                })
             }),
             settings: self.settings,
             slots: PhantomData,
@@ -209,6 +207,8 @@ where
     ///
     /// The socket is not counted any more but still in its rooms. Besides the usual
     /// [arguments](FromContext) it can ask for the [`Disconnect`](crate::Disconnect): why it ended.
+    /// What has not finished after [`Limits::grace`] is dropped, and nothing runs any more when the
+    /// runtime itself has ended.
     pub fn on_disconnect<Args, L>(mut self, listener: L) -> Self
     where
         L: Listener<Args>,

@@ -116,7 +116,8 @@ impl<P: Protocol> Service<P> {
     }
 
     /// Closes every socket with 1001, after what was emitted to it, and takes no more; ready when all
-    /// handlers are done and all sockets gone, after twice [`Limits::grace`] at the latest.
+    /// handlers are done and all sockets gone, at the latest after twice [`Limits::grace`], or after
+    /// [`Limits::handshake`] for the farewell if that is longer.
     ///
     /// For hosts that stop by themselves; a listener of this crate does it: see `Serve::until`.
     ///
@@ -227,11 +228,6 @@ impl<P: Protocol> Service<P> {
         let peer =
             Peer::new(hub.next_id(), Role::Server, self.inner.limits.clone(), handshake, write);
         let peer = Arc::new(peer);
-        if let Err(disconnect) = hub.enter(&peer) {
-            peer.close(disconnect);
-            return pump(transport, bytes, peer, Box::new(Refused)).await;
-        }
-        hub.flusher.start(&peer.runtime);
         let mut hello = Draft::new(128);
         wire::write_hello(
             hello.out(),
@@ -241,7 +237,13 @@ impl<P: Protocol> Service<P> {
                 limit: peer.limits.frame as u64,
             },
         );
+        // Before anybody can find the socket, and emit to it.
         peer.queue().push_control(hello.finish(Role::Server));
+        if let Err(disconnect) = hub.enter(&peer) {
+            peer.close(disconnect);
+            return pump(transport, bytes, peer, Box::new(Refused)).await;
+        }
+        hub.flusher.start(&peer.runtime);
         let disconnect = pump(transport, bytes, peer.clone(), admitted(peer)).await;
         drop(permit);
         disconnect

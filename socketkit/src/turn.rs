@@ -6,6 +6,17 @@ use bytes::Buf;
 use std::io::{self, IoSlice};
 use tokio::net::tcp::OwnedWriteHalf;
 
+/// Who has to write what was pushed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Flush {
+    /// Somebody who was asked before will.
+    Pending,
+    /// The flusher is to be asked.
+    Ask,
+    /// There is much: whoever pushed, at once.
+    Now,
+}
+
 /// What one turn of writing writes, and where to.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -22,6 +33,8 @@ pub(crate) struct Written {
     pub(crate) frames: usize,
     /// Bytes that went out.
     pub(crate) bytes: usize,
+    /// Some of them were of a text.
+    pub(crate) text: bool,
     /// The first of the rest went out in part.
     pub(crate) partial: bool,
     /// The transport takes no more for now.
@@ -55,6 +68,7 @@ pub(crate) fn write(
         };
         written.bytes += taken;
         for frame in waiting {
+            written.text |= frame.is_text && taken > 0;
             if taken < frame.bytes.len() {
                 written.partial |= taken > 0;
                 frame.bytes.advance(taken);

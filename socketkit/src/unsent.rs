@@ -41,15 +41,20 @@ impl Unsent {
             Item::Event(_, older) => policy.0 == Policy::Latest && *older == policy,
             Item::Call(..) => false,
         };
-        let older = self.items.iter().position(is_older).and_then(|at| self.items.remove(at));
-        let pushed = match older {
-            Some(older) => {
-                self.bytes -= older.size();
-                Pushed::Replaced
-            }
-            None => Pushed::Queued,
+        let older = self.items.iter().position(is_older);
+        let Some(older) = older.and_then(|at| self.items.remove(at).map(|older| (at, older)))
+        else {
+            let is_kept = self.push(Item::Event(draft, policy), limits);
+            return if is_kept { Pushed::Queued } else { Pushed::Dropped };
         };
-        if self.push(Item::Event(draft, policy), limits) { pushed } else { Pushed::Dropped }
+        let (at, older) = older;
+        self.bytes -= older.size();
+        if self.push(Item::Event(draft, policy), limits) {
+            return Pushed::Replaced;
+        }
+        self.bytes += older.size();
+        self.items.insert(at.min(self.items.len()), older);
+        Pushed::Dropped
     }
 
     /// Keeps a call, which `None` says there is no room for.

@@ -1,6 +1,6 @@
 //! The HTTP side of an upgrade: what a request has to say, and what it is answered.
 
-use crate::{Reject, handshake::has_token, wire};
+use crate::{CloseCode, Reject, end::refusal, handshake::has_token, wire};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 use http_body_util::Full;
@@ -61,10 +61,10 @@ pub(crate) fn switching(key: &HeaderValue, ours: bool) -> Reply {
 }
 
 pub(crate) fn refused(reject: &Reject) -> Reply {
-    let status = match &*reject.code {
-        "unauthorized" => StatusCode::UNAUTHORIZED,
-        "internal" => StatusCode::INTERNAL_SERVER_ERROR,
-        "busy" | "timeout" => StatusCode::SERVICE_UNAVAILABLE,
+    let status = match refusal(reject).code {
+        CloseCode::UNAUTHORIZED => StatusCode::UNAUTHORIZED,
+        CloseCode::INTERNAL => StatusCode::INTERNAL_SERVER_ERROR,
+        CloseCode::FULL => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::FORBIDDEN,
     };
     let mut reply = plain(status, reject.message.clone().into_owned());
