@@ -1,4 +1,4 @@
-//! Names and attributes that a derive could trip over, each found by somebody who tried.
+//! Names and attributes that a derive could trip over.
 #![deny(warnings, unreachable_pub)]
 
 use serde::{Deserialize, Deserializer, Serialize};
