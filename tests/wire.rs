@@ -263,6 +263,28 @@ async fn a_page_hears_something_in_every_interval_whatever_pings_pass() {
     }
 }
 
+#[tokio::test]
+async fn a_peer_that_spoke_while_a_handler_computed_is_alive() {
+    let service = Server::<Forum>::new()
+        .limits(Limits::default().heartbeat(Duration::from_millis(100)))
+        .on(async |Echo(value): Echo| {
+            tokio::task::yield_now().await;
+            // It computes, for longer than two heartbeats, and lets nobody else run.
+            std::thread::sleep(Duration::from_millis(500));
+            value
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let mut peer = Bytes::greeted(listen(&service).await).await;
+    let call = r#"{"event":"echo","id":1,"data":7}"#;
+    peer.write(&frame(TEXT, call)).await;
+    // What it says meanwhile is there to be read.
+    peer.write(&frame(TEXT, "{}")).await;
+    assert_eq!(peer.line().await, r#"{"reply":1,"data":7}"#);
+    peer.write(&frame(TEXT, call)).await;
+    assert_eq!(peer.line().await, r#"{"reply":1,"data":7}"#);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_with_traffic_needs_no_heartbeat() {
     let (mut peer, _service) = piped(Limits::default().heartbeat(BEAT)).await;

@@ -4,14 +4,14 @@ use socketkit::{Client, CloseCode, ConnectError, Limits, Status};
 use std::{net::SocketAddr, time::Duration};
 use tests::{
     chat::{Chat, ServerEvent, next, soon},
-    raw::{BINARY, PING, TEXT, announce, frame},
+    raw::{BINARY, Bytes, PING, SUBPROTOCOL, TEXT, announce, frame},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     task::JoinHandle,
 };
-use tokio_tungstenite::accept_async;
+use tokio_tungstenite::{accept_async, tungstenite::handshake::derive_accept_key};
 
 const HELLO: &str = r#"{"hello":{"session":"1","heartbeat":25000,"limit":65536}}"#;
 
@@ -112,5 +112,49 @@ async fn a_server_that_says_nothing_is_left_in_time() {
     match soon(client.connect()).await {
         Err(ConnectError::Closed(disconnect)) => assert_eq!(disconnect.code, CloseCode::TIMEOUT),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_101_that_answers_another_request_is_refused() {
+    let good = [
+        ("upgrade", "websocket"),
+        ("connection", "Upgrade"),
+        ("sec-websocket-accept", "ACCEPT"),
+        ("sec-websocket-protocol", SUBPROTOCOL),
+    ];
+    for (name, value, is_good) in [
+        ("x-other", "1", true),
+        ("sec-websocket-protocol", "", true),
+        ("sec-websocket-protocol", "another", false),
+        ("upgrade", "h2c", false),
+        ("connection", "keep-alive", false),
+        ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", false),
+        ("sec-websocket-extensions", "permessage-deflate", false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut peer = Bytes::over(stream);
+            let request = peer.head().await;
+            let key = request.lines().find_map(|line| {
+                let (name, key) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("sec-websocket-key").then(|| key.to_owned())
+            });
+            let accept = derive_accept_key(key.unwrap().as_bytes());
+            let mut headers = good.to_vec();
+            headers.retain(|(other, _)| *other != name);
+            headers.extend((!value.is_empty()).then_some((name, value)));
+            let mut head = "HTTP/1.1 101 Switching Protocols\r\n".to_owned();
+            for (name, value) in headers {
+                head += &format!("{name}: {value}\r\n");
+            }
+            peer.write((head.replace("ACCEPT", &accept) + "\r\n").as_bytes()).await;
+            peer.write(&plain(TEXT, HELLO)).await;
+            peer.head().await;
+        });
+        let client = soon(Client::<Chat>::connect(format!("ws://{addr}/"))).await;
+        assert_eq!(client.is_ok(), is_good, "{name}: {value}: {client:?}");
     }
 }
