@@ -3,10 +3,11 @@
 use crate::{
     Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject, Socket,
     context::Ended,
-    handler::{Application, Erased, Handling, Listening, caught, guarded},
+    handler::{Application, Erased, Handling, Listening, caught},
     hub::Hub,
     listener::ErasedListener,
     peer::Peer,
+    reply::guarded,
     server::Authorize,
     wire,
 };

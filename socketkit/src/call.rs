@@ -187,7 +187,7 @@ impl Question {
     ) -> Result<InFlight, CallError> {
         let (sender, answer) = oneshot::channel();
         let Ok(id) = peer.session().call(sender) else {
-            return Err(rejected(Reject::new("busy", "too many calls in flight")));
+            return Err(rejected(Reject::busy()));
         };
         let call = InFlight { peer, id, answer };
         let peer = &call.peer;

@@ -52,6 +52,11 @@ impl<P: Protocol, St, Se, Phase> Context<P, St, Se, Phase> {
         &self.session
     }
 
+    /// The same socket as it was before `authorize`.
+    pub(crate) fn without_session(&self) -> Context<P, St, (), Phase> {
+        self.with(self.state.clone(), Arc::new(()))
+    }
+
     /// The same socket with another state and session.
     pub(crate) fn with<St2, Se2>(
         &self,

@@ -8,8 +8,9 @@ use crate::{
     delivery::Kind,
     end::{By, End, fault, refusal},
     frame::{self, Draft},
-    handler::{Application, Handling, Listening, guarded},
+    handler::{Application, Handling, Listening},
     peer::Peer,
+    reply::guarded,
     session::{Heard, Refused},
     transport::Feed,
     turn::Flush,
@@ -189,7 +190,7 @@ impl Conversation {
             Ok(()) => Ok(true),
             Err(Refused::InUse) => Err(Disconnect::new(CloseCode::BAD_FRAME, "call id in use")),
             Err(Refused::Busy) => {
-                self.fail(index, Some(id), &Reject::new("busy", "too many calls in flight"));
+                self.fail(index, Some(id), &Reject::busy());
                 Ok(false)
             }
         }

@@ -114,12 +114,6 @@ pub(crate) async fn caught<T>(
     }
 }
 
-/// Calls a function of users that makes a future, and turns a panic into a refusal.
-pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Reject>) -> Result<T, Reject> {
-    std::panic::catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|panic| Err(Reject::panicked(&*panic)))
-}
-
 /// What a connection hands its peer's events to.
 pub(crate) trait Application: Send {
     /// Index of the event that is called `name`.

@@ -1,10 +1,7 @@
 //! Hooks that see every event and every failure to emit one.
 
-use crate::{EmitError, Reject, SocketId, frame::Draft};
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use crate::{EmitError, SocketId, frame::Draft, reply::guarded};
+use std::fmt;
 
 /// An event or a call on its way in or out, as [`Server::inspect`](crate::Server::inspect) shows it.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +68,11 @@ impl Hooks {
 
 /// Calls a hook. What it sees goes on its way, also when it panics.
 fn run(hook: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(hook)) {
-        let reject = Reject::panicked(&*panic);
+    let called = guarded(|| {
+        hook();
+        Ok(())
+    });
+    if let Err(reject) = called {
         tracing::error!(error = reject.source().map(tracing::field::display), "a hook failed");
     }
 }

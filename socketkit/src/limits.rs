@@ -31,17 +31,6 @@ macro_rules! limits {
                 self
             })+
 
-            /// Whether so much of an outgoing queue fills it. An empty one has room, whatever the
-            /// limits: else nobody could ever send.
-            pub(crate) fn fills(&self, count: usize, bytes: usize) -> bool {
-                count > 0 && (count >= self.queue || bytes >= self.queue_bytes)
-            }
-
-            /// Whether it fills a quarter.
-            pub(crate) fn quarter_fills(&self, count: usize, bytes: usize) -> bool {
-                count > 0 && (count >= self.queue.div_ceil(4) || bytes >= self.queue_bytes / 4)
-            }
-
             /// The same with no time so long that a clock could not hold twice of it.
             pub(crate) fn bounded(mut self) -> Self {
                 $(self.$name = self.$name.bounded();)+
@@ -49,6 +38,19 @@ macro_rules! limits {
             }
         }
     };
+}
+
+impl Limits {
+    /// Whether so much of an outgoing queue fills it. An empty one has room, whatever the limits:
+    /// else nobody could ever send.
+    pub(crate) fn fills(&self, count: usize, bytes: usize) -> bool {
+        count > 0 && (count >= self.queue || bytes >= self.queue_bytes)
+    }
+
+    /// Whether it fills a quarter.
+    pub(crate) fn quarter_fills(&self, count: usize, bytes: usize) -> bool {
+        count > 0 && (count >= self.queue.div_ceil(4) || bytes >= self.queue_bytes / 4)
+    }
 }
 
 /// The longest time that anybody waits, as good as for ever: a hundred years.

@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, error::Error, fmt};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// A refusal that the other side gets to see, as `{"code":..,"message":..,"data":..}`.
 ///
@@ -85,6 +90,11 @@ impl Reject {
         Self::new("internal", "internal error")
     }
 
+    /// What one call too many is answered, or fails with.
+    pub(crate) fn busy() -> Self {
+        Self::new("busy", "too many calls in flight")
+    }
+
     pub(crate) fn bad_data(error: &serde_json::Error) -> Self {
         Self::new("bad_data", error.to_string())
     }
@@ -94,6 +104,11 @@ impl<E: Error + Send + Sync + 'static> From<E> for Reject {
     fn from(error: E) -> Self {
         Self::internal(error)
     }
+}
+
+/// Calls code of users, and turns a panic into a refusal.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Reject>) -> Result<T, Reject> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Reject::panicked(&*panic)))
 }
 
 /// What a handler may return for an event that is answered with `R`: `R`, or a `Result` of it.

@@ -157,15 +157,10 @@ where
         Se: Send + Sync + 'static,
     {
         let before = self.authorize;
-        let live =
-            |context: &Context<P, St, Se>| context.with(context.state().clone(), Arc::new(()));
-        let ended = |context: &Context<P, St, Se, Ended>| {
-            context.with(context.state().clone(), Arc::new(()))
-        };
         Server {
-            table: table::adapt(self.table, &live),
-            on_connect: listener::adapt(self.on_connect, &live),
-            on_disconnect: listener::adapt(self.on_disconnect, &ended),
+            table: table::adapt(self.table, &Context::without_session),
+            on_connect: listener::adapt(self.on_connect, &Context::without_session),
+            on_disconnect: listener::adapt(self.on_disconnect, &Context::without_session),
             shared: self.shared,
             authorize: Box::new(move |handshake, opening| {
                 let before = before(handshake.clone(), opening);

@@ -41,19 +41,16 @@ impl Unsent {
             Item::Event(_, older) => policy.0 == Policy::Latest && *older == policy,
             Item::Call(..) => false,
         };
-        let older = self.items.iter().position(is_older);
-        let Some(older) = older.and_then(|at| self.items.remove(at).map(|older| (at, older)))
-        else {
-            let is_kept = self.push(Item::Event(draft, policy), limits);
-            return if is_kept { Pushed::Queued } else { Pushed::Dropped };
-        };
-        let (at, older) = older;
-        self.bytes -= older.size();
+        let at = self.items.iter().position(is_older);
+        let older = at.and_then(|at| self.items.remove(at));
+        self.bytes -= older.as_ref().map_or(0, Item::size);
         if self.push(Item::Event(draft, policy), limits) {
-            return Pushed::Replaced;
+            return if older.is_some() { Pushed::Replaced } else { Pushed::Queued };
         }
-        self.bytes += older.size();
-        self.items.insert(at.min(self.items.len()), older);
+        if let (Some(at), Some(older)) = (at, older) {
+            self.bytes += older.size();
+            self.items.insert(at.min(self.items.len()), older);
+        }
         Pushed::Dropped
     }
 
