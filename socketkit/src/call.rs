@@ -186,7 +186,7 @@ impl Question {
         check: impl FnOnce(&Draft) -> Result<(), Reject>,
     ) -> Result<InFlight, CallError> {
         let (sender, answer) = oneshot::channel();
-        let Ok(id) = peer.session().call(sender) else {
+        let Ok(id) = peer.calls().begin(sender, peer.limits.calls) else {
             return Err(rejected(Reject::busy()));
         };
         let call = InFlight { peer, id, answer };
@@ -225,7 +225,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.peer.session().settle(self.id);
+        self.peer.calls().settle(self.id);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     CloseCode, Disconnect,
+    alarm::Alarm,
     conversation::Conversation,
     end::{By, End},
     frame,
@@ -12,12 +13,12 @@ use crate::{
 };
 use std::{
     future::{Future, poll_fn},
-    io,
-    pin::Pin,
+    io, mem,
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// Batches that are read before other tasks get their turn.
@@ -29,7 +30,6 @@ pub(crate) struct Connection {
     conversation: Conversation,
     /// Bytes that came with the handshake.
     unread: Vec<u8>,
-    timer: Pin<Box<Sleep>>,
     /// The peer sends too fast: it is not read before this.
     paused: Option<Instant>,
     cleanup: Cleanup,
@@ -49,62 +49,80 @@ impl Drop for Cleanup {
 
 impl Connection {
     pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Vec<u8>) -> Self {
-        let peer = conversation.peer.clone();
-        let deadline = peer.session().deadline(peer.queue().spoke().into_std());
-        Self {
-            transport,
-            conversation,
-            unread,
-            timer: Box::pin(sleep_until(deadline.into())),
-            paused: None,
-            cleanup: Cleanup(peer),
-        }
+        let cleanup = Cleanup(conversation.peer.clone());
+        Self { transport, conversation, unread, paused: None, cleanup }
     }
 
     /// Serves the connection until it has ended and everything that has to run then has run.
-    pub(crate) async fn run(mut self) -> Disconnect {
-        let end = poll_fn(|cx| self.poll(cx)).await;
-        Box::pin(self.end(end)).await
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep room for `self` twice")]
+    pub(crate) fn run(mut self) -> impl Future<Output = Disconnect> {
+        async move {
+            let end = {
+                let sleep = pin!(sleep_until(self.deadline()));
+                let mut alarm = Alarm::new(sleep);
+                poll_fn(|cx| self.poll(&mut alarm, cx)).await
+            };
+            Box::pin(self.end(end)).await
+        }
+    }
+
+    /// When the session asks for something, if nothing happens before.
+    fn deadline(&self) -> Instant {
+        let Conversation { peer, session, .. } = &self.conversation;
+        session.deadline(peer.queue().spoke().into_std()).into()
     }
 
     /// One turn: work, read, look at the clock, write all that this emitted.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let ended = {
-            let mut queue = self.conversation.peer.queue();
-            queue.set_waker(cx.waker());
-            queue.corked = true;
-            queue.ended().cloned()
-        };
+    fn poll(&mut self, alarm: &mut Alarm<'_>, cx: &mut Context<'_>) -> Poll<End> {
+        let now = Instant::now();
+        let ended = self.conversation.peer.queue().cork(cx.waker());
         let result = match ended {
             Some(disconnect) => Err(disconnect.into()),
-            None => self.turn(cx),
+            None => self.turn(alarm, now, cx),
         };
-        self.conversation.peer.queue().corked = false;
-        match result.and_then(|()| self.flush(cx)) {
+        let is_empty = self.conversation.peer.queue().uncork();
+        let result = result.and_then(|()| {
+            let is_done = is_empty && !self.transport.is_buffered();
+            let stalled = if is_done { None } else { self.flush(cx)? };
+            // The server may just have said how often it gives a sign of life.
+            let retimed = mem::take(&mut self.conversation.is_retimed);
+            let heartbeat = retimed.then(|| self.deadline());
+            let early = stalled.into_iter().chain(self.paused).chain(heartbeat).min();
+            if early.is_some_and(|early| alarm.advance(early, now, cx)) {
+                cx.waker().wake_by_ref();
+            }
+            Ok(())
+        });
+        match result {
             Ok(()) => Poll::Pending,
             Err(end) => Poll::Ready(end),
         }
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+    fn turn(
+        &mut self,
+        alarm: &mut Alarm<'_>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
         if let Poll::Ready(Err(refused)) = self.conversation.poll_work(cx) {
             return Err(refused.into());
         }
-        self.paused = self.paused.filter(|until| *until > Instant::now());
+        self.paused = self.paused.filter(|until| *until > now);
         if !self.unread.is_empty() {
-            let unread = std::mem::take(&mut self.unread);
-            self.paused =
-                self.conversation.digest(&unread, cx)?.map(|pause| Instant::now() + pause);
+            let mut unread = mem::take(&mut self.unread);
+            let pause = self.conversation.digest(&mut unread, now.into_std(), cx)?;
+            self.paused = pause.map(|pause| now + pause);
         }
         for batch in 1.. {
             if self.paused.is_some() || !self.conversation.may_read() {
                 break;
             }
-            let conversation = &mut self.conversation;
-            match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, cx)) {
+            let (conversation, at) = (&mut self.conversation, now.into_std());
+            match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, at, cx)) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Batch::Read(digested))) => {
-                    self.paused = digested?.map(|pause| Instant::now() + pause);
+                    self.paused = digested?.map(|pause| now + pause);
                     if batch >= BATCHES {
                         cx.waker().wake_by_ref();
                         break;
@@ -114,30 +132,25 @@ impl Connection {
             }
         }
         // After the reading: whatever kept this task from its work, what came meanwhile counts.
-        self.check_clock(cx)
+        self.check_clock(alarm, now, cx)
     }
 
-    fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+    /// Writes what waits. When a receiver that takes nothing is given up.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<Option<Instant>, CloseCode> {
         let peer = &self.conversation.peer;
         self.transport.poll_flush(peer, cx).map_err(|_| CloseCode::LOST)?;
-        let stalled = peer.queue().stalled(&peer.limits);
-        // The server has just said how often it gives a sign of life.
-        let heartbeat = std::mem::take(&mut self.conversation.is_retimed)
-            .then(|| peer.session().deadline(peer.queue().spoke().into_std()).into());
-        let early = stalled.into_iter().chain(self.paused).chain(heartbeat).min();
-        if let Some(early) = early.filter(|early| *early < self.timer.deadline()) {
-            self.timer.as_mut().reset(early);
-            if self.timer.as_mut().poll(cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
-        }
-        Ok(())
+        Ok(peer.queue().stalled(&peer.limits))
     }
 
-    /// Does what is due. The timer is only set anew when it has fired, not on all traffic.
-    fn check_clock(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
+    /// Does what is due. The alarm is only set anew when it has gone off, not on all traffic.
+    fn check_clock(
+        &mut self,
+        alarm: &mut Alarm<'_>,
+        mut now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        while alarm.is_due(now, cx) {
+            now = Instant::now();
             let peer = &self.conversation.peer;
             let (stalled, spoke) = {
                 let queue = peer.queue();
@@ -147,14 +160,14 @@ impl Connection {
                 peer.queue().give_up();
                 return Err(CloseCode::TOO_SLOW.into());
             }
-            let (tick, deadline) = {
-                let mut session = peer.session();
-                if self.paused.is_some() || self.conversation.is_full() {
-                    // A peer that is not read is not silent.
-                    session.hear(Heard::default(), now.into_std());
-                }
-                (session.tick(spoke, now.into_std()), session.deadline(spoke).into())
-            };
+            if self.paused.is_some() || self.conversation.is_full() {
+                // A peer that is not read is not silent.
+                let Conversation { peer, session, .. } = &mut self.conversation;
+                session.hear(Heard::default(), &peer.limits, now.into_std());
+            }
+            let session = &mut self.conversation.session;
+            let tick = session.tick(spoke, now.into_std());
+            let deadline = session.deadline(spoke).into();
             if tick.dead {
                 return Err(CloseCode::TIMEOUT.into());
             }
@@ -164,8 +177,7 @@ impl Connection {
                 cx.waker().wake_by_ref();
                 self.paused = None;
             }
-            let next = stalled.into_iter().chain(self.paused).fold(deadline, Instant::min);
-            self.timer.as_mut().reset(next);
+            alarm.set(stalled.into_iter().chain(self.paused).fold(deadline, Instant::min));
         }
         Ok(())
     }

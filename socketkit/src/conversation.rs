@@ -2,44 +2,50 @@
 //! the other, replies to whoever called, and answers each call once.
 
 use crate::{
-    CallError, CloseCode, Disconnect, Limits, Policy, Reject,
+    CallError, CloseCode, Disconnect, Policy, Reject,
     backlog::{Backlog, Waiting},
     call,
+    decoder::{Decoder, Incoming, Stopped},
     delivery::Kind,
     end::{By, End, fault, refusal},
     frame::{self, Draft},
     handler::{Application, Handling, Listening},
     peer::Peer,
     reply::guarded,
-    session::{Heard, Refused},
-    transport::Feed,
+    session::{Heard, Refused, Session},
     turn::Flush,
     wire::{self, Frame, Hello},
 };
 use std::{
-    io::ErrorKind,
+    mem,
     ops::Range,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{
-    self, Message, Utf8Bytes,
-    protocol::{Role, WebSocketConfig, WebSocketContext},
-};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// See the module.
 pub(crate) struct Conversation {
     pub(crate) peer: Arc<Peer>,
     pub(crate) app: Box<dyn Application>,
-    websocket: WebSocketContext,
+    pub(crate) session: Session,
+    decoder: Decoder,
     /// A client has not heard the server's `hello`.
     strange: bool,
     /// It has heard it just now, and with it the interval of heartbeats.
     pub(crate) is_retimed: bool,
     work: Work,
     backlog: Backlog,
+}
+
+/// An event as it came.
+struct Received<'a> {
+    text: &'a str,
+    /// A part of the text, or `null` for a payload that is absent.
+    data: &'a str,
+    index: usize,
+    id: Option<u32>,
 }
 
 /// What the application is at.
@@ -54,10 +60,11 @@ enum Work {
 impl Conversation {
     pub(crate) fn new(peer: Arc<Peer>, app: Box<dyn Application>) -> Self {
         let work = Work::Opening(app.opened());
-        let websocket = WebSocketContext::new(peer.role, Some(config(&peer.limits)));
         let strange = peer.role == Role::Client;
+        let session = Session::new(&peer.limits, !strange, tokio::time::Instant::now().into_std());
         let backlog = Backlog::new(peer.limits.waiting);
-        Self { peer, app, websocket, strange, is_retimed: false, work, backlog }
+        let decoder = Decoder::default();
+        Self { peer, app, session, decoder, strange, is_retimed: false, work, backlog }
     }
 
     /// Whether there is no room for more events.
@@ -67,45 +74,50 @@ impl Conversation {
 
     /// Whether reading may go on: a handler may be waiting for a reply behind other events.
     pub(crate) fn may_read(&self) -> bool {
-        !self.is_full() || self.peer.session().is_calling()
+        !self.is_full() || self.is_calling()
     }
 
-    /// Takes in a batch of bytes; for how long to leave the next one unread.
+    /// Whether a reply of the peer is waited for.
+    fn is_calling(&self) -> bool {
+        !self.peer.calls().is_empty()
+    }
+
+    /// Takes in a batch of bytes that came at `now`; for how long to leave the next one unread.
     pub(crate) fn digest(
         &mut self,
-        bytes: &[u8],
+        bytes: &mut [u8],
+        now: Instant,
         cx: &mut Context<'_>,
     ) -> Result<Option<Duration>, End> {
-        let mut feed = Feed { bytes, answers: Vec::new() };
+        let peer = self.peer.clone();
+        let mut answers = Vec::new();
         let mut heard = Heard { bytes: bytes.len(), ..Heard::default() };
-        let result = loop {
-            match self.websocket.read(&mut feed) {
-                Ok(message) => {
-                    heard.messages += 1;
-                    heard.payload += message.len();
-                    if let Err(end) = self.receive(message, cx) {
-                        break Err(end);
-                    }
-                }
-                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                    break Ok(());
-                }
-                Err(error) => break Err(fault(&error).into()),
+        let mut decoder = mem::take(&mut self.decoder);
+        let form = (peer.role, &*peer.limits);
+        let decoded = decoder.decode(bytes, form, &mut answers, |incoming, length| {
+            heard.messages += 1;
+            heard.payload += length;
+            self.receive(incoming, cx)
+        });
+        self.decoder = decoder;
+        let pause = self.session.hear(heard, &peer.limits, now);
+        match decoded {
+            Ok(()) if answers.is_empty() => Ok(pause),
+            Ok(()) => {
+                peer.queue().push_pong(answers.into(), &peer.limits);
+                Ok(pause)
             }
-        };
-        if !feed.answers.is_empty() && result.is_ok() {
-            self.peer.queue().push_pong(feed.answers.into(), &self.peer.limits);
+            Err(Stopped::By(end)) => Err(end),
+            Err(Stopped::Fault(error)) => Err(fault(&error).into()),
         }
-        let pause = self.peer.session().hear(heard, Instant::now().into_std());
-        result.map(|()| pause)
     }
 
-    fn receive(&mut self, message: Message, cx: &mut Context<'_>) -> Result<(), End> {
-        match message {
-            Message::Text(text) => self.frame(text, cx),
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
-            Message::Binary(_) => Err(CloseCode::BINARY.into()),
-            Message::Close(close) => {
+    fn receive(&mut self, incoming: Incoming<'_>, cx: &mut Context<'_>) -> Result<(), End> {
+        match incoming {
+            Incoming::Text(text) => self.frame(text, cx),
+            Incoming::Sign => Ok(()),
+            Incoming::Binary => Err(CloseCode::BINARY.into()),
+            Incoming::Close(close) => {
                 let disconnect = close.map_or(CloseCode::NO_CODE.into(), |close| {
                     Disconnect::new(CloseCode(close.code.into()), close.reason.as_str().to_owned())
                 });
@@ -114,14 +126,14 @@ impl Conversation {
         }
     }
 
-    fn frame(&mut self, text: Utf8Bytes, cx: &mut Context<'_>) -> Result<(), End> {
-        let frame = wire::read(&text).map_err(|_| CloseCode::BAD_FRAME)?;
-        if std::mem::take(&mut self.strange) {
+    fn frame(&mut self, text: &str, cx: &mut Context<'_>) -> Result<(), End> {
+        let frame = wire::read(text).map_err(|_| CloseCode::BAD_FRAME)?;
+        if mem::take(&mut self.strange) {
             let Frame::Hello(hello) = frame else {
                 return Err(CloseCode::BAD_FRAME.into());
             };
             let hello: Hello<'_> = serde_json::from_str(hello).map_err(|_| CloseCode::BAD_FRAME)?;
-            self.peer.session().set_heartbeat(Duration::from_millis(hello.heartbeat));
+            self.session.set_heartbeat(Duration::from_millis(hello.heartbeat));
             self.is_retimed = true;
             self.app.greeted(&hello);
             return Ok(());
@@ -129,18 +141,14 @@ impl Conversation {
         match frame {
             Frame::Heartbeat => {}
             Frame::Event { ref name, id, data } => match self.app.index_of(name) {
-                Some(index) => {
-                    let data = span(&text, data);
-                    self.event(Waiting { text, data, index, id }, cx)?;
-                }
+                Some(index) => self.event(Received { text, data, index, id }, cx)?,
                 None if !self.app.is_name(name) => return Err(CloseCode::BAD_FRAME.into()),
-                None => self.unknown(name, id, &text),
+                None => self.unknown(name, id, text),
             },
             Frame::Reply { id, data } => {
                 if let Some(caller) = self.peer.settle(id) {
                     // Whoever called may have stopped to wait.
-                    let data = span(&text, data);
-                    let _ = caller.send(Ok((text, data)));
+                    let _ = caller.send(Ok((text.into(), span(text, data))));
                 }
             }
             Frame::Failure { id: Some(id), error } => {
@@ -160,7 +168,7 @@ impl Conversation {
     }
 
     /// Handles an event, at once or when those before it are done.
-    fn event(&mut self, event: Waiting, cx: &mut Context<'_>) -> Result<(), End> {
+    fn event(&mut self, event: Received<'_>, cx: &mut Context<'_>) -> Result<(), End> {
         if self.peer.is_dismissed() {
             return Ok(());
         }
@@ -169,16 +177,20 @@ impl Conversation {
         {
             return Ok(());
         }
-        self.app.received(event.index, &event.text);
+        self.app.received(event.index, event.text);
         if matches!(self.work, Work::Idle) && self.backlog.is_empty() {
             self.begin(event);
             // What `on_connect` refuses ends the connection; no other work does.
             let _ = self.poll_work(cx);
             return Ok(());
         }
-        self.backlog.push(event);
+        if let Some(id) = event.id {
+            self.session.wait(id);
+        }
+        let Received { text, data, index, id } = event;
+        self.backlog.push(Waiting { text: text.into(), data: span(text, data), index, id });
         let too_much = self.backlog.excess() > self.peer.limits.backlog;
-        if too_much && self.peer.session().is_calling() {
+        if too_much && self.is_calling() {
             return Err(CloseCode::TOO_SLOW.into());
         }
         Ok(())
@@ -186,7 +198,11 @@ impl Conversation {
 
     /// Takes a call, or answers that there are too many.
     fn admit(&self, index: usize, id: u32) -> Result<bool, Disconnect> {
-        match self.peer.session().admit(id) {
+        let at_work = match self.work {
+            Work::Handling(_, _, id) => id,
+            Work::Opening(_) | Work::Idle => None,
+        };
+        match self.session.admit(id, at_work, &self.peer.limits) {
             Ok(()) => Ok(true),
             Err(Refused::InUse) => Err(Disconnect::new(CloseCode::BAD_FRAME, "call id in use")),
             Err(Refused::Busy) => {
@@ -222,14 +238,13 @@ impl Conversation {
     }
 
     /// Starts the handler of an event.
-    fn begin(&mut self, event: Waiting) {
-        let Waiting { text, data, index, id } = event;
+    fn begin(&mut self, event: Received<'_>) {
+        let Received { text, data, index, id } = event;
         let app = &self.app;
         let start = |data: &str, id| guarded(|| app.handle(index, data, id));
-        let data = text.get(data).unwrap_or("null");
         let (id, handling) = match start(data, id) {
             Ok(handling) => (id, Ok(handling)),
-            Err(reject) => match wire::read_any(&text) {
+            Err(reject) => match wire::read_any(text) {
                 // `data` was not the last member.
                 Ok(Frame::Event { id: late, data: exact, .. }) if exact != data => {
                     match late.filter(|_| id.is_none()).map(|late| self.admit(index, late)) {
@@ -271,7 +286,13 @@ impl Conversation {
                     self.answer(index, id, answer);
                 }
                 Work::Idle => match self.next() {
-                    Some(event) => self.begin(event),
+                    Some(Waiting { text, data, index, id }) => {
+                        if let Some(id) = id {
+                            self.session.begin(id);
+                        }
+                        let data = text.get(data).unwrap_or("null");
+                        self.begin(Received { text: &text, data, index, id });
+                    }
                     None => return Poll::Ready(Ok(())),
                 },
             }
@@ -280,9 +301,6 @@ impl Conversation {
 
     /// Answers a call, or tells of the failure of an event.
     fn answer(&self, index: usize, id: Option<u32>, answer: Result<Option<Draft>, Reject>) {
-        if let Some(id) = id {
-            self.peer.session().answer(id);
-        }
         match answer {
             Ok(Some(draft)) => self.push(draft),
             Ok(None) => {}
@@ -309,7 +327,7 @@ impl Conversation {
 
     /// Drops the work that did not finish in time, and what waits for it.
     pub(crate) fn abandon(&mut self) {
-        let work = std::mem::replace(&mut self.work, Work::Idle);
+        let work = mem::replace(&mut self.work, Work::Idle);
         self.backlog.clear();
         let dropped = guarded(|| {
             drop(work);
@@ -345,15 +363,6 @@ impl Conversation {
             queue.push_control(frame::ping(self.peer.role));
         }
     }
-}
-
-fn config(limits: &Limits) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(128)
-        .write_buffer_size(0)
-        .max_write_buffer_size(usize::MAX)
-        .max_message_size(Some(limits.frame))
-        .max_frame_size(Some(limits.frame))
 }
 
 /// Where a part of a text is.

@@ -10,11 +10,17 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    vec,
 };
 use tokio::{runtime::Handle, sync::Notify, task};
 
-/// Receivers that one piece of a large flush writes to: about a millisecond of system calls.
-const PIECE: usize = 256;
+/// Receivers that are written to before other tasks get their turn: about a millisecond of system
+/// calls.
+const SLICE: usize = 256;
+
+/// Receivers from which on a flush is cut into pieces that run on all workers. Fewer are written by
+/// one: what is emitted meanwhile shares their writes, and no two workers wait for one another.
+const PIECE: usize = 2048;
 
 /// The receivers that somebody emitted to, and the task that writes to them.
 #[derive(Debug, Default)]
@@ -69,7 +75,7 @@ impl Flusher {
             return;
         }
         if !self.is_running() {
-            return write(peers);
+            return drop(Piece(peers.into_iter()));
         }
         let mut asked = lock(&self.asked);
         if asked.is_empty() {
@@ -85,7 +91,7 @@ impl Flusher {
     fn wake(&self) {
         self.wake.notify_one();
         if !self.is_running() {
-            write(self.take());
+            drop(Piece(self.take().into_iter()));
         }
     }
 
@@ -107,7 +113,7 @@ impl Running {
             if asked.is_empty() && self.0.stopped.load(Ordering::Acquire) {
                 return;
             }
-            flush(asked);
+            flush(asked).await;
         }
     }
 }
@@ -116,22 +122,34 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.store(false, Ordering::Release);
         // What it was asked for and did not come to: its runtime is not that of every socket.
-        write(self.0.take());
+        drop(Piece(self.0.take().into_iter()));
     }
 }
 
-/// Writes to every receiver: many of them in pieces that run on all workers.
-fn flush(mut peers: Vec<Arc<Peer>>) {
+/// Writes to every receiver: to very many in pieces that run on all workers.
+async fn flush(mut peers: Vec<Arc<Peer>>) {
     while peers.len() > PIECE {
         let piece = peers.split_off(peers.len() - PIECE);
-        task::spawn(async move { write(piece) });
+        task::spawn(Piece(piece.into_iter()).write());
     }
-    write(peers);
+    Piece(peers.into_iter()).write().await;
 }
 
-fn write(peers: Vec<Arc<Peer>>) {
-    for peer in peers {
-        peer.flush(false);
+/// Receivers that are still to be written to, however the runtime ends.
+struct Piece(vec::IntoIter<Arc<Peer>>);
+
+impl Piece {
+    async fn write(mut self) {
+        while self.0.len() > SLICE {
+            self.0.by_ref().take(SLICE).for_each(|peer| peer.flush(false));
+            task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(|peer| peer.flush(false));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Broadcasts that one receiver gets when its `on_connect` has run, so that its snapshot comes first.
 
-use crate::outbox::Queued;
+use crate::outbox::{Queued, Sort};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ impl Held {
     }
 
     /// Removes the frame of a `latest` event.
-    pub(crate) fn remove(&mut self, latest: Option<u32>) -> bool {
-        let found = self.frames.iter().position(|frame| frame.latest == latest);
+    pub(crate) fn remove(&mut self, sort: Sort) -> bool {
+        let found = self.frames.iter().position(|frame| frame.sort == sort);
         if let Some(at) = found {
             self.bytes -= self.frames.remove(at).bytes.len();
         }

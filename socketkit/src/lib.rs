@@ -130,12 +130,14 @@
 
 #[cfg(feature = "server")]
 mod admission;
+mod alarm;
 #[cfg(feature = "server")]
 mod application;
 mod backlog;
 #[cfg(feature = "server")]
 mod browser;
 mod call;
+mod calls;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "client")]
@@ -147,6 +149,7 @@ mod connection;
 #[cfg(feature = "server")]
 mod context;
 mod conversation;
+mod decoder;
 mod delivery;
 #[cfg(feature = "client")]
 mod dial;

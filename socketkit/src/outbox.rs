@@ -13,6 +13,7 @@ use crate::{
     turn::{Flush, Turn, Written},
 };
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::{sync::Arc, task::Waker};
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
 
@@ -20,20 +21,32 @@ use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) bytes: Bytes,
-    /// Whether a page sees it.
-    pub(crate) is_text: bool,
-    /// The event's index, if a newer one of it may take its place.
-    pub(crate) latest: Option<u32>,
+    pub(crate) sort: Sort,
 }
+
+/// What may happen to a frame that waits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Sort {
+    /// A page sees it.
+    Text,
+    /// A newer one of the same event, by its index, may take its place.
+    Latest(u32),
+    /// A page does not see it.
+    Control,
+}
+
+/// Frames that wait for one receiver.
+pub(crate) type Frames = SmallVec<[Queued; 1]>;
 
 /// The queue of one receiver.
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// A TCP socket, unless a writer has it; any other stream is written by its connection.
     stream: Option<OwnedWriteHalf>,
-    frames: Vec<Queued>,
+    /// Mostly one at a time, which costs no allocation.
+    frames: Frames,
     /// Broadcasts that wait until `on_connect` has run, so that its snapshot comes first.
-    held: Option<Held>,
+    held: Option<Box<Held>>,
     /// Frames and bytes that wait, those in the hands of a writer included, held ones not.
     count: usize,
     bytes: usize,
@@ -42,7 +55,7 @@ pub(crate) struct Queue {
     /// A writer is at work.
     writing: bool,
     /// Its connection writes at the end of its turn.
-    pub(crate) corked: bool,
+    corked: bool,
     /// The flusher was asked.
     asked: bool,
     /// The transport took no more; its task waits until it does. Since when not one byte.
@@ -50,8 +63,8 @@ pub(crate) struct Queue {
     /// When a text was last taken: a page sees no control frames.
     spoke: Instant,
     /// The newest answer to pings, while the queue is full (RFC 6455 section 5.5.3).
-    pong: Option<Bytes>,
-    end: Option<Disconnect>,
+    pong: Option<Box<Bytes>>,
+    end: Option<Box<Disconnect>>,
     /// What the writer at work brings back is dropped.
     discards: bool,
     /// The close frame is queued, or never will be: nothing more is taken.
@@ -68,8 +81,8 @@ impl Queue {
     pub(crate) fn new(stream: Option<OwnedWriteHalf>, now: Instant) -> Self {
         Self {
             stream,
-            frames: Vec::new(),
-            held: Some(Held::default()),
+            frames: Frames::new(),
+            held: Some(Box::default()),
             count: 0,
             bytes: 0,
             partial: false,
@@ -106,20 +119,20 @@ impl Queue {
         if policy == Policy::Volatile && lags && limits.quarter_fills(count, size) {
             return (Pushed::Dropped, Flush::Pending);
         }
-        let latest = (policy == Policy::Latest).then_some(index as u32);
-        let replaced = latest.is_some() && full && self.remove(latest);
+        let sort = if policy == Policy::Latest { Sort::Latest(index as u32) } else { Sort::Text };
+        let replaced = policy == Policy::Latest && full && self.remove(sort);
         if full && !replaced && self.is_hopeless(limits) {
             self.give_up();
             return (Pushed::Closed, Flush::Pending);
         }
         let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
-        let queued = Queued { bytes, latest, is_text: true };
+        let queued = Queued { bytes, sort };
         if let Some(held) = self.held.as_mut().filter(|_| is_held) {
             held.push(queued);
             return (pushed, Flush::Pending);
         }
         let full = self.is_full(limits);
-        self.insert(self.frames.len(), queued);
+        self.append(queued);
         if !full && self.blocked.is_some() && self.is_full(limits) {
             // From now on the connection counts the time.
             self.wake();
@@ -131,14 +144,20 @@ impl Queue {
     pub(crate) fn push_control(&mut self, bytes: Bytes) {
         if !self.closed {
             let at = self.begun().min(self.frames.len());
-            self.insert(at, Queued { bytes, latest: None, is_text: false });
+            self.count += 1;
+            self.bytes += bytes.len();
+            self.frames.insert(at, Queued { bytes, sort: Sort::Control });
         }
     }
 
     /// Queues the answer to pings. Who reads nothing but pings gets the newest alone, when there is
     /// room for it.
     pub(crate) fn push_pong(&mut self, bytes: Bytes, limits: &Limits) {
-        if self.is_full(limits) { self.pong = Some(bytes) } else { self.push_control(bytes) }
+        if self.is_full(limits) {
+            self.pong = Some(Box::new(bytes));
+        } else {
+            self.push_control(bytes);
+        }
     }
 
     /// How many of the first frames went out in part, and are here.
@@ -146,10 +165,10 @@ impl Queue {
         usize::from(self.partial && !self.writing)
     }
 
-    fn insert(&mut self, at: usize, frame: Queued) {
+    fn append(&mut self, frame: Queued) {
         self.count += 1;
         self.bytes += frame.bytes.len();
-        self.frames.insert(at, frame);
+        self.frames.push(frame);
     }
 
     /// Queues the close frame, after all that waits; nothing is taken from now on. Broadcasts that are
@@ -157,7 +176,7 @@ impl Queue {
     pub(crate) fn push_close(&mut self, bytes: Bytes) {
         if !self.closed {
             self.held = None;
-            self.insert(self.frames.len(), Queued { bytes, latest: None, is_text: false });
+            self.append(Queued { bytes, sort: Sort::Control });
             self.seal();
         }
     }
@@ -175,7 +194,7 @@ impl Queue {
     }
 
     /// Drops frames, but for one that has begun to go out.
-    fn drop_from(&mut self, frames: &mut Vec<Queued>) {
+    fn drop_from(&mut self, frames: &mut Frames) {
         for frame in frames.drain(self.begun().min(frames.len())..) {
             self.count -= 1;
             self.bytes -= frame.bytes.len();
@@ -187,7 +206,7 @@ impl Queue {
         if let Some(held) = self.held.take() {
             self.count += held.len();
             self.bytes += held.bytes();
-            self.frames.extend(held);
+            self.frames.extend(*held);
         }
     }
 
@@ -204,15 +223,10 @@ impl Queue {
     /// Asks the connection to close; the first who asks decides how.
     pub(crate) fn end(&mut self, disconnect: Disconnect) {
         if self.end.is_none() && !self.closed {
-            self.end = Some(disconnect);
+            self.end = Some(Box::new(disconnect));
             self.wake();
             self.notify_senders();
         }
-    }
-
-    /// How the connection was asked to close.
-    pub(crate) fn ended(&self) -> Option<&Disconnect> {
-        self.end.as_ref()
     }
 
     /// Takes all frames for writing; `None` if there are none, another writer is at work, or the
@@ -269,7 +283,7 @@ impl Queue {
         if !self.is_full(limits) {
             self.notify_senders();
             if let Some(pong) = self.pong.take() {
-                self.push_control(pong);
+                self.push_control(*pong);
             }
         }
         if self.closed && self.count == 0 {
@@ -288,7 +302,7 @@ impl Queue {
         self.end(crate::CloseCode::LOST.into());
         self.seal();
         self.shut();
-        self.frames = Vec::new();
+        self.frames = Frames::new();
         self.held = None;
         self.blocked = None;
         (self.count, self.bytes) = (0, 0);
@@ -329,6 +343,20 @@ impl Queue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// The connection begins a turn, and writes what is pushed when that ends. How it was asked to
+    /// close, if it was.
+    pub(crate) fn cork(&mut self, waker: &Waker) -> Option<Disconnect> {
+        self.set_waker(waker);
+        self.corked = true;
+        self.end.as_deref().cloned()
+    }
+
+    /// The turn ends. Whether there is nothing to write.
+    pub(crate) fn uncork(&mut self) -> bool {
+        self.corked = false;
+        self.frames.is_empty() && self.blocked.is_none()
     }
 
     /// Remembers the connection's task.
@@ -376,12 +404,12 @@ impl Queue {
 
     /// Removes the unsent frame of a `latest` event. The newer one goes to the end, so that the
     /// order of what is delivered is the order in which it was emitted.
-    fn remove(&mut self, latest: Option<u32>) -> bool {
-        if self.held.as_mut().is_some_and(|held| held.remove(latest)) {
+    fn remove(&mut self, sort: Sort) -> bool {
+        if self.held.as_mut().is_some_and(|held| held.remove(sort)) {
             return true;
         }
         let begun = self.begun();
-        let found = self.frames.iter().skip(begun).position(|frame| frame.latest == latest);
+        let found = self.frames.iter().skip(begun).position(|frame| frame.sort == sort);
         let Some(at) = found else { return false };
         self.count -= 1;
         self.bytes -= self.frames.remove(at + begun).bytes.len();

@@ -2,9 +2,9 @@
 
 use crate::{
     CallError, Disconnect, Handshake, Limits, Policy,
+    calls::Calls,
     delivery::{Kind, Pushed},
     outbox::Queue,
-    session::Session,
     turn::Flush,
     turn::{self, Turn},
 };
@@ -50,9 +50,18 @@ pub(crate) struct Peer {
     pub(crate) handshake: Handshake,
     pub(crate) runtime: Handle,
     queue: Mutex<Queue>,
-    session: Mutex<Session<oneshot::Sender<Answer>>>,
-    tasks: Mutex<Option<JoinSet<()>>>,
+    calls: Mutex<Calls<oneshot::Sender<Answer>>>,
+    tasks: Mutex<Tasks>,
     dismissed: AtomicBool,
+}
+
+/// What [`Socket::spawn`](crate::Socket::spawn) started.
+#[derive(Debug)]
+enum Tasks {
+    None,
+    Some(JoinSet<()>),
+    /// The socket has ended: there are no more.
+    Ended,
 }
 
 impl Peer {
@@ -71,8 +80,8 @@ impl Peer {
             handshake,
             runtime: Handle::current(),
             queue: Mutex::new(Queue::new(stream, now)),
-            session: Mutex::new(Session::new(&limits, role == Role::Server, now.into_std())),
-            tasks: Mutex::new(Some(JoinSet::new())),
+            calls: Mutex::new(Calls::new()),
+            tasks: Mutex::new(Tasks::None),
             dismissed: AtomicBool::new(false),
             limits,
         }
@@ -82,8 +91,8 @@ impl Peer {
         lock(&self.queue)
     }
 
-    pub(crate) fn session(&self) -> MutexGuard<'_, Session<oneshot::Sender<Answer>>> {
-        lock(&self.session)
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls<oneshot::Sender<Answer>>> {
+        lock(&self.calls)
     }
 
     /// Queues a frame.
@@ -141,7 +150,11 @@ impl Peer {
 
     /// Runs a future until it is done or the socket has ended; drops it if it has already.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        if let Some(tasks) = lock(&self.tasks).as_mut() {
+        let mut tasks = lock(&self.tasks);
+        if matches!(*tasks, Tasks::None) {
+            *tasks = Tasks::Some(JoinSet::new());
+        }
+        if let Tasks::Some(tasks) = &mut *tasks {
             while let Some(done) = tasks.try_join_next() {
                 log_panic(self.id, done);
             }
@@ -152,18 +165,19 @@ impl Peer {
     /// Tells everybody who waits for a reply that it will not come.
     pub(crate) fn lose_calls(&self) {
         // Not under the lock: wakers are told, and they may be anybody's.
-        let waiting: Vec<_> = self.session().settle_all().collect();
+        let waiting: Vec<_> = self.calls().settle_all().collect();
         drop(waiting);
     }
 
     /// Ends a call of ours: who waits for it, unless it is not in flight.
     pub(crate) fn settle(&self, id: u32) -> Option<oneshot::Sender<Answer>> {
-        self.session().settle(id)
+        self.calls().settle(id)
     }
 
     /// Ends what [`spawn`](Self::spawn) started.
     pub(crate) fn end_tasks(&self) {
-        drop(lock(&self.tasks).take());
+        let tasks = std::mem::replace(&mut *lock(&self.tasks), Tasks::Ended);
+        drop(tasks);
     }
 }
 

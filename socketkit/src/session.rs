@@ -1,23 +1,19 @@
-//! One session as a state machine without I/O and without a clock: calls, heartbeat, rate.
+//! One session as a state machine without I/O and without a clock: calls of the peer, heartbeat,
+//! rate.
 //!
 //! Every method that depends on time is given it, so that all of it is tested by calling it.
 
 use crate::{Limits, limits::FOREVER};
-use std::{
-    collections::{HashMap, HashSet},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// The shortest interval of heartbeats.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// What one side of a connection knows of the conversation; `C` is what waits for a reply.
+/// What one side of a connection knows of its peer. Nobody else needs it: it has no lock.
 #[derive(Debug)]
-pub(crate) struct Session<C> {
-    limit: usize,
-    next: u32,
-    ours: HashMap<u32, C>,
-    theirs: HashSet<u32>,
+pub(crate) struct Session {
+    /// Calls of the peer that wait for their handler.
+    theirs: Vec<u32>,
     pulse: Pulse,
     rate: Rate,
 }
@@ -31,14 +27,11 @@ pub(crate) enum Refused {
     Busy,
 }
 
-impl<C> Session<C> {
+impl Session {
     /// A session that begins `now`; a server holds its peer to the rate and sends heartbeats.
     pub(crate) fn new(limits: &Limits, server: bool, now: Instant) -> Self {
         Self {
-            limit: limits.calls,
-            next: 0,
-            ours: HashMap::new(),
-            theirs: HashSet::new(),
+            theirs: Vec::new(),
             pulse: Pulse {
                 interval: limits.heartbeat.clamp(SHORTEST, FOREVER),
                 speaks: server,
@@ -46,62 +39,45 @@ impl<C> Session<C> {
                 beat: now,
                 probed: None,
             },
-            rate: Rate::new(if server { limits.rate } else { 0 }, limits.burst, limits.frame, now),
+            rate: Rate { limited: server, due: now, open: 0 },
         }
     }
 
-    /// Takes a call of the peer.
-    pub(crate) fn admit(&mut self, id: u32) -> Result<(), Refused> {
-        if self.theirs.contains(&id) {
+    /// Whether a call of the peer may be taken beside those that wait and the one at work.
+    pub(crate) fn admit(
+        &self,
+        id: u32,
+        at_work: Option<u32>,
+        limits: &Limits,
+    ) -> Result<(), Refused> {
+        if at_work == Some(id) || self.theirs.contains(&id) {
             return Err(Refused::InUse);
         }
-        if self.theirs.len() >= self.limit {
+        if self.theirs.len() + usize::from(at_work.is_some()) >= limits.calls {
             return Err(Refused::Busy);
         }
-        self.theirs.insert(id);
         Ok(())
     }
 
-    /// Frees the id of a call of the peer: it is being answered.
-    pub(crate) fn answer(&mut self, id: u32) {
-        self.theirs.remove(&id);
+    /// Notes that a call of the peer waits for its handler.
+    pub(crate) fn wait(&mut self, id: u32) {
+        self.theirs.push(id);
     }
 
-    /// Begins a call of ours and gives its id, or `waiter` back if too many are in flight.
-    pub(crate) fn call(&mut self, waiter: C) -> Result<u32, C> {
-        if self.ours.len() >= self.limit {
-            return Err(waiter);
+    /// The call waits no longer: its handler is at work, or it was dropped.
+    pub(crate) fn begin(&mut self, id: u32) {
+        self.theirs.retain(|waiting| *waiting != id);
+        if self.theirs.is_empty() {
+            // An idle socket owns no memory for it.
+            self.theirs = Vec::new();
         }
-        loop {
-            self.next = self.next.wrapping_add(1);
-            // After 2^32 calls an old one may still be in flight.
-            if !self.ours.contains_key(&self.next) {
-                self.ours.insert(self.next, waiter);
-                return Ok(self.next);
-            }
-        }
-    }
-
-    /// Ends a call of ours: who waits for it, unless it is not in flight.
-    pub(crate) fn settle(&mut self, id: u32) -> Option<C> {
-        self.ours.remove(&id)
-    }
-
-    /// Ends every call of ours.
-    pub(crate) fn settle_all(&mut self) -> impl Iterator<Item = C> + use<C> {
-        std::mem::take(&mut self.ours).into_values()
-    }
-
-    /// Whether a reply of the peer is waited for.
-    pub(crate) fn is_calling(&self) -> bool {
-        !self.ours.is_empty()
     }
 
     /// Notes what came in of the peer; how long to leave the next of it unread.
-    pub(crate) fn hear(&mut self, heard: Heard, now: Instant) -> Option<Duration> {
+    pub(crate) fn hear(&mut self, heard: Heard, limits: &Limits, now: Instant) -> Option<Duration> {
         self.pulse.heard = now;
         self.pulse.probed = None;
-        self.rate.take(heard, now)
+        self.rate.take(heard, limits, now)
     }
 
     /// Uses the interval that the server named.
@@ -190,14 +166,12 @@ impl Pulse {
 /// How fast a peer may send: the generic cell rate algorithm (ITU-T I.371), one number of state.
 #[derive(Debug)]
 struct Rate {
-    interval: Duration,
-    burst: Duration,
+    /// A client lets its server send as it likes.
+    limited: bool,
     /// When all that came so far would be over if it had come at the exact rate.
     due: Instant,
     /// Bytes that no message has explained yet.
     open: usize,
-    /// How many of them may be the beginning of one.
-    longest: usize,
 }
 
 /// Bytes of the smallest frame of a client, and of the largest header.
@@ -205,21 +179,21 @@ const FRAME: usize = 6;
 const HEADER: usize = 14;
 
 impl Rate {
-    fn new(rate: u32, burst: u32, longest: usize, now: Instant) -> Self {
-        let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
-        let longest = longest.saturating_add(HEADER);
-        Self { interval, burst: interval * burst, due: now, open: 0, longest }
-    }
-
-    fn take(&mut self, heard: Heard, now: Instant) -> Option<Duration> {
+    fn take(&mut self, heard: Heard, limits: &Limits, now: Instant) -> Option<Duration> {
+        if !self.limited || limits.rate == 0 {
+            return None;
+        }
         let explained = heard.payload + HEADER * heard.messages as usize;
         self.open = (self.open + heard.bytes).saturating_sub(explained);
         // Fragments without end count as the messages that they could be.
-        let fragments = self.open.saturating_sub(self.longest) / FRAME;
+        let longest = limits.frame.saturating_add(HEADER);
+        let fragments = self.open.saturating_sub(longest) / FRAME;
         self.open -= fragments * FRAME;
         let frames = heard.messages.saturating_add(u32::try_from(fragments).unwrap_or(u32::MAX));
-        self.due = self.due.max(now) + self.interval * frames;
-        Some((self.due - now).saturating_sub(self.burst)).filter(|pause| !pause.is_zero())
+        let interval = Duration::from_secs(1) / limits.rate;
+        self.due = self.due.max(now) + interval * frames;
+        let burst = interval * limits.burst;
+        Some((self.due - now).saturating_sub(burst)).filter(|pause| !pause.is_zero())
     }
 }
 
@@ -233,52 +207,44 @@ mod tests {
         Heard { messages, ..Heard::default() }
     }
 
-    fn session(limits: Limits) -> (Session<&'static str>, Instant) {
+    fn session(limits: &Limits) -> (Session, Instant) {
         let now = Instant::now();
-        (Session::new(&limits, true, now), now)
+        (Session::new(limits, true, now), now)
     }
 
     #[test]
     fn a_call_in_flight_keeps_its_id_until_it_is_answered() {
-        let (mut session, _) = session(Limits::default().calls(2));
-        assert_eq!(session.admit(7), Ok(()));
-        assert_eq!(session.admit(7), Err(Refused::InUse));
-        assert_eq!(session.admit(8), Ok(()));
-        assert_eq!(session.admit(9), Err(Refused::Busy));
-        session.answer(7);
-        assert_eq!(session.admit(7), Ok(()));
-    }
-
-    #[test]
-    fn each_call_of_ours_is_settled_once() {
-        let (mut session, _) = session(Limits::default().calls(2));
-        let first = session.call("a").unwrap();
-        let second = session.call("b").unwrap();
-        assert_eq!(session.call("c"), Err("c"));
-        assert_eq!((session.settle(first), session.settle(first)), (Some("a"), None));
-        session.next = second - 1;
-        assert_ne!(session.call("d").unwrap(), second, "an id in flight is not given again");
-        assert_eq!(session.settle_all().count(), 2);
-        assert!(!session.is_calling());
+        let limits = Limits::default().calls(2);
+        let (mut session, _) = session(&limits);
+        assert_eq!(session.admit(7, Some(7), &limits), Err(Refused::InUse));
+        assert_eq!(session.admit(8, Some(7), &limits), Ok(()));
+        session.wait(8);
+        assert_eq!(session.admit(8, Some(7), &limits), Err(Refused::InUse));
+        assert_eq!(session.admit(9, Some(7), &limits), Err(Refused::Busy));
+        assert_eq!(session.admit(9, None, &limits), Ok(()));
+        session.begin(8);
+        assert_eq!(session.admit(9, Some(8), &limits), Ok(()));
     }
 
     #[test]
     fn silence_brings_a_heartbeat_a_ping_and_then_the_end() {
-        let (mut session, start) = session(Limits::default().heartbeat(SECOND));
+        let limits = Limits::default().heartbeat(SECOND);
+        let (mut session, start) = session(&limits);
         assert_eq!(session.deadline(start), start + SECOND);
         assert_eq!(session.tick(start, start), Tick::default());
         let now = start + SECOND;
         assert_eq!(session.tick(start, now), Tick { beat: true, ping: true, dead: false });
         assert_eq!(session.tick(now, now), Tick::default());
         assert_eq!(session.deadline(now), now + SECOND);
-        session.hear(messages(1), now);
+        session.hear(messages(1), &limits, now);
         assert_eq!(session.tick(now, now + SECOND), Tick { beat: true, ping: true, dead: false });
         assert!(session.tick(now + SECOND, now + 2 * SECOND).dead);
     }
 
     #[test]
     fn a_peer_is_asked_before_it_is_given_up_however_late_that_is() {
-        let (mut session, start) = session(Limits::default().heartbeat(SECOND));
+        let limits = Limits::default().heartbeat(SECOND);
+        let (mut session, start) = session(&limits);
         let late = start + 9 * SECOND;
         assert_eq!(session.tick(start, late), Tick { beat: true, ping: true, dead: false });
         assert!(!session.tick(late, late + SECOND / 2).dead);
@@ -287,28 +253,31 @@ mod tests {
 
     #[test]
     fn a_flood_is_slowed_to_the_rate_after_its_burst() {
-        let (mut session, start) = session(Limits::default().rate(10).burst(20));
-        assert_eq!(session.hear(messages(20), start), None);
-        assert_eq!(session.hear(messages(1), start), Some(SECOND / 10));
-        assert_eq!(session.hear(messages(1), start + SECOND), None);
+        let limits = Limits::default().rate(10).burst(20);
+        let (mut session, start) = session(&limits);
+        assert_eq!(session.hear(messages(20), &limits, start), None);
+        assert_eq!(session.hear(messages(1), &limits, start), Some(SECOND / 10));
+        assert_eq!(session.hear(messages(1), &limits, start + SECOND), None);
     }
 
     #[test]
     fn fragments_without_end_are_slowed_as_messages_are() {
-        let (mut session, start) = session(Limits::default().rate(10).burst(20).frame(1_000));
+        let limits = Limits::default().rate(10).burst(20).frame(1_000);
+        let (mut session, start) = session(&limits);
         let message = Heard { messages: 1, payload: 1_000, bytes: 1_008 };
         let begun = Heard { bytes: 1_000, ..Heard::default() };
         let ended = Heard { messages: 1, payload: 1_000, bytes: 8 };
         for (second, heard) in (1..).zip([message, begun, ended, message, begun, ended]) {
-            assert_eq!(session.hear(heard, start + second * SECOND), None);
+            assert_eq!(session.hear(heard, &limits, start + second * SECOND), None);
         }
         let empty = Heard { bytes: 1_014 + 22 * FRAME, ..Heard::default() };
-        assert_eq!(session.hear(empty, start + 99 * SECOND), Some(SECOND / 5));
+        assert_eq!(session.hear(empty, &limits, start + 99 * SECOND), Some(SECOND / 5));
     }
 
     #[test]
     fn no_rate_is_no_limit() {
-        let (mut session, start) = session(Limits::default().rate(0));
-        assert_eq!(session.hear(messages(1_000_000), start), None);
+        let limits = Limits::default().rate(0);
+        let (mut session, start) = session(&limits);
+        assert_eq!(session.hear(messages(1_000_000), &limits, start), None);
     }
 }

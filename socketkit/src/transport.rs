@@ -7,7 +7,7 @@ use crate::{
 use std::{
     cell::RefCell,
     fmt,
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -67,11 +67,11 @@ impl Transport {
         }
     }
 
-    /// Reads what is there with one system call and hands it to `decode`.
+    /// Reads what is there with one system call and hands it to `decode`, which may overwrite it.
     pub(crate) fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
-        decode: impl FnOnce(&[u8], &mut Context<'_>) -> T,
+        decode: impl FnOnce(&mut [u8], &mut Context<'_>) -> T,
     ) -> Poll<io::Result<Batch<T>>> {
         // Taken out, since a stream of users may come back here.
         let mut scratch = SCRATCH.take();
@@ -81,12 +81,17 @@ impl Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
             Self::Stream(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
         };
-        let batch = read.map_ok(|()| match buffer.filled() {
+        let batch = read.map_ok(|()| match buffer.filled_mut() {
             [] => Batch::End,
             bytes => Batch::Read(decode(bytes, cx)),
         });
         SCRATCH.set(scratch);
         batch
+    }
+
+    /// Whether it may hold back what it took, and has to be flushed again.
+    pub(crate) fn is_buffered(&self) -> bool {
+        matches!(self, Self::Stream(_))
     }
 
     /// Writes what waits for `peer`, as far as the stream takes it; has the task woken when it takes
@@ -148,31 +153,5 @@ impl fmt::Debug for Transport {
             Self::Tcp(_) => "Tcp",
             Self::Stream(_) => "Stream",
         })
-    }
-}
-
-/// What tungstenite reads from and writes to: the bytes of one batch, and the control frames that
-/// it answers with.
-pub(crate) struct Feed<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) answers: Vec<u8>,
-}
-
-impl Read for Feed<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.is_empty() {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        self.bytes.read(out)
-    }
-}
-
-impl Write for Feed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.answers.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

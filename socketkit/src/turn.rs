@@ -1,7 +1,7 @@
 //! One turn of writing: all that waits for one receiver, in as few system calls as the transport
 //! allows.
 
-use crate::outbox::Queued;
+use crate::outbox::{Frames, Sort};
 use bytes::Buf;
 use std::io::{self, IoSlice};
 use tokio::net::tcp::OwnedWriteHalf;
@@ -20,7 +20,7 @@ pub(crate) enum Flush {
 /// What one turn of writing writes, and where to.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    pub(crate) frames: Vec<Queued>,
+    pub(crate) frames: Frames,
     pub(crate) stream: Option<OwnedWriteHalf>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Turn {
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// What did not go out.
-    pub(crate) rest: Vec<Queued>,
+    pub(crate) rest: Frames,
     /// Whole frames that went out.
     pub(crate) frames: usize,
     /// Bytes that went out.
@@ -46,7 +46,7 @@ const SLICES: usize = 64;
 
 /// Writes frames until all are gone or `sink` takes no more, which it says by `WouldBlock`.
 pub(crate) fn write(
-    mut frames: Vec<Queued>,
+    mut frames: Frames,
     mut sink: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
 ) -> io::Result<Written> {
     let mut written = Written::default();
@@ -68,7 +68,7 @@ pub(crate) fn write(
         };
         written.bytes += taken;
         for frame in waiting {
-            written.text |= frame.is_text && taken > 0;
+            written.text |= frame.sort != Sort::Control && taken > 0;
             if taken < frame.bytes.len() {
                 written.partial |= taken > 0;
                 frame.bytes.advance(taken);

@@ -96,7 +96,8 @@ fn a_receiver_that_takes_nothing_is_closed_when_its_queue_is_full() {
     drain(&mut queue, 0, &limits);
     assert_eq!(push(&mut queue, "b", Policy::Reliable, &limits), Pushed::Queued);
     assert_eq!(push(&mut queue, "c", Policy::Reliable, &limits), Pushed::Closed);
-    assert_eq!(queue.ended().unwrap().code, crate::CloseCode::TOO_SLOW);
+    let waker = std::task::Waker::noop();
+    assert_eq!(queue.cork(waker).unwrap().code, crate::CloseCode::TOO_SLOW);
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! When a connection has to look at the clock next.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Waker},
+};
+use tokio::{
+    task::coop,
+    time::{Instant, Sleep},
+};
+
+/// A timer that is asked only when its time has come: with all traffic it would cost more than the
+/// traffic.
+#[derive(Debug)]
+pub(crate) struct Alarm<'a> {
+    sleep: Pin<&'a mut Sleep>,
+    /// Who is woken; unknown since it was set, or since it went off.
+    waker: Option<Waker>,
+}
+
+impl<'a> Alarm<'a> {
+    pub(crate) fn new(sleep: Pin<&'a mut Sleep>) -> Self {
+        Self { sleep, waker: None }
+    }
+
+    /// Whether it goes off. If not, the task is woken when it does.
+    pub(crate) fn is_due(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let is_set = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_set && now < self.sleep.deadline() {
+            return false;
+        }
+        let due = self.sleep.as_mut().poll(cx).is_ready();
+        // Without budget it was not asked, and the task is woken at once.
+        let is_set = !due && coop::has_budget_remaining();
+        self.waker = is_set.then(|| cx.waker().clone());
+        due
+    }
+
+    pub(crate) fn set(&mut self, deadline: Instant) {
+        self.sleep.as_mut().reset(deadline);
+        self.waker = None;
+    }
+
+    /// Sets it to an earlier time. Whether that has come already.
+    pub(crate) fn advance(
+        &mut self,
+        deadline: Instant,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        if deadline >= self.sleep.deadline() {
+            return false;
+        }
+        self.set(deadline);
+        self.is_due(now, cx)
+    }
+}

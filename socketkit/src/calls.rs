@@ -1,0 +1,64 @@
+//! Calls of ours that wait for the peer's reply, by their ids.
+
+use std::collections::BTreeMap;
+
+/// See the module; `C` is what waits for a reply.
+#[derive(Debug)]
+pub(crate) struct Calls<C> {
+    last: u32,
+    waiting: BTreeMap<u32, C>,
+}
+
+impl<C> Calls<C> {
+    pub(crate) fn new() -> Self {
+        Self { last: 0, waiting: BTreeMap::new() }
+    }
+
+    /// Begins a call and gives its id, or `waiter` back if `limit` are in flight.
+    pub(crate) fn begin(&mut self, waiter: C, limit: usize) -> Result<u32, C> {
+        if self.waiting.len() >= limit {
+            return Err(waiter);
+        }
+        loop {
+            self.last = self.last.wrapping_add(1);
+            // After 2^32 calls an old one may still be in flight.
+            if !self.waiting.contains_key(&self.last) {
+                self.waiting.insert(self.last, waiter);
+                return Ok(self.last);
+            }
+        }
+    }
+
+    /// Ends a call: who waits for it, unless it is not in flight.
+    pub(crate) fn settle(&mut self, id: u32) -> Option<C> {
+        self.waiting.remove(&id)
+    }
+
+    /// Ends every call.
+    pub(crate) fn settle_all(&mut self) -> impl Iterator<Item = C> + use<C> {
+        std::mem::take(&mut self.waiting).into_values()
+    }
+
+    /// Whether a reply is waited for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_is_settled_once() {
+        let mut calls = Calls::new();
+        let first = calls.begin("a", 2).unwrap();
+        let second = calls.begin("b", 2).unwrap();
+        assert_eq!(calls.begin("c", 2), Err("c"));
+        assert_eq!((calls.settle(first), calls.settle(first)), (Some("a"), None));
+        calls.last = second - 1;
+        assert_ne!(calls.begin("d", 2).unwrap(), second, "an id in flight is not given again");
+        assert_eq!(calls.settle_all().count(), 2);
+        assert!(calls.is_empty());
+    }
+}
