@@ -77,15 +77,16 @@ async fn main() -> Result<(), Failure> {
         .layer(middleware::from_fn(login));
     let addr = args.listen.listen;
     let listener = about(addr, TcpListener::bind(addr).await)?;
+    let (stopped, late) = (stopped(), stopped());
     announce(listener.local_addr()?);
     let stop = async move {
-        stopped().await;
+        stopped.await;
         service.shutdown().await;
     };
     let serve = axum::serve(listener, app).with_graceful_shutdown(stop);
     tokio::select! {
         served = serve => Ok(served?),
         // Whoever is in the middle of a request then has some time, and not for ever.
-        () = async { stopped().await; sleep(Duration::from_secs(10)).await } => Ok(()),
+        () = async { late.await; sleep(Duration::from_secs(10)).await } => Ok(()),
     }
 }

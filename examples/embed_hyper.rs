@@ -49,8 +49,8 @@ async fn main() -> Result<(), Failure> {
     let site = ServeDir::new(folder).fallback(service.clone());
     let addr = args.listen.listen;
     let listener = about(addr, TcpListener::bind(addr).await)?;
-    announce(listener.local_addr()?);
     let mut stopped = pin!(stopped());
+    announce(listener.local_addr()?);
     loop {
         tokio::select! {
             accepted = listener.accept() => {

@@ -5,9 +5,12 @@ use clap::Args;
 use fast_qr::QRBuilder;
 use socketkit::Serve;
 use std::{
+    future::Future,
     io::{self, IsTerminal},
     net::{IpAddr, SocketAddr, UdpSocket},
 };
+#[cfg(unix)]
+use std::{future::poll_fn, task::Poll};
 use tracing::Level;
 
 /// The `Content-Security-Policy` of the pages: they run and load what is served here and nothing else.
@@ -35,29 +38,52 @@ impl Listen {
 }
 
 /// Ready when the program is to stop: on Ctrl-C, or on SIGTERM, as service managers send it. A second
-/// one ends it at once.
-pub async fn stopped() {
-    signal().await;
-    tokio::spawn(async {
-        signal().await;
-        std::process::exit(130);
-    });
+/// one ends it at once. Signals are noticed from the call on, not from the first poll.
+pub fn stopped() -> impl Future<Output = ()> {
+    let mut signals = Signals::new();
+    async move {
+        signals.next().await;
+        tokio::spawn(async move {
+            signals.next().await;
+            std::process::exit(130);
+        });
+    }
 }
 
-async fn signal() {
-    #[cfg(unix)]
-    {
+/// The signals that end a program; where they cannot be had it simply runs on.
+#[cfg(unix)]
+struct Signals(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                // Without a signal handler it simply runs on.
-                Ok(()) = tokio::signal::ctrl_c() => return,
-            }
-        }
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+
+    async fn next(&mut self) {
+        poll_fn(|cx| match self.0.iter_mut().any(|signal| signal.poll_recv(cx).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

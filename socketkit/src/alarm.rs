@@ -1,10 +1,6 @@
 //! When a connection has to look at the clock next.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Waker},
-};
+use std::{future::Future, pin::Pin, task::Context};
 use tokio::{
     task::coop,
     time::{Instant, Sleep},
@@ -15,31 +11,34 @@ use tokio::{
 #[derive(Debug)]
 pub(crate) struct Alarm<'a> {
     sleep: Pin<&'a mut Sleep>,
-    /// Who is woken; unknown since it was set, or since it went off.
-    waker: Option<Waker>,
+    /// The task is woken when it goes off.
+    is_set: bool,
 }
 
 impl<'a> Alarm<'a> {
     pub(crate) fn new(sleep: Pin<&'a mut Sleep>) -> Self {
-        Self { sleep, waker: None }
+        Self { sleep, is_set: false }
     }
 
     /// Whether it goes off. If not, the task is woken when it does.
     pub(crate) fn is_due(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        let is_set = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if is_set && now < self.sleep.deadline() {
+        if self.is_set && now < self.sleep.deadline() {
             return false;
         }
         let due = self.sleep.as_mut().poll(cx).is_ready();
         // Without budget it was not asked, and the task is woken at once.
-        let is_set = !due && coop::has_budget_remaining();
-        self.waker = is_set.then(|| cx.waker().clone());
+        self.is_set = !due && coop::has_budget_remaining();
         due
     }
 
     pub(crate) fn set(&mut self, deadline: Instant) {
         self.sleep.as_mut().reset(deadline);
-        self.waker = None;
+        self.is_set = false;
+    }
+
+    /// Another task is to be woken.
+    pub(crate) fn forget(&mut self) {
+        self.is_set = false;
     }
 
     /// Sets it to an earlier time. Whether that has come already.

@@ -2,6 +2,7 @@
 
 use crate::{
     Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject, Socket,
+    admission::Permit,
     context::Ended,
     handler::{Application, Erased, Handling, Listening, caught},
     hub::Hub,
@@ -24,7 +25,7 @@ pub(crate) struct App<P: Protocol, St, Se> {
 }
 
 /// Makes the application of a socket that was let in.
-pub(crate) type Admitted = Box<dyn FnOnce(Arc<Peer>) -> Box<dyn Application> + Send>;
+pub(crate) type Admitted = Box<dyn FnOnce(Arc<Peer>, Permit) -> Box<dyn Application> + Send>;
 
 /// A built server without its types.
 pub(crate) trait Authorizer: Send + Sync {
@@ -48,10 +49,10 @@ where
         Box::pin(async move {
             let opening = Opening { state: self.state.clone() };
             let session = caught(guarded(|| Ok((self.authorize)(handshake, &opening)))?).await?;
-            let admitted: Admitted = Box::new(move |peer| {
+            let admitted: Admitted = Box::new(move |peer, permit| {
                 let socket = Socket::new(peer, Io { hub: self.hub.clone() });
                 let context = Context::new(socket, self.state.clone(), session);
-                Box::new(Member { app: self, context })
+                Box::new(Member { app: self, context, _permit: permit })
             });
             Ok(admitted)
         })
@@ -62,6 +63,7 @@ where
 struct Member<P: Protocol, St, Se> {
     app: Arc<App<P, St, Se>>,
     context: Context<P, St, Se>,
+    _permit: Permit,
 }
 
 impl<P, St, Se> Application for Member<P, St, Se>
@@ -142,7 +144,9 @@ impl<P: Protocol, St, Se> Drop for Member<P, St, Se> {
 }
 
 /// A socket that was refused: it is told why and hears nothing else.
-pub(crate) struct Refused;
+pub(crate) struct Refused {
+    pub(crate) _permit: Permit,
+}
 
 impl Application for Refused {
     fn index_of(&self, _: &str) -> Option<usize> {

@@ -75,7 +75,10 @@ impl Connection {
     /// One turn: work, read, look at the clock, write all that this emitted.
     fn poll(&mut self, alarm: &mut Alarm<'_>, cx: &mut Context<'_>) -> Poll<End> {
         let now = Instant::now();
-        let ended = self.conversation.peer.queue().cork(cx.waker());
+        let (is_known, ended) = self.conversation.peer.queue().cork(cx.waker());
+        if !is_known {
+            alarm.forget();
+        }
         let result = match ended {
             Some(disconnect) => Err(disconnect.into()),
             None => self.turn(alarm, now, cx),
@@ -197,14 +200,15 @@ impl Connection {
         let patience = peer.limits.handshake;
         let farewell = timeout(patience, farewell(&mut transport, peer, &by));
         let finish = finish(conversation, disconnect.clone());
-        let delivered = if peer.role == Role::Server {
+        // A socket holds its place among all until its stream is closed.
+        let (delivered, _place) = if peer.role == Role::Server {
             let (delivered, conversation) = tokio::join!(farewell, finish);
             conversation.app.left();
-            delivered
+            (delivered, Some(conversation))
         } else {
             // The next connection waits for no handler, who may call over it; its events do.
             tokio::spawn(finish);
-            farewell.await
+            (farewell.await, None)
         };
         // A peer that has long been silent will not say farewell either.
         let is_there = by == By::Us && disconnect.code != CloseCode::TIMEOUT;

@@ -12,7 +12,7 @@ pub struct Context<P: Protocol, St, Se, Phase = Live> {
     socket: Socket<P>,
     state: Arc<St>,
     session: Arc<Se>,
-    disconnect: Option<Disconnect>,
+    disconnect: Option<Box<Disconnect>>,
     phase: PhantomData<fn() -> Phase>,
 }
 
@@ -32,7 +32,13 @@ impl<P: Protocol, St, Se> Context<P, St, Se> {
     /// The same for a socket that has ended.
     pub(crate) fn ended(&self, disconnect: Disconnect) -> Context<P, St, Se, Ended> {
         let Self { socket, state, session, .. } = self.clone();
-        Context { socket, state, session, disconnect: Some(disconnect), phase: PhantomData }
+        Context {
+            socket,
+            state,
+            session,
+            disconnect: Some(Box::new(disconnect)),
+            phase: PhantomData,
+        }
     }
 }
 
@@ -109,7 +115,7 @@ extract! {
 
 impl<P: Protocol, St, Se> FromContext<Context<P, St, Se, Ended>> for Disconnect {
     fn from_context(context: &Context<P, St, Se, Ended>) -> Result<Self, Reject> {
-        context.disconnect.clone().ok_or_else(Reject::fault)
+        context.disconnect.as_deref().cloned().ok_or_else(Reject::fault)
     }
 }
 

@@ -217,9 +217,10 @@ impl Dialer {
 fn is_accepted(headers: &HeaderMap, key: &str) -> bool {
     let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT);
     let protocol = headers.get(header::SEC_WEBSOCKET_PROTOCOL);
+    let lines = |name| headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
     accept.is_some_and(|accept| accept == derive_accept_key(key.as_bytes()).as_str())
-        && has_token(headers, header::UPGRADE, "websocket")
-        && has_token(headers, header::CONNECTION, "upgrade")
+        && has_token(lines(header::UPGRADE), "websocket")
+        && has_token(lines(header::CONNECTION), "upgrade")
         && protocol.is_none_or(|protocol| protocol == wire::SUBPROTOCOL)
         && !headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS)
 }

@@ -169,7 +169,8 @@ mod tests {
         };
         let limits = Arc::new(Limits::default());
         let write = Some(near.into_split().1);
-        let peer = Peer::new(SocketId(1), Role::Server, limits, Handshake::default(), write);
+        let peer =
+            Peer::new(SocketId::nowhere(1), Role::Server, limits, Handshake::default(), write);
         let peer = Arc::new(peer);
         let flusher = Arc::new(Flusher::default());
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -1,6 +1,7 @@
 //! The request that opened a socket.
 
-use http::{Extensions, HeaderMap, HeaderName, header, request::Parts};
+use crate::head::Head;
+use http::{Extensions, HeaderMap, request::Parts};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -15,8 +16,17 @@ use std::{
 pub struct Handshake(Arc<Inner>);
 
 struct Inner {
-    parts: Parts,
-    query: OnceLock<Vec<(String, String)>>,
+    request: Request,
+    query: OnceLock<Box<[(String, String)]>>,
+}
+
+enum Request {
+    /// Of a host framework.
+    Parts(Box<Parts>),
+    /// Read by a listener of this crate, and taken apart when somebody asks for it: all of its
+    /// headers in a map take as much memory as all the rest of an idle socket.
+    #[cfg_attr(not(feature = "http"), allow(dead_code))]
+    Head { head: Head, peer: SocketAddr, parts: OnceLock<Box<Parts>> },
 }
 
 /// The address of the client, as a request extension: [`listen`](crate::Service::listen) sets it,
@@ -27,28 +37,49 @@ pub struct PeerAddr(pub SocketAddr);
 impl Handshake {
     /// Path of the request, as it reached the service: a host may have taken off its mount.
     pub fn path(&self) -> &str {
-        self.0.parts.uri.path()
+        self.target().0
+    }
+
+    /// Path and query.
+    fn target(&self) -> (&str, &str) {
+        match &self.0.request {
+            Request::Parts(parts) => (parts.uri.path(), parts.uri.query().unwrap_or_default()),
+            Request::Head { head, .. } => {
+                head.target().split_once('?').unwrap_or((head.target(), ""))
+            }
+        }
     }
 
     /// The first value of a query parameter, percent-decoded.
     pub fn query(&self, key: &str) -> Option<&str> {
         let pairs = self.0.query.get_or_init(|| {
-            let query = self.0.parts.uri.query().unwrap_or_default();
-            form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+            form_urlencoded::parse(self.target().1.as_bytes()).into_owned().collect()
         });
         pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// The first value of a header; `None` also if it is not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers().get(name)?.to_str().ok()
+        self.lines(name).next().flatten()
+    }
+
+    /// The values of a header; `None` for one that is not visible ASCII.
+    fn lines<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = Option<&'a str>> + use<'a, 'n> {
+        let (parts, head) = match &self.0.request {
+            Request::Parts(parts) => (Some(parts), None),
+            Request::Head { head, .. } => (None, Some(head)),
+        };
+        let values = parts.into_iter().flat_map(move |parts| parts.headers.get_all(name));
+        let values = values.map(|value| value.to_str().ok());
+        values.chain(head.into_iter().flat_map(move |head| head.values(name)))
     }
 
     /// The value of a cookie, as it was sent.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let lines = self.headers().get_all(header::COOKIE).iter();
-        let mut pairs =
-            lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
+        let mut pairs = self.lines("cookie").flatten().flat_map(|line| line.split(';'));
         pairs
             .find_map(|pair| pair.trim_ascii().split_once('=').filter(|(key, _)| *key == name))
             .map(|(_, value)| value)
@@ -73,32 +104,62 @@ impl Handshake {
     ///
     /// Behind a proxy it is the proxy's.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.extensions().get::<PeerAddr>().map(|peer| peer.0)
+        match &self.0.request {
+            Request::Parts(parts) => parts.extensions.get::<PeerAddr>().map(|peer| peer.0),
+            Request::Head { peer, .. } => Some(*peer),
+        }
     }
 
     /// All headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.0.parts.headers
+        &self.parts().headers
     }
 
     /// What middleware attached to the request.
     pub fn extensions(&self) -> &Extensions {
-        &self.0.parts.extensions
+        &self.parts().extensions
+    }
+
+    fn parts(&self) -> &Parts {
+        match &self.0.request {
+            Request::Parts(parts) => parts,
+            Request::Head { head, peer, parts } => {
+                parts.get_or_init(|| Box::new(head.parts(*peer)))
+            }
+        }
     }
 
     /// Whether the client speaks our subprotocol by name.
     pub(crate) fn offers_subprotocol(&self) -> bool {
-        has_token(self.headers(), header::SEC_WEBSOCKET_PROTOCOL, crate::wire::SUBPROTOCOL)
+        self.has_token("sec-websocket-protocol", crate::wire::SUBPROTOCOL)
+    }
+
+    /// Whether a header that is a list of words has one of them.
+    pub(crate) fn has_token(&self, name: &str, token: &str) -> bool {
+        has_token(self.lines(name).flatten(), token)
+    }
+
+    /// Whether a header came, of whatever value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.lines(name).next().is_some()
+    }
+
+    /// The value of a header that came once.
+    pub(crate) fn only(&self, name: &str) -> Option<&str> {
+        let mut lines = self.lines(name);
+        lines.next().flatten().filter(|_| lines.next().is_none())
     }
 
     /// Whether the page that opened the socket is of the host it connects to.
     pub(crate) fn is_same_origin(&self) -> bool {
         let Some(origin) = self.origin() else {
-            return !self.headers().contains_key(header::ORIGIN);
+            return !self.has("origin");
         };
-        let host = self
-            .header("host")
-            .or_else(|| self.0.parts.uri.authority().map(http::uri::Authority::as_str));
+        let authority = match &self.0.request {
+            Request::Parts(parts) => parts.uri.authority().map(http::uri::Authority::as_str),
+            Request::Head { .. } => None,
+        };
+        let host = self.header("host").or(authority);
         let Some((scheme, authority)) = origin.split_once("://") else {
             return false;
         };
@@ -114,7 +175,25 @@ impl Handshake {
 
 impl From<Parts> for Handshake {
     fn from(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, query: OnceLock::new() }))
+        Self(Arc::new(Inner { request: Request::Parts(Box::new(parts)), query: OnceLock::new() }))
+    }
+}
+
+impl Handshake {
+    /// A request that a listener of this crate read.
+    #[cfg(feature = "http")]
+    pub(crate) fn read(head: Head, peer: SocketAddr) -> Self {
+        let request = Request::Head { head, peer, parts: OnceLock::new() };
+        Self(Arc::new(Inner { request, query: OnceLock::new() }))
+    }
+
+    /// What it was read from.
+    #[cfg(feature = "http")]
+    pub(crate) fn head(&self) -> Option<&Head> {
+        match &self.0.request {
+            Request::Parts(_) => None,
+            Request::Head { head, .. } => Some(head),
+        }
     }
 }
 
@@ -141,9 +220,8 @@ impl fmt::Debug for Handshake {
     }
 }
 
-/// Whether a header that is a list of words has one of them, in capitals or not.
-pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+/// Whether the lines of a header that is a list of words have one of them, in capitals or not.
+pub(crate) fn has_token<'a>(lines: impl Iterator<Item = &'a str>, token: &str) -> bool {
     let mut words = lines.flat_map(|line| line.split(','));
     words.any(|word| word.trim_ascii().eq_ignore_ascii_case(token))
 }

@@ -1,25 +1,23 @@
 //! Who is connected and in which rooms, and the fan-out of one frame to many.
 
 use crate::{
-    Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
+    CloseCode, Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
     delivery::Kind,
     flusher::Flusher,
     frame::Draft,
     inspect::{Hooks, Inspected},
     peer::{Peer, lock},
+    rooms::Rooms,
     turn::Flush,
     wire,
 };
 use bytes::Bytes;
+use slab::Slab;
 use std::{
-    collections::{HashMap, HashSet},
     fmt,
     future::Future,
     pin::{Pin, pin},
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -37,14 +35,16 @@ pub(crate) struct Hub<P: Protocol> {
     listeners: RwLock<Vec<Opened<P>>>,
     /// Fixed when the server is built, before the first socket.
     hooks: OnceLock<Hooks>,
-    next: AtomicU64,
 }
 
 /// Who is connected, and in which rooms.
 #[derive(Debug)]
 struct Members<R> {
-    sockets: HashMap<SocketId, Member<R>>,
-    rooms: HashMap<R, HashMap<SocketId, Arc<Peer>>>,
+    /// By their slots: see [`SocketId`].
+    sockets: Slab<Member>,
+    rooms: Rooms<R>,
+    /// How many sockets there were.
+    count: u64,
     /// Sockets of `sockets` that have ended and are in their rooms until `on_disconnect` has run.
     leaving: usize,
     /// How sockets are closed that are yet to open.
@@ -52,9 +52,8 @@ struct Members<R> {
 }
 
 #[derive(Debug)]
-struct Member<R> {
+struct Member {
     peer: Arc<Peer>,
-    rooms: HashSet<R>,
     leaving: bool,
 }
 
@@ -75,15 +74,19 @@ pub(crate) enum Of<R> {
 
 impl<P: Protocol> Hub<P> {
     pub(crate) fn new() -> Self {
-        let members =
-            Members { sockets: HashMap::new(), rooms: HashMap::new(), leaving: 0, stopping: None };
+        let members = Members {
+            sockets: Slab::new(),
+            rooms: Rooms::new(),
+            count: 0,
+            leaving: 0,
+            stopping: None,
+        };
         Self {
             members: Mutex::new(members),
             emptied: Notify::new(),
             flusher: Arc::default(),
             listeners: RwLock::default(),
             hooks: OnceLock::new(),
-            next: AtomicU64::new(1),
         }
     }
 
@@ -96,26 +99,37 @@ impl<P: Protocol> Hub<P> {
         self.hooks.get_or_init(Hooks::default)
     }
 
-    /// An id for the next socket.
-    pub(crate) fn next_id(&self) -> SocketId {
-        SocketId(self.next.fetch_add(1, Ordering::Relaxed))
+    /// Counts a socket in, which `make` makes, unless the server is stopping: how it is closed then.
+    pub(crate) fn enter(
+        &self,
+        make: impl FnOnce(SocketId) -> Arc<Peer>,
+    ) -> (Arc<Peer>, Option<Disconnect>) {
+        let mut members = lock(&self.members);
+        members.count += 1;
+        let count = members.count;
+        if let Some(disconnect) = members.stopping.clone() {
+            return (make(SocketId::nowhere(count)), Some(disconnect));
+        }
+        let entry = members.sockets.vacant_entry();
+        let Some(id) = SocketId::new(count, entry.key()) else {
+            return (make(SocketId::nowhere(count)), Some(CloseCode::FULL.into()));
+        };
+        let peer = make(id);
+        entry.insert(Member { peer: peer.clone(), leaving: false });
+        (peer, None)
     }
 
-    /// Counts a socket in, unless the server is stopping.
-    pub(crate) fn enter(&self, peer: &Arc<Peer>) -> Result<(), Disconnect> {
+    /// An id for a socket that is not counted in.
+    pub(crate) fn id(&self) -> SocketId {
         let mut members = lock(&self.members);
-        if let Some(disconnect) = &members.stopping {
-            return Err(disconnect.clone());
-        }
-        let member = Member { peer: peer.clone(), rooms: HashSet::new(), leaving: false };
-        members.sockets.insert(peer.id, member);
-        Ok(())
+        members.count += 1;
+        SocketId::nowhere(members.count)
     }
 
     /// Counts a socket out; it stays in its rooms.
     pub(crate) fn leaving(&self, id: SocketId) {
         let mut members = lock(&self.members);
-        if let Some(member) = members.sockets.get_mut(&id) {
+        if let Some(member) = members.member(id).filter(|member| !member.leaving) {
             member.leaving = true;
             members.leaving += 1;
         }
@@ -124,13 +138,15 @@ impl<P: Protocol> Hub<P> {
     /// Forgets a socket and takes it out of its rooms.
     pub(crate) fn exit(&self, id: SocketId) {
         let mut members = lock(&self.members);
-        let member = members.sockets.remove(&id);
+        if members.member(id).is_none() {
+            return;
+        }
+        let member = members.sockets.remove(id.slot() as usize);
+        members.leaving -= usize::from(member.leaving);
+        let emptied = members.rooms.exit(id.slot());
         if members.sockets.is_empty() {
             self.emptied.notify_waiters();
         }
-        let Some(member) = member else { return };
-        members.leaving -= usize::from(member.leaving);
-        let emptied: Vec<_> = member.rooms.iter().map(|room| members.remove(room, id)).collect();
         drop(members);
         // Only now: what a room does when it is dropped is its own.
         drop((member, emptied));
@@ -157,17 +173,16 @@ impl<P: Protocol> Hub<P> {
     }
 
     pub(crate) fn peer(&self, id: SocketId) -> Option<Arc<Peer>> {
-        let members = lock(&self.members);
-        members.sockets.get(&id).filter(|member| !member.leaving).map(|member| member.peer.clone())
+        let mut members = lock(&self.members);
+        members.member(id).filter(|member| !member.leaving).map(|member| member.peer.clone())
     }
 
     pub(crate) fn rooms(&self, id: SocketId) -> Vec<P::Room> {
-        let members = lock(&self.members);
-        members
-            .sockets
-            .get(&id)
-            .map(|member| member.rooms.iter().cloned().collect())
-            .unwrap_or_default()
+        let mut members = lock(&self.members);
+        match members.member(id) {
+            Some(_) => members.rooms.of(id.slot()).cloned().collect(),
+            None => Vec::new(),
+        }
     }
 
     /// Puts a socket into a room, if it is connected.
@@ -247,7 +262,7 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn close_all(&self, disconnect: &Disconnect) {
         let mut members = lock(&self.members);
         members.stopping = Some(disconnect.clone());
-        for member in members.sockets.values() {
+        for (_, member) in &members.sockets {
             member.peer.close(disconnect.clone());
         }
     }
@@ -289,34 +304,22 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
         self.sockets.len() - self.leaving
     }
 
+    /// The socket of an id.
+    fn member(&mut self, id: SocketId) -> Option<&mut Member> {
+        // Its slot may be that of another meanwhile.
+        self.sockets.get_mut(id.slot() as usize).filter(|member| member.peer.id == id)
+    }
+
     fn join(&mut self, id: SocketId, room: &R) {
-        let Some(member) = self.sockets.get_mut(&id).filter(|member| !member.leaving) else {
-            return;
-        };
-        if member.rooms.contains(room) {
-            return;
-        }
-        member.rooms.insert(room.clone());
-        let peer = member.peer.clone();
-        match self.rooms.get_mut(room) {
-            Some(peers) => drop(peers.insert(id, peer)),
-            None => drop(self.rooms.insert(room.clone(), HashMap::from([(id, peer)]))),
+        if self.member(id).is_some_and(|member| !member.leaving) {
+            self.rooms.join(id.slot(), room);
         }
     }
 
     /// Takes a socket out of a room. What is returned is to be dropped without the lock.
-    fn leave(&mut self, id: SocketId, room: &R) -> (Option<R>, Option<R>) {
-        let member = self.sockets.get_mut(&id);
-        let left = member.and_then(|member| member.rooms.take(room));
-        let emptied = left.as_ref().and_then(|room| self.remove(room, id));
-        (left, emptied)
-    }
-
-    /// Takes a socket out of the members of a room, and forgets the room if it was the last.
-    fn remove(&mut self, room: &R, id: SocketId) -> Option<R> {
-        let peers = self.rooms.get_mut(room)?;
-        peers.remove(&id);
-        peers.is_empty().then(|| self.rooms.remove_entry(room)).flatten().map(|(room, _)| room)
+    fn leave(&mut self, id: SocketId, room: &R) -> Option<(R, R)> {
+        self.member(id)?;
+        self.rooms.leave(id.slot(), room)
     }
 
     fn select(&self, selection: &Selection<R>) -> Vec<Arc<Peer>> {
@@ -327,27 +330,34 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
 
     /// Visits each socket of a selection once.
     fn each(&self, selection: &Selection<R>, mut visit: impl FnMut(&Arc<Peer>)) {
-        let except: Vec<_> =
-            selection.except_rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
-        let chosen = |id: &SocketId| {
-            !selection.except_sockets.contains(id)
-                && !except.iter().any(|room| room.contains_key(id))
+        let Selection { of, except_sockets, except_rooms } = selection;
+        let keys = |rooms: &[R]| -> Vec<u32> {
+            rooms.iter().filter_map(|room| self.rooms.key(room)).collect()
         };
-        match &selection.of {
+        let except = keys(except_rooms);
+        let is_in = |keys: &[u32], slot| keys.iter().any(|key| self.rooms.contains(*key, slot));
+        let mut visit = |slot: usize, member: &Member| {
+            let is_excepted =
+                except_sockets.contains(&member.peer.id) || is_in(&except, slot as u32);
+            if !is_excepted {
+                visit(&member.peer);
+            }
+        };
+        match of {
             Of::All => {
-                for (id, member) in &self.sockets {
-                    if !member.leaving && chosen(id) {
-                        visit(&member.peer);
-                    }
+                for (slot, member) in self.sockets.iter().filter(|(_, member)| !member.leaving) {
+                    visit(slot, member);
                 }
             }
             Of::Rooms(rooms) => {
-                let rooms: Vec<_> = rooms.iter().filter_map(|room| self.rooms.get(room)).collect();
+                let rooms = keys(rooms);
                 for (at, room) in rooms.iter().enumerate() {
                     let before = rooms.get(..at).unwrap_or_default();
-                    for (id, peer) in *room {
-                        if !before.iter().any(|room| room.contains_key(id)) && chosen(id) {
-                            visit(peer);
+                    for slot in self.rooms.slots(*room) {
+                        if let Some(member) = self.sockets.get(*slot as usize)
+                            && !is_in(before, *slot)
+                        {
+                            visit(*slot as usize, member);
                         }
                     }
                 }

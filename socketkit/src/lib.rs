@@ -133,6 +133,8 @@ mod admission;
 mod alarm;
 #[cfg(feature = "server")]
 mod application;
+#[cfg(feature = "http")]
+mod arrival;
 mod backlog;
 #[cfg(feature = "server")]
 mod browser;
@@ -160,6 +162,7 @@ mod flusher;
 mod frame;
 mod handler;
 mod handshake;
+mod head;
 mod held;
 #[cfg(feature = "server")]
 mod hub;
@@ -183,10 +186,14 @@ mod reconnect;
 mod remote;
 mod reply;
 #[cfg(feature = "server")]
+mod rooms;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod service;
 mod session;
+#[cfg(feature = "http")]
+mod site;
 mod slots;
 #[cfg(feature = "server")]
 mod socket;

@@ -1,18 +1,13 @@
 //! A listener of its own: several services and a folder of files on one port, until a signal.
 
 use crate::{
-    Limits, PeerAddr, Protocol, Server, Service,
+    Limits, Protocol, Server, Service,
     admission::Admission,
-    public::{Body, Files, Public},
+    public::Public,
+    site::{Route, Site},
     slots::Exhaustive,
-    stalling::Stalling,
 };
-use http::{Request, Response};
-use http_body_util::Either;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
-    convert::Infallible,
     fmt,
     future::{Future, IntoFuture, pending},
     io,
@@ -27,7 +22,6 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tower_service::Service as _;
 
 /// Connections that the kernel keeps for us while we are busy: with the usual 128 a storm of
 /// reconnecting clients loses packets and takes seconds.
@@ -103,15 +97,6 @@ pub struct Routes {
     limits: Option<Arc<Limits>>,
 }
 
-/// A service without the type of its protocol.
-#[derive(Clone)]
-struct Route {
-    path: String,
-    call: Arc<dyn Fn(Request<Incoming>) -> Boxed<Response<Body>> + Send + Sync>,
-    has_file: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    shutdown: Arc<dyn Fn() -> Boxed<()> + Send + Sync>,
-}
-
 impl Routes {
     /// No services, no files.
     pub fn new() -> Self {
@@ -126,22 +111,7 @@ impl Routes {
         let path = if path.is_empty() { String::new() } else { format!("/{path}") };
         // The listener's own limits are those of the first service.
         self.limits.get_or_insert_with(|| service.limits().clone());
-        let (files, stopped) = (service.clone(), service.clone());
-        self.routes.push(Route {
-            path,
-            call: Arc::new(move |request| {
-                let answer = service.clone().call(request);
-                Box::pin(async move {
-                    let Ok(reply) = answer.await;
-                    reply.map(Either::Left)
-                })
-            }),
-            has_file: Arc::new(move |name| files.has_file(name)),
-            shutdown: Arc::new(move || {
-                let service = stopped.clone();
-                Box::pin(async move { service.shutdown().await })
-            }),
-        });
+        self.routes.push(Route::new(path, service));
         self
     }
 
@@ -230,7 +200,7 @@ impl Serve {
         let Self { routes, listener, ready, mut until } = self;
         routes.check()?;
         let limits = routes.limits.clone().unwrap_or_default();
-        let site = Site { routes: routes.routes.into(), files: routes.public.open()? };
+        let site = Site::new(routes.routes, routes.public.open()?);
         let listener = listener.await?;
         ready(listener.local_addr()?);
         let admission = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
@@ -252,7 +222,7 @@ impl Serve {
         }
         drop(listener);
         let mut stopped = JoinSet::new();
-        for route in site.routes.iter() {
+        for route in site.routes() {
             stopped.spawn((route.shutdown)());
         }
         // Handlers and `on_disconnect` have their grace, farewells some time on top.
@@ -277,46 +247,6 @@ impl IntoFuture for Serve {
 impl fmt::Debug for Serve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve").field("routes", &self.routes).finish_non_exhaustive()
-    }
-}
-
-/// What one listener serves.
-#[derive(Clone)]
-struct Site {
-    routes: Arc<[Route]>,
-    files: Files,
-}
-
-impl Site {
-    /// Serves one TCP connection until it ends or becomes a socket.
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, limits: Arc<Limits>) {
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(PeerAddr(peer));
-            let site = self.clone();
-            async move { Ok::<_, Infallible>(site.answer(request).await) }
-        });
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.handshake)
-            .max_buf_size(limits.head.max(8192));
-        let stream = TokioIo::new(Stalling::new(stream, limits.stall));
-        let connection = http.serve_connection(stream, service).with_upgrades();
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "a connection failed");
-        }
-    }
-
-    async fn answer(mut self, request: Request<Incoming>) -> Response<Body> {
-        let path = request.uri().path();
-        let route = self.routes.iter().find(|route| match path.strip_prefix(&*route.path) {
-            Some("" | "/") => true,
-            Some(rest) => rest.strip_prefix('/').is_some_and(|name| (route.has_file)(name)),
-            None => false,
-        });
-        match route {
-            Some(route) => (route.call)(request).await,
-            None => self.files.answer(request).await,
-        }
     }
 }
 

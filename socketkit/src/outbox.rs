@@ -345,12 +345,15 @@ impl Queue {
         self.count == 0
     }
 
-    /// The connection begins a turn, and writes what is pushed when that ends. How it was asked to
-    /// close, if it was.
-    pub(crate) fn cork(&mut self, waker: &Waker) -> Option<Disconnect> {
-        self.set_waker(waker);
+    /// The connection begins a turn, and writes what is pushed when that ends. Whether its task is
+    /// that of the last turn; and how it was asked to close, if it was.
+    pub(crate) fn cork(&mut self, waker: &Waker) -> (bool, Option<Disconnect>) {
+        let is_known = self.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+        if !is_known {
+            self.set_waker(waker);
+        }
         self.corked = true;
-        self.end.as_deref().cloned()
+        (is_known, self.end.as_deref().cloned())
     }
 
     /// The turn ends. Whether there is nothing to write.

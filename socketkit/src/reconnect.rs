@@ -92,7 +92,8 @@ impl Reconnect {
         app: impl Fn(Arc<Peer>, oneshot::Sender<()>) -> Box<dyn Application>,
     ) -> (Disconnect, bool) {
         let limits = self.shared.limits.clone();
-        let peer = Peer::new(SocketId(0), Role::Client, limits, Handshake::default(), write);
+        let peer =
+            Peer::new(SocketId::nowhere(0), Role::Client, limits, Handshake::default(), write);
         let peer = Arc::new(peer);
         if self.shared.is_closing() {
             peer.close(CloseCode::DONE.into());

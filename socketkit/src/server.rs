@@ -78,6 +78,8 @@ impl<P: Protocol> Server<P> {
     /// A server without state, that lets everybody in.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
+        // One for all sockets.
+        let unit = Arc::new(());
         let settings = Settings {
             hub: Arc::new(Hub::new()),
             limits: Limits::default(),
@@ -91,7 +93,7 @@ impl<P: Protocol> Server<P> {
             on_connect: Vec::new(),
             on_disconnect: Vec::new(),
             shared: Arc::new(()),
-            authorize: Box::new(|_, _| Box::pin(std::future::ready(Ok(Arc::new(()))))),
+            authorize: Box::new(move |_, _| Box::pin(std::future::ready(Ok(unit.clone())))),
             settings,
             slots: PhantomData,
         }

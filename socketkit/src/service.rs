@@ -9,13 +9,13 @@ use crate::{
     conversation::Conversation,
     end::refusal,
     frame::Draft,
-    handler::Application,
     hub::Hub,
     peer::Peer,
     transport::{Stream, Transport},
-    upgrade::{Reply, downcast, plain, refused, switching, upgrade_key},
+    upgrade::{Reply, downcast, plain, refusal_of, refused, switching},
     wire::{self, Hello},
 };
+use bytes::Bytes;
 use http::{Request, StatusCode, header, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -46,6 +46,9 @@ const FOREIGN: &str = "this origin may not connect";
 pub struct Service<P: Protocol> {
     inner: Arc<Inner<P>>,
 }
+
+/// A socket that was let in, or how it is closed; and its place.
+type Opened = (Result<Admitted, Disconnect>, Permit);
 
 struct Inner<P: Protocol> {
     app: Arc<dyn Authorizer>,
@@ -94,22 +97,24 @@ impl<P: Protocol> Service<P> {
     {
         let (service, handshake) = (self.clone(), handshake.into());
         let task = tokio::spawn(async move {
-            let opened = match service.is_welcome(&handshake) {
-                true => service.open(&handshake).await,
-                false => Err(Reject::new("forbidden", FOREIGN)),
+            let opening = async move {
+                let opened = match service.is_welcome(&handshake) {
+                    true => service.open(&handshake).await,
+                    false => Err(Reject::new("forbidden", FOREIGN)),
+                };
+                let opened = match opened {
+                    Ok((admitted, permit)) => (Ok(admitted), permit),
+                    Err(reject) => match service.may_refuse(&handshake) {
+                        Some(permit) => (Err(refusal(&reject)), permit),
+                        // Where too many are told already, this one is not.
+                        None => return Err(refusal(&reject)),
+                    },
+                };
+                Ok(service.connect(stream, Vec::new(), handshake, opened, None))
             };
-            match opened {
-                Ok((admitted, permit)) => {
-                    service.serve(stream, Vec::new(), handshake, admitted, permit).await
-                }
-                Err(reject) => {
-                    let disconnect = refusal(&reject);
-                    // Where too many are told already, this one is not.
-                    let Some(permit) = service.may_refuse(&handshake) else {
-                        return disconnect;
-                    };
-                    service.refuse(stream, Vec::new(), handshake, disconnect, permit).await
-                }
+            match Box::pin(opening).await {
+                Ok(connection) => connection.run().await,
+                Err(disconnect) => disconnect,
             }
         });
         task.await.unwrap_or(CloseCode::INTERNAL.into())
@@ -146,55 +151,56 @@ impl<P: Protocol> Service<P> {
         if let Some(file) = self.inner.files.get(name) {
             return file.answer(&parts);
         }
-        let key = match upgrade_key(&parts) {
-            Ok(key) => key,
-            Err(reply) => return *reply,
-        };
+        let (method, version) = (parts.method.clone(), parts.version);
+        let handshake = Handshake::from(parts);
+        if let Some(reply) = refusal_of(&method, version, &handshake) {
+            return reply;
+        }
         let Some(upgrade) = upgrade else {
             tracing::warn!(
                 "a request to upgrade came over a connection that cannot: http1 `with_upgrades()` is missing"
             );
             return plain(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded");
         };
-        let handshake = Handshake::from(parts);
         if !self.is_welcome(&handshake) {
             return plain(StatusCode::FORBIDDEN, FOREIGN);
         }
-        let ours = handshake.offers_subprotocol();
-        let opened = match self.open(&handshake).await {
-            Ok(opened) => Ok(opened),
-            Err(reject) => match self.may_refuse(&handshake).filter(|_| ours) {
-                Some(permit) => Err((refusal(&reject), permit)),
-                None => return refused(&reject),
-            },
+        let opened = match self.opened(&handshake).await {
+            Ok(opened) => opened,
+            Err(reply) => return *reply,
         };
+        let reply = switching(&handshake);
         tokio::spawn(async move {
-            let Some(upgraded) = self.upgraded_in_time(upgrade).await else {
-                return;
-            };
-            match downcast(upgraded) {
-                Ok((stream, bytes)) => self.run(stream, bytes, handshake, opened).await,
-                Err(upgraded) => {
-                    self.run(TokioIo::new(upgraded), Vec::new(), handshake, opened).await;
-                }
+            let connection = Box::pin(async move {
+                let upgraded = self.upgraded_in_time(upgrade).await?;
+                Some(match downcast(upgraded) {
+                    Ok((stream, bytes)) => self.connect(stream, bytes, handshake, opened, None),
+                    Err(upgraded) => {
+                        let stream = TokioIo::new(upgraded);
+                        self.connect(stream, Vec::new(), handshake, opened, None)
+                    }
+                })
+            });
+            if let Some(connection) = connection.await {
+                connection.run().await;
             }
         });
-        switching(&key, ours)
+        reply
     }
 
-    async fn run<S: Stream + 'static>(
-        &self,
-        stream: S,
-        bytes: Vec<u8>,
-        handshake: Handshake,
-        opened: Result<(Admitted, Permit), (Disconnect, Permit)>,
-    ) {
-        match opened {
-            Ok((admitted, permit)) => self.serve(stream, bytes, handshake, admitted, permit).await,
-            Err((disconnect, permit)) => {
-                self.refuse(stream, bytes, handshake, disconnect, permit).await
+    /// Decides on a socket that is welcome: whether it was let in or is to be told why not, or what
+    /// HTTP answers.
+    pub(crate) async fn opened(&self, handshake: &Handshake) -> Result<Opened, Box<Reply>> {
+        match self.open(handshake).await {
+            Ok((admitted, permit)) => Ok((Ok(admitted), permit)),
+            Err(reject) => {
+                let ours = handshake.offers_subprotocol();
+                match self.may_refuse(handshake).filter(|_| ours) {
+                    Some(permit) => Ok((Err(refusal(&reject)), permit)),
+                    None => Err(Box::new(refused(&reject))),
+                }
             }
-        };
+        }
     }
 
     /// A place among the sockets that are told why they were refused.
@@ -214,59 +220,48 @@ impl<P: Protocol> Service<P> {
         }
     }
 
-    /// Serves a socket that was let in.
-    async fn serve<S: Stream + 'static>(
+    /// Connects a socket that was let in, or one that is only told why not. Before all else it is sent
+    /// `reply`.
+    pub(crate) fn connect<S: Stream + 'static>(
         &self,
         stream: S,
-        bytes: Vec<u8>,
+        unread: Vec<u8>,
         handshake: Handshake,
-        admitted: Admitted,
-        permit: Permit,
-    ) -> Disconnect {
-        let hub = &self.inner.hub;
+        (admitted, permit): Opened,
+        reply: Option<Bytes>,
+    ) -> Connection {
+        let Inner { hub, limits, .. } = &*self.inner;
         let (transport, write) = Transport::split(stream);
-        let peer =
-            Peer::new(hub.next_id(), Role::Server, self.inner.limits.clone(), handshake, write);
-        let peer = Arc::new(peer);
-        let mut hello = Draft::new(128);
-        wire::write_hello(
-            hello.out(),
-            &Hello {
-                session: Cow::Owned(peer.id.to_string()),
-                heartbeat: u64::try_from(peer.limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
-                limit: peer.limits.frame as u64,
-            },
-        );
-        // Before anybody can find the socket, and emit to it.
-        peer.queue().push_control(hello.finish(Role::Server));
-        if let Err(disconnect) = hub.enter(&peer) {
-            peer.close(disconnect);
-            return pump(transport, bytes, peer, Box::new(Refused)).await;
+        let make = |id| Arc::new(Peer::new(id, Role::Server, limits.clone(), handshake, write));
+        let (peer, admitted) = match admitted {
+            Ok(admitted) => {
+                let (peer, closed) = hub.enter(|id| {
+                    let peer = make(id);
+                    // Before anybody can find the socket, and emit to it.
+                    peer.queue().push_control(hello(&peer));
+                    peer
+                });
+                (peer, closed.map_or(Ok(admitted), Err))
+            }
+            Err(disconnect) => (make(hub.id()), Err(disconnect)),
+        };
+        let app = match admitted {
+            Ok(admitted) => {
+                hub.flusher.start(&peer.runtime);
+                admitted(peer.clone(), permit)
+            }
+            Err(disconnect) => {
+                peer.close(disconnect);
+                Box::new(Refused { _permit: permit })
+            }
+        };
+        if let Some(reply) = reply {
+            peer.queue().push_control(reply);
         }
-        hub.flusher.start(&peer.runtime);
-        let disconnect = pump(transport, bytes, peer.clone(), admitted(peer)).await;
-        drop(permit);
-        disconnect
+        Connection::new(transport, Conversation::new(peer, app), unread)
     }
 
-    /// Tells a socket that was not let in, and closes it.
-    async fn refuse<S: Stream + 'static>(
-        &self,
-        stream: S,
-        bytes: Vec<u8>,
-        handshake: Handshake,
-        disconnect: Disconnect,
-        _permit: Permit,
-    ) -> Disconnect {
-        let (transport, write) = Transport::split(stream);
-        let id = self.inner.hub.next_id();
-        let peer =
-            Arc::new(Peer::new(id, Role::Server, self.inner.limits.clone(), handshake, write));
-        peer.close(disconnect);
-        pump(transport, bytes, peer, Box::new(Refused)).await
-    }
-
-    fn is_welcome(&self, handshake: &Handshake) -> bool {
+    pub(crate) fn is_welcome(&self, handshake: &Handshake) -> bool {
         match (&self.inner.origins, handshake.origin()) {
             (Some(origins), Some(origin)) => {
                 origins.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(origin))
@@ -290,13 +285,18 @@ impl<P: Protocol> Service<P> {
     }
 }
 
-async fn pump(
-    transport: Transport,
-    bytes: Vec<u8>,
-    peer: Arc<Peer>,
-    app: Box<dyn Application>,
-) -> Disconnect {
-    Connection::new(transport, Conversation::new(peer, app), bytes).run().await
+/// What the server says first.
+fn hello(peer: &Peer) -> Bytes {
+    let mut hello = Draft::new(128);
+    wire::write_hello(
+        hello.out(),
+        &Hello {
+            session: Cow::Owned(peer.id.to_string()),
+            heartbeat: u64::try_from(peer.limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
+            limit: peer.limits.frame as u64,
+        },
+    );
+    hello.finish(Role::Server)
 }
 
 impl<P: Protocol, B> tower_service::Service<Request<B>> for Service<P> {

@@ -17,18 +17,21 @@ use tokio::{
 #[derive(Debug)]
 pub(crate) struct Stalling {
     stream: TcpStream,
+    /// Bytes that were already read from it.
+    unread: Vec<u8>,
     patience: Duration,
     /// Runs while the peer takes nothing.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stalling {
-    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, timer: None }
+    pub(crate) fn new(stream: TcpStream, unread: Vec<u8>, patience: Duration) -> Self {
+        Self { stream, unread, patience, timer: None }
     }
 
-    pub(crate) fn into_inner(self) -> TcpStream {
-        self.stream
+    /// The socket, and what was read from it before.
+    pub(crate) fn into_inner(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.unread)
     }
 
     /// Passes on how a write went, unless it has waited for too long.
@@ -53,7 +56,13 @@ impl AsyncRead for Stalling {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if self.unread.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let length = self.unread.len().min(buffer.remaining());
+        buffer.put_slice(self.unread.get(..length).unwrap_or_default());
+        self.unread.drain(..length);
+        Poll::Ready(Ok(()))
     }
 }
 

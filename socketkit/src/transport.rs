@@ -73,20 +73,10 @@ impl Transport {
         cx: &mut Context<'_>,
         decode: impl FnOnce(&mut [u8], &mut Context<'_>) -> T,
     ) -> Poll<io::Result<Batch<T>>> {
-        // Taken out, since a stream of users may come back here.
-        let mut scratch = SCRATCH.take();
-        scratch.resize(BATCH, 0);
-        let mut buffer = ReadBuf::new(&mut scratch);
-        let read = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-            Self::Stream(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-        };
-        let batch = read.map_ok(|()| match buffer.filled_mut() {
-            [] => Batch::End,
-            bytes => Batch::Read(decode(bytes, cx)),
-        });
-        SCRATCH.set(scratch);
-        batch
+        match self {
+            Self::Tcp(stream) => poll_batch(stream, cx, decode),
+            Self::Stream(stream) => poll_batch(stream, cx, decode),
+        }
     }
 
     /// Whether it may hold back what it took, and has to be flushed again.
@@ -145,6 +135,25 @@ impl Transport {
             Self::Stream(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
+}
+
+/// Reads what is there into the worker's buffer and hands it to `decode`.
+pub(crate) fn poll_batch<S: AsyncRead + Unpin + ?Sized, T>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    decode: impl FnOnce(&mut [u8], &mut Context<'_>) -> T,
+) -> Poll<io::Result<Batch<T>>> {
+    // Taken out, since a stream of users may come back here.
+    let mut scratch = SCRATCH.take();
+    scratch.resize(BATCH, 0);
+    let mut buffer = ReadBuf::new(&mut scratch);
+    let read = Pin::new(stream).poll_read(cx, &mut buffer);
+    let batch = read.map_ok(|()| match buffer.filled_mut() {
+        [] => Batch::End,
+        bytes => Batch::Read(decode(bytes, cx)),
+    });
+    SCRATCH.set(scratch);
+    batch
 }
 
 impl fmt::Debug for Transport {

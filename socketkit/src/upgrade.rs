@@ -1,8 +1,8 @@
 //! The HTTP side of an upgrade: what a request has to say, and what it is answered.
 
-use crate::{CloseCode, Reject, end::refusal, handshake::has_token, wire};
+use crate::{CloseCode, Handshake, Reject, end::refusal, wire};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -11,32 +11,38 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// The key of a request to upgrade, or what to answer to any other (RFC 6455 section 4.2.1).
-pub(crate) fn upgrade_key(parts: &Parts) -> Result<HeaderValue, Box<Reply>> {
-    let has = |name, token| has_token(&parts.headers, name, token);
-    if parts.method != Method::GET {
+/// What to answer to a request that is none to upgrade (RFC 6455 section 4.2.1).
+pub(crate) fn refusal_of(
+    method: &Method,
+    version: Version,
+    handshake: &Handshake,
+) -> Option<Reply> {
+    if method != Method::GET {
         let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "GET alone is answered here");
         reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
-        return Err(Box::new(reply));
+        return Some(reply);
     }
-    if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
+    let has = |name, token| handshake.has_token(name, token);
+    if !has("upgrade", "websocket") || !has("connection", "upgrade") {
         let mut reply = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
         reply.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        return Err(Box::new(reply));
+        return Some(reply);
     }
-    if parts.version != Version::HTTP_11 || !has(header::SEC_WEBSOCKET_VERSION, "13") {
+    if version != Version::HTTP_11 || !has("sec-websocket-version", "13") {
         let mut reply = plain(
             StatusCode::UPGRADE_REQUIRED,
             "WebSocket version 13 over HTTP/1.1 is spoken here",
         );
         reply.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(Box::new(reply));
+        return Some(reply);
     }
-    let mut keys = parts.headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
-    match (keys.next(), keys.next()) {
-        (Some(key), None) if is_key(key.as_bytes()) => Ok(key.clone()),
-        _ => Err(Box::new(plain(StatusCode::BAD_REQUEST, "no valid Sec-WebSocket-Key"))),
-    }
+    let no_key = || plain(StatusCode::BAD_REQUEST, "no valid Sec-WebSocket-Key");
+    key(handshake).is_none().then(no_key)
+}
+
+/// The key of a request to upgrade.
+fn key(handshake: &Handshake) -> Option<&str> {
+    handshake.only("sec-websocket-key").filter(|key| is_key(key.as_bytes()))
 }
 
 /// Whether a key is 16 bytes in base64.
@@ -45,19 +51,52 @@ fn is_key(key: &[u8]) -> bool {
     key.len() == 24 && key.strip_suffix(b"==").is_some_and(|key| key.iter().all(of_base64))
 }
 
-pub(crate) fn switching(key: &HeaderValue, ours: bool) -> Reply {
+/// The answer to a request to upgrade.
+pub(crate) fn switching(handshake: &Handshake) -> Reply {
     let mut reply = Response::new(Full::default());
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = reply.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = derive_accept_key(key.as_bytes()).try_into() {
+    if let Some(Ok(accept)) = key(handshake).map(|key| derive_accept_key(key.as_bytes()).try_into())
+    {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
-    if ours {
+    if handshake.offers_subprotocol() {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL));
     }
     reply
+}
+
+/// The same as bytes.
+#[cfg(feature = "http")]
+pub(crate) fn switching_bytes(handshake: &Handshake) -> Bytes {
+    let mut out = String::with_capacity(192);
+    out += "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n";
+    out += "sec-websocket-accept: ";
+    out += &derive_accept_key(key(handshake).unwrap_or_default().as_bytes());
+    if handshake.offers_subprotocol() {
+        out += "\r\nsec-websocket-protocol: ";
+        out += wire::SUBPROTOCOL;
+    }
+    out += "\r\n\r\n";
+    out.into()
+}
+
+/// Any other answer as bytes, after which the connection ends.
+#[cfg(feature = "http")]
+pub(crate) fn closing_bytes(reply: Reply) -> Vec<u8> {
+    use http_body_util::BodyExt;
+    let (parts, body) = reply.into_parts();
+    let body = futures_util::FutureExt::now_or_never(body.collect());
+    let body = body.map_or(Bytes::new(), |Ok(body)| body.to_bytes());
+    let mut out = format!("HTTP/1.1 {}\r\nconnection: close\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        out.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    out.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    out.extend_from_slice(&body);
+    out
 }
 
 pub(crate) fn refused(reject: &Reject) -> Reply {
@@ -88,7 +127,10 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Reply {
 pub(crate) fn downcast(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
     #[cfg(feature = "http")]
     let upgraded = match upgraded.downcast::<TokioIo<crate::stalling::Stalling>>() {
-        Ok(parts) => return Ok((parts.io.into_inner().into_inner(), parts.read_buf.into())),
+        Ok(parts) => {
+            let (stream, unread) = parts.io.into_inner().into_inner();
+            return Ok((stream, [parts.read_buf.to_vec(), unread].concat()));
+        }
         Err(upgraded) => upgraded,
     };
     let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;

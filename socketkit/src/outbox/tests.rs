@@ -97,7 +97,7 @@ fn a_receiver_that_takes_nothing_is_closed_when_its_queue_is_full() {
     assert_eq!(push(&mut queue, "b", Policy::Reliable, &limits), Pushed::Queued);
     assert_eq!(push(&mut queue, "c", Policy::Reliable, &limits), Pushed::Closed);
     let waker = std::task::Waker::noop();
-    assert_eq!(queue.cork(waker).unwrap().code, crate::CloseCode::TOO_SLOW);
+    assert_eq!(queue.cork(waker).1.unwrap().code, crate::CloseCode::TOO_SLOW);
 }
 
 #[test]
