@@ -3,20 +3,22 @@
 
 use crate::{
     Handshake, Protocol, Service,
-    head::{First, Head},
+    connection::Connection,
+    head::{First, Upgrade},
     transport::{Batch, poll_batch},
-    upgrade::{closing_bytes, refusal_of, switching_bytes},
+    upgrade::{closing_bytes, switching_bytes},
 };
-use http::{Method, Version};
 use std::{future::poll_fn, io, net::SocketAddr};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 /// A connection that asks for a socket.
 pub(crate) struct Arrival {
-    pub(crate) stream: TcpStream,
+    stream: TcpStream,
     pub(crate) handshake: Handshake,
-    /// What came behind the request.
-    pub(crate) unread: Vec<u8>,
+    key: String,
+    /// What was read, and how much of it is the request.
+    read: Vec<u8>,
+    length: usize,
 }
 
 impl Arrival {
@@ -36,20 +38,19 @@ impl Arrival {
             let batch = poll_fn(|cx| {
                 poll_batch(&mut stream, cx, |bytes, _| {
                     if read.is_empty() {
-                        return (Head::read(bytes), bytes.to_vec());
+                        return (First::read(bytes), bytes.to_vec());
                     }
                     read.extend_from_slice(bytes);
-                    (Head::read(&read), std::mem::take(&mut read))
+                    (First::read(&read), std::mem::take(&mut read))
                 })
             });
-            let Batch::Read((first, mut bytes)) = batch.await? else {
+            let Batch::Read((first, bytes)) = batch.await? else {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             };
             match first {
-                First::Upgrade(head, length) if length <= limit => {
-                    bytes.drain(..length);
+                First::Upgrade(Upgrade { head, key, length }) if length <= limit => {
                     let handshake = Handshake::read(head, peer);
-                    return Ok(Ok(Self { stream, handshake, unread: bytes }));
+                    return Ok(Ok(Self { stream, handshake, key, read: bytes, length }));
                 }
                 First::Unfinished if bytes.len() < limit => read = bytes,
                 _ => return Ok(Err((stream, bytes))),
@@ -59,25 +60,24 @@ impl Arrival {
 
     /// Leaves it to an HTTP server.
     pub(crate) fn into_http(self) -> (TcpStream, Vec<u8>) {
-        let head = self.handshake.head().map(Head::bytes).unwrap_or_default();
-        (self.stream, [head, &self.unread].concat())
+        (self.stream, self.read)
     }
 }
 
 impl<P: Protocol> Service<P> {
-    /// Opens the socket. Gives the connection back where HTTP has to answer.
-    pub(crate) async fn arrive(self, arrival: Arrival) -> Result<(), Arrival> {
-        let refusal = refusal_of(&Method::GET, Version::HTTP_11, &arrival.handshake);
-        if refusal.is_some() || !self.is_welcome(&arrival.handshake) {
+    /// Opens the socket, or refuses it. Gives everything back where HTTP has to answer.
+    pub(crate) async fn arrive(self, arrival: Arrival) -> Result<Option<Connection>, Arrival> {
+        if !self.is_welcome(&arrival.handshake) {
             return Err(arrival);
         }
         let opened = self.opened(&arrival.handshake).await;
-        let Arrival { mut stream, handshake, unread } = arrival;
+        let Arrival { mut stream, handshake, key, read, length } = arrival;
         match opened {
             Ok(opened) => {
-                let reply = switching_bytes(&handshake);
-                let connection = self.connect(stream, unread, handshake, opened, Some(reply));
-                tokio::spawn(connection.run());
+                let reply = switching_bytes(&key, handshake.offers_subprotocol());
+                // Mostly nothing: no memory is kept for it.
+                let unread = read.get(length..).unwrap_or_default().into();
+                Ok(Some(self.connect(stream, unread, handshake, opened, Some(reply))))
             }
             Err(reply) => {
                 let answer = async {
@@ -86,8 +86,8 @@ impl<P: Protocol> Service<P> {
                 };
                 // Whoever does not read it is given up.
                 let _ = timeout(self.limits().stall, answer).await;
+                Ok(None)
             }
         }
-        Ok(())
     }
 }

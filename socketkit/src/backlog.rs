@@ -1,6 +1,10 @@
 //! Events that wait for their handler, in the order in which they came.
 
-use std::{collections::VecDeque, ops::Range};
+use crate::Limits;
+use std::{
+    collections::{HashSet, VecDeque},
+    ops::Range,
+};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// An event that waits for its handler.
@@ -13,57 +17,85 @@ pub(crate) struct Waiting {
     pub(crate) id: Option<u32>,
 }
 
-/// See the module.
-#[derive(Debug)]
-pub(crate) struct Backlog {
-    limit: usize,
-    events: VecDeque<Waiting>,
-    /// Bytes of the events beyond the first `limit`.
+/// See the module. An idle socket owns no memory for it.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog(Option<Box<Events>>);
+
+#[derive(Debug, Default)]
+struct Events {
+    waiting: VecDeque<Waiting>,
+    /// Ids of those that are calls.
+    calls: HashSet<u32>,
+    /// Bytes of the events beyond the first [`Limits::waiting`].
     excess: usize,
 }
 
+/// Why a call is not taken.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Refused {
+    /// Its id is that of another call in flight: a fault of the protocol.
+    InUse,
+    /// Too many are in flight.
+    Busy,
+}
+
 impl Backlog {
-    /// It is full at `limit` events, and takes more: one read may bring many.
-    pub(crate) fn new(limit: usize) -> Self {
-        // With no room at all nothing would ever be read.
-        Self { limit: limit.max(1), events: VecDeque::new(), excess: 0 }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.0.is_none()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.events.len() >= self.limit
+    /// Whether no more is to be read. It takes more all the same: one read may bring many.
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+        // With no room at all nothing would ever be read.
+        self.0.as_ref().is_some_and(|events| events.waiting.len() >= limits.waiting.max(1))
     }
 
     /// Bytes of the events that came when it was full.
     pub(crate) fn excess(&self) -> usize {
-        self.excess
+        self.0.as_ref().map_or(0, |events| events.excess)
     }
 
-    pub(crate) fn push(&mut self, event: Waiting) {
-        if self.is_full() {
-            self.excess += event.text.len();
+    /// Whether a call may be taken beside those that wait and the one at work.
+    pub(crate) fn admit(
+        &self,
+        id: u32,
+        at_work: Option<u32>,
+        limits: &Limits,
+    ) -> Result<(), Refused> {
+        let waiting = self.0.as_ref().map(|events| &events.calls);
+        if at_work == Some(id) || waiting.is_some_and(|calls| calls.contains(&id)) {
+            return Err(Refused::InUse);
         }
-        self.events.push_back(event);
+        let in_flight = waiting.map_or(0, HashSet::len) + usize::from(at_work.is_some());
+        if in_flight < limits.calls { Ok(()) } else { Err(Refused::Busy) }
+    }
+
+    pub(crate) fn push(&mut self, event: Waiting, limits: &Limits) {
+        let excess = if self.is_full(limits) { event.text.len() } else { 0 };
+        let events = self.0.get_or_insert_default();
+        events.excess += excess;
+        events.calls.extend(event.id);
+        events.waiting.push_back(event);
     }
 
     /// The event that came first.
-    pub(crate) fn pop(&mut self) -> Option<Waiting> {
-        if let Some(next) = self.events.get(self.limit) {
-            self.excess -= next.text.len();
+    pub(crate) fn pop(&mut self, limits: &Limits) -> Option<Waiting> {
+        let events = self.0.as_mut()?;
+        if let Some(next) = events.waiting.get(limits.waiting.max(1)) {
+            events.excess -= next.text.len();
         }
-        let first = self.events.pop_front();
-        if self.events.is_empty() {
-            // An idle socket owns no memory for it.
-            self.events = VecDeque::new();
+        let first = events.waiting.pop_front()?;
+        if let Some(id) = first.id {
+            events.calls.remove(&id);
         }
-        first
+        if events.waiting.is_empty() {
+            self.0 = None;
+        }
+        Some(first)
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.limit);
+        self.0 = None;
     }
 }
 
@@ -71,23 +103,34 @@ impl Backlog {
 mod tests {
     use super::*;
 
+    fn event(text: &'static str, id: Option<u32>) -> Waiting {
+        Waiting { text: Utf8Bytes::from_static(text), data: 0..0, index: 0, id }
+    }
+
     #[test]
     fn excess_is_what_came_beyond_the_limit_and_has_not_moved_up() {
-        let mut backlog = Backlog::new(2);
-        let event = |text: &'static str| Waiting {
-            text: Utf8Bytes::from_static(text),
-            data: 0..0,
-            index: 0,
-            id: None,
-        };
+        let (mut backlog, limits) = (Backlog::default(), Limits::default().waiting(2));
         for (text, excess) in [("a", 0), ("bb", 0), ("ccc", 3), ("dddd", 7)] {
-            backlog.push(event(text));
+            backlog.push(event(text, None), &limits);
             assert_eq!(backlog.excess(), excess);
         }
         for (text, excess) in [("a", 4), ("bb", 0), ("ccc", 0), ("dddd", 0)] {
-            assert_eq!(backlog.pop().unwrap().text.as_str(), text);
+            assert_eq!(backlog.pop(&limits).unwrap().text.as_str(), text);
             assert_eq!(backlog.excess(), excess);
         }
-        assert!(backlog.pop().is_none() && backlog.is_empty());
+        assert!(backlog.pop(&limits).is_none() && backlog.is_empty());
+    }
+
+    #[test]
+    fn a_call_keeps_its_id_until_it_is_answered() {
+        let (mut backlog, limits) = (Backlog::default(), Limits::default().calls(2));
+        assert_eq!(backlog.admit(7, Some(7), &limits), Err(Refused::InUse));
+        assert_eq!(backlog.admit(8, Some(7), &limits), Ok(()));
+        backlog.push(event("", Some(8)), &limits);
+        assert_eq!(backlog.admit(8, Some(7), &limits), Err(Refused::InUse));
+        assert_eq!(backlog.admit(9, Some(7), &limits), Err(Refused::Busy));
+        assert_eq!(backlog.admit(9, None, &limits), Ok(()));
+        assert_eq!(backlog.pop(&limits).unwrap().id, Some(8));
+        assert_eq!(backlog.admit(9, Some(8), &limits), Ok(()));
     }
 }

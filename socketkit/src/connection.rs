@@ -29,7 +29,7 @@ pub(crate) struct Connection {
     transport: Transport,
     conversation: Conversation,
     /// Bytes that came with the handshake.
-    unread: Vec<u8>,
+    unread: Box<[u8]>,
     /// The peer sends too fast: it is not read before this.
     paused: Option<Instant>,
     cleanup: Cleanup,
@@ -48,7 +48,7 @@ impl Drop for Cleanup {
 }
 
 impl Connection {
-    pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Vec<u8>) -> Self {
+    pub(crate) fn new(transport: Transport, conversation: Conversation, unread: Box<[u8]>) -> Self {
         let cleanup = Cleanup(conversation.peer.clone());
         Self { transport, conversation, unread, paused: None, cleanup }
     }

@@ -3,7 +3,7 @@
 
 use crate::{
     CallError, CloseCode, Disconnect, Policy, Reject,
-    backlog::{Backlog, Waiting},
+    backlog::{Backlog, Refused, Waiting},
     call,
     decoder::{Decoder, Incoming, Stopped},
     delivery::Kind,
@@ -12,7 +12,7 @@ use crate::{
     handler::{Application, Handling, Listening},
     peer::Peer,
     reply::guarded,
-    session::{Heard, Refused, Session},
+    session::{Heard, Session},
     turn::Flush,
     wire::{self, Frame, Hello},
 };
@@ -62,14 +62,14 @@ impl Conversation {
         let work = Work::Opening(app.opened());
         let strange = peer.role == Role::Client;
         let session = Session::new(&peer.limits, !strange, tokio::time::Instant::now().into_std());
-        let backlog = Backlog::new(peer.limits.waiting);
+        let backlog = Backlog::default();
         let decoder = Decoder::default();
         Self { peer, app, session, decoder, strange, is_retimed: false, work, backlog }
     }
 
     /// Whether there is no room for more events.
     pub(crate) fn is_full(&self) -> bool {
-        self.backlog.is_full()
+        self.backlog.is_full(&self.peer.limits)
     }
 
     /// Whether reading may go on: a handler may be waiting for a reply behind other events.
@@ -184,11 +184,9 @@ impl Conversation {
             let _ = self.poll_work(cx);
             return Ok(());
         }
-        if let Some(id) = event.id {
-            self.session.wait(id);
-        }
         let Received { text, data, index, id } = event;
-        self.backlog.push(Waiting { text: text.into(), data: span(text, data), index, id });
+        let waiting = Waiting { text: text.into(), data: span(text, data), index, id };
+        self.backlog.push(waiting, &self.peer.limits);
         let too_much = self.backlog.excess() > self.peer.limits.backlog;
         if too_much && self.is_calling() {
             return Err(CloseCode::TOO_SLOW.into());
@@ -202,7 +200,7 @@ impl Conversation {
             Work::Handling(_, _, id) => id,
             Work::Opening(_) | Work::Idle => None,
         };
-        match self.session.admit(id, at_work, &self.peer.limits) {
+        match self.backlog.admit(id, at_work, &self.peer.limits) {
             Ok(()) => Ok(true),
             Err(Refused::InUse) => Err(Disconnect::new(CloseCode::BAD_FRAME, "call id in use")),
             Err(Refused::Busy) => {
@@ -234,7 +232,7 @@ impl Conversation {
         if self.peer.is_dismissed() {
             self.backlog.clear();
         }
-        self.backlog.pop()
+        self.backlog.pop(&self.peer.limits)
     }
 
     /// Starts the handler of an event.
@@ -287,9 +285,6 @@ impl Conversation {
                 }
                 Work::Idle => match self.next() {
                     Some(Waiting { text, data, index, id }) => {
-                        if let Some(id) = id {
-                            self.session.begin(id);
-                        }
                         let data = text.get(data).unwrap_or("null");
                         self.begin(Received { text: &text, data, index, id });
                     }

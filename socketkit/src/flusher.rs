@@ -175,7 +175,7 @@ mod tests {
         let flusher = Arc::new(Flusher::default());
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
         flusher.start(other.handle());
-        let (_, flush) = peer.push("text".into(), (Policy::Reliable, 0), Kind::Emit);
+        let (_, flush) = peer.push((*b"text").into(), (Policy::Reliable, 0), Kind::Emit);
         assert_eq!(flush, Flush::Ask);
         flusher.flush(&peer, flush);
         assert!(!peer.queue().is_empty(), "the task has not run");

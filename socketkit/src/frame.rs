@@ -4,6 +4,7 @@
 //! for every receiver. A client masks each of its own.
 
 use crate::Disconnect;
+use std::{cell::Cell, sync::Arc};
 use tokio_tungstenite::tungstenite::{
     Bytes,
     protocol::{
@@ -18,6 +19,17 @@ use tokio_tungstenite::tungstenite::{
 /// Room for the longest unmasked header in front of a payload.
 const HEADER: usize = 10;
 
+/// The bytes of a frame: one allocation, shared by all who send it.
+pub(crate) type FrameBytes = Arc<[u8]>;
+
+/// Bytes of a buffer that a worker keeps for the next draft.
+const KEPT: usize = 4096;
+
+thread_local! {
+    /// What the last draft of this worker was written into.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// The payload of a text frame while it is written, with room for the header before it.
 #[derive(Debug)]
 pub(crate) struct Draft(Vec<u8>);
@@ -25,7 +37,9 @@ pub(crate) struct Draft(Vec<u8>);
 impl Draft {
     /// An empty payload, with `capacity` bytes set aside for it.
     pub(crate) fn new(capacity: usize) -> Self {
-        let mut out = Vec::with_capacity(HEADER + capacity);
+        // Whoever serialises may emit: then there is no buffer, and a new one is made.
+        let mut out = BUFFER.take();
+        out.reserve(HEADER + capacity);
         out.resize(HEADER, 0);
         Self(out)
     }
@@ -41,7 +55,7 @@ impl Draft {
     }
 
     /// The whole frame, as `role` sends it.
-    pub(crate) fn finish(mut self, role: Role) -> Bytes {
+    pub(crate) fn finish(mut self, role: Role) -> FrameBytes {
         let opcode = OpCode::Data(Data::Text);
         if role == Role::Client {
             return masked(Frame::message(self.0.split_off(HEADER), opcode, true));
@@ -53,24 +67,29 @@ impl Draft {
             // The space is as long as the header.
             let _ = header.format(length, &mut space);
         }
-        Bytes::from(self.0).slice(start..)
+        let frame = self.0.get(start..).unwrap_or_default().into();
+        if self.0.capacity() <= KEPT {
+            self.0.clear();
+            BUFFER.set(self.0);
+        }
+        frame
     }
 }
 
 /// A text frame with a fixed payload.
-pub(crate) fn text(payload: &[u8], role: Role) -> Bytes {
+pub(crate) fn text(payload: &[u8], role: Role) -> FrameBytes {
     let mut draft = Draft::new(payload.len());
     draft.out().extend_from_slice(payload);
     draft.finish(role)
 }
 
 /// A ping without payload.
-pub(crate) fn ping(role: Role) -> Bytes {
+pub(crate) fn ping(role: Role) -> FrameBytes {
     control(Frame::ping(Bytes::new()), role)
 }
 
 /// A close frame; empty for a code that must not be sent (1005, 1006).
-pub(crate) fn close(disconnect: &Disconnect, role: Role) -> Bytes {
+pub(crate) fn close(disconnect: &Disconnect, role: Role) -> FrameBytes {
     let frame = disconnect.code.is_sendable().then(|| CloseFrame {
         code: disconnect.code.0.into(),
         reason: disconnect.reason.as_ref().into(),
@@ -78,17 +97,17 @@ pub(crate) fn close(disconnect: &Disconnect, role: Role) -> Bytes {
     control(Frame::close(frame), role)
 }
 
-fn control(frame: Frame, role: Role) -> Bytes {
+fn control(frame: Frame, role: Role) -> FrameBytes {
     debug_assert!(matches!(frame.header().opcode, OpCode::Control(Control::Close | Control::Ping)));
     if role == Role::Client { masked(frame) } else { formatted(frame) }
 }
 
-fn masked(mut frame: Frame) -> Bytes {
+fn masked(mut frame: Frame) -> FrameBytes {
     frame.header_mut().mask = Some(rand::random());
     formatted(frame)
 }
 
-fn formatted(frame: Frame) -> Bytes {
+fn formatted(frame: Frame) -> FrameBytes {
     let mut out = Vec::with_capacity(frame.len());
     // Writing to a vector cannot fail.
     let _ = frame.format(&mut out);

@@ -17,7 +17,7 @@ pub struct Handshake(Arc<Inner>);
 
 struct Inner {
     request: Request,
-    query: OnceLock<Box<[(String, String)]>>,
+    query: OnceLock<Box<Query>>,
 }
 
 enum Request {
@@ -28,6 +28,9 @@ enum Request {
     #[cfg_attr(not(feature = "http"), allow(dead_code))]
     Head { head: Head, peer: SocketAddr, parts: OnceLock<Box<Parts>> },
 }
+
+/// The pairs of a query, decoded.
+struct Query(Vec<(String, String)>);
 
 /// The address of the client, as a request extension: [`listen`](crate::Service::listen) sets it,
 /// and a host framework may. [`Handshake::peer`] reads it, and the limits by address count it.
@@ -53,9 +56,10 @@ impl Handshake {
     /// The first value of a query parameter, percent-decoded.
     pub fn query(&self, key: &str) -> Option<&str> {
         let pairs = self.0.query.get_or_init(|| {
-            form_urlencoded::parse(self.target().1.as_bytes()).into_owned().collect()
+            let pairs = form_urlencoded::parse(self.target().1.as_bytes());
+            Box::new(Query(pairs.into_owned().collect()))
         });
-        pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        pairs.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// The first value of a header; `None` also if it is not visible ASCII.
@@ -110,7 +114,8 @@ impl Handshake {
         }
     }
 
-    /// All headers.
+    /// All headers. A listener of this crate leaves out those of the upgrade itself: `Connection`,
+    /// `Upgrade`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version`.
     pub fn headers(&self) -> &HeaderMap {
         &self.parts().headers
     }
@@ -185,15 +190,6 @@ impl Handshake {
     pub(crate) fn read(head: Head, peer: SocketAddr) -> Self {
         let request = Request::Head { head, peer, parts: OnceLock::new() };
         Self(Arc::new(Inner { request, query: OnceLock::new() }))
-    }
-
-    /// What it was read from.
-    #[cfg(feature = "http")]
-    pub(crate) fn head(&self) -> Option<&Head> {
-        match &self.0.request {
-            Request::Parts(_) => None,
-            Request::Head { head, .. } => Some(head),
-        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The head of a request as it came: whoever looks at it takes it apart.
 
 use crate::PeerAddr;
+#[cfg(feature = "http")]
+use crate::{handshake::has_token, upgrade::is_key};
 use http::{Request, request::Parts};
 use std::net::SocketAddr;
 
-/// The head of a valid HTTP/1.1 request whose target begins with a slash.
+/// The head of a valid request: its target and a line `name:value` for each header.
 #[derive(Debug)]
 pub(crate) struct Head(Box<[u8]>);
 
@@ -14,46 +16,78 @@ pub(crate) struct Head(Box<[u8]>);
 pub(crate) enum First {
     /// A part of a head.
     Unfinished,
-    /// A request to upgrade, and how many bytes it takes.
-    Upgrade(Head, usize),
+    /// A valid request to upgrade.
+    Upgrade(Upgrade),
     /// Something else, for an HTTP server to answer.
     Other,
 }
 
-impl Head {
+/// A valid request to upgrade (RFC 6455 section 4.2.1).
+#[derive(Debug)]
+#[cfg(feature = "http")]
+pub(crate) struct Upgrade {
+    /// Without the headers of the upgrade itself.
+    pub(crate) head: Head,
+    pub(crate) key: String,
+    /// Bytes that the whole head took.
+    pub(crate) length: usize,
+}
+
+#[cfg(feature = "http")]
+impl First {
     /// Looks at the first bytes of a connection.
-    #[cfg(feature = "http")]
-    pub(crate) fn read(bytes: &[u8]) -> First {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut request = httparse::Request::new(&mut headers);
-        let length = match request.parse(bytes) {
-            Ok(httparse::Status::Complete(length)) => length,
-            Ok(httparse::Status::Partial) => return First::Unfinished,
-            Err(_) => return First::Other,
-        };
-        // Of a target that is anything unusual an HTTP server decides whether it is one.
-        let is_plain = |byte| matches!(byte, b'!' | b'%'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~');
-        let is_target = |target: &str| target.starts_with('/') && target.bytes().all(is_plain);
-        let is_upgrade = request.method == Some("GET")
-            && request.version == Some(1)
-            && request.path.is_some_and(is_target)
-            && request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
-        match bytes.get(..length) {
-            Some(head) if is_upgrade => First::Upgrade(Self(head.into()), length),
-            _ => First::Other,
+        match request.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => {
+                upgrade(&request, length).map_or(Self::Other, Self::Upgrade)
+            }
+            Ok(httparse::Status::Partial) => Self::Unfinished,
+            Err(_) => Self::Other,
         }
     }
+}
 
-    #[cfg(feature = "http")]
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+/// Of a request that is anything unusual an HTTP server decides what it is.
+#[cfg(feature = "http")]
+fn upgrade(request: &httparse::Request<'_, '_>, length: usize) -> Option<Upgrade> {
+    let is_plain =
+        |byte| matches!(byte, b'!' | b'%'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~');
+    let is_target = |target: &&str| target.starts_with('/') && target.bytes().all(is_plain);
+    let target = request.path.filter(is_target)?;
+    let (mut upgrade, mut connection, mut version, mut key) = (false, false, false, None);
+    let mut head = Vec::with_capacity(length);
+    head.extend_from_slice(target.as_bytes());
+    for httparse::Header { name, value } in &*request.headers {
+        let has = |token| has_token(visible(value).into_iter(), token);
+        if name.eq_ignore_ascii_case("upgrade") {
+            upgrade |= has("websocket");
+        } else if name.eq_ignore_ascii_case("connection") {
+            connection |= has("upgrade");
+        } else if name.eq_ignore_ascii_case("sec-websocket-version") {
+            version |= has("13");
+        } else if name.eq_ignore_ascii_case("sec-websocket-key") {
+            let more = key.replace(visible(value).filter(|key| is_key(key))?);
+            if more.is_some() {
+                return None;
+            }
+        } else {
+            for part in [b"\n", name.as_bytes(), b":", value] {
+                head.extend_from_slice(part);
+            }
+        }
     }
+    let is_get = request.method == Some("GET") && request.version == Some(1);
+    let is_upgrade = is_get && upgrade && connection && version;
+    let key = key.filter(|_| is_upgrade)?.to_owned();
+    Some(Upgrade { head: Head(head.into()), key, length })
+}
 
+impl Head {
     /// Path and query.
     pub(crate) fn target(&self) -> &str {
-        let line = self.lines().next().unwrap_or_default();
-        let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-        std::str::from_utf8(target).unwrap_or_default()
+        std::str::from_utf8(self.lines().next().unwrap_or_default()).unwrap_or_default()
     }
 
     /// The values of a header, as they came; `None` for one that is not visible ASCII.
@@ -69,12 +103,12 @@ impl Head {
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.lines().skip(1).filter_map(|line| {
             let colon = line.iter().position(|byte| *byte == b':')?;
-            Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
+            Some((line.get(..colon)?, line.get(colon + 1..)?))
         })
     }
 
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        self.0.split(|byte| *byte == b'\n')
     }
 
     /// The same as the `http` crate has it.
@@ -99,34 +133,36 @@ fn visible(value: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn upgrade(head: &str) -> Option<Head> {
-        match Head::read(head.as_bytes()) {
-            First::Upgrade(head, _) => Some(head),
+    const UPGRADE: &str = "Connection: keep-alive, Upgrade\r\nUPGRADE: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+    fn upgrade(line: &str, headers: &str) -> Option<Upgrade> {
+        match First::read(format!("{line}\r\n{headers}\r\nrest").as_bytes()) {
+            First::Upgrade(upgrade) => Some(upgrade),
             First::Unfinished | First::Other => None,
         }
     }
 
     #[test]
     fn a_request_to_upgrade_is_read_as_an_http_server_reads_it() {
-        let text = "GET /ws?a=%20b HTTP/1.1\r\nHost: a.example\r\nUPGRADE: websocket\r\n\
-                    X-A:  1 \r\nx-a: \u{e4}\r\nCookie: a=b\r\n\r\nrest";
-        let First::Upgrade(head, length) = Head::read(text.as_bytes()) else { panic!() };
-        assert_eq!(&text[length..], "rest");
-        assert_eq!(head.target(), "/ws?a=%20b");
+        let headers =
+            format!("Host: a.example\r\n{UPGRADE}X-A:  1 \r\nx-a: \u{e4}\r\nCookie: a=b:c\r\n");
+        let Upgrade { head, key, length } = upgrade("GET /ws?a=%20b HTTP/1.1", &headers).unwrap();
+        assert_eq!(length, "GET /ws?a=%20b HTTP/1.1\r\n\r\n".len() + headers.len());
+        assert_eq!((head.target(), &*key), ("/ws?a=%20b", "dGhlIHNhbXBsZSBub25jZQ=="));
         assert_eq!(head.values("x-A").collect::<Vec<_>>(), [Some("1"), None]);
-        assert_eq!(head.values("none").count(), 0);
+        assert_eq!(head.values("cookie").collect::<Vec<_>>(), [Some("a=b:c")]);
+        assert_eq!(head.values("upgrade").count(), 0);
         let parts = head.parts(([127, 0, 0, 1], 7).into());
         assert_eq!((parts.uri.path(), parts.uri.query()), ("/ws", Some("a=%20b")));
         assert_eq!(parts.headers["host"], "a.example");
         assert_eq!(parts.headers.get_all("x-a").iter().count(), 2);
-        assert_eq!(parts.headers.len(), 5);
+        assert_eq!(parts.headers.len(), 4);
     }
 
     #[test]
     fn what_is_unusual_is_left_to_an_http_server() {
-        let head = |line: &str, rest: &str| upgrade(&format!("{line}\r\n{rest}\r\n"));
-        let websocket = "Upgrade: websocket\r\n";
-        assert!(head("GET /ws HTTP/1.1", websocket).is_some());
+        assert!(upgrade("GET /ws HTTP/1.1", UPGRADE).is_some());
         for line in [
             "POST /ws HTTP/1.1",
             "GET /ws HTTP/1.0",
@@ -138,13 +174,23 @@ mod tests {
             "GET /\u{e4} HTTP/1.1",
             "GET  /ws HTTP/1.1",
         ] {
-            assert!(head(line, websocket).is_none(), "{line}");
+            assert!(upgrade(line, UPGRADE).is_none(), "{line}");
         }
-        for rest in ["", "Host: a\r\n", "Upgrade : websocket\r\n", " Upgrade: websocket\r\n"] {
-            assert!(head("GET /ws HTTP/1.1", rest).is_none(), "{rest}");
+        for (part, other) in [
+            ("UPGRADE: websocket\r\n", ""),
+            ("UPGRADE: websocket\r\n", "Upgrade : websocket\r\n"),
+            ("websocket", "h2c"),
+            ("keep-alive, Upgrade", "keep-alive"),
+            (": 13", ": 12"),
+            ("==", "="),
+            ("Connection", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nConnection"),
+            ("Connection", " Connection"),
+        ] {
+            let headers = UPGRADE.replacen(part, other, 1);
+            assert!(upgrade("GET /ws HTTP/1.1", &headers).is_none(), "{headers}");
         }
         for text in ["", "G", "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n"] {
-            assert!(matches!(Head::read(text.as_bytes()), First::Unfinished), "{text}");
+            assert!(matches!(First::read(text.as_bytes()), First::Unfinished), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Broadcasts that one receiver gets when its `on_connect` has run, so that its snapshot comes first.
 
-use crate::outbox::{Queued, Sort};
+use crate::queued::{Queued, Sort};
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -4,14 +4,13 @@ use crate::{
     CloseCode, Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
     delivery::Kind,
     flusher::Flusher,
-    frame::Draft,
+    frame::{Draft, FrameBytes},
     inspect::{Hooks, Inspected},
     peer::{Peer, lock},
     rooms::Rooms,
     turn::Flush,
     wire,
 };
-use bytes::Bytes;
 use slab::Slab;
 use std::{
     fmt,
@@ -282,7 +281,7 @@ impl<P: Protocol> Hub<P> {
         &self,
         socket: Option<SocketId>,
         event: P::Server,
-    ) -> Option<(Bytes, (Policy, usize))> {
+    ) -> Option<(FrameBytes, (Policy, usize))> {
         let (name, index) = (event.name(), event.index());
         let hooks = self.hooks();
         let mut draft = Draft::new(128);

@@ -180,6 +180,7 @@ mod peer;
 mod protocol;
 #[cfg(feature = "http")]
 mod public;
+mod queued;
 #[cfg(feature = "client")]
 mod reconnect;
 #[cfg(feature = "client")]

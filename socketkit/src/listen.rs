@@ -19,6 +19,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -204,18 +205,27 @@ impl Serve {
         let listener = listener.await?;
         ready(listener.local_addr()?);
         let admission = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
-        let mut connections = JoinSet::new();
+        // What HTTP still answers ends with this future.
+        let (_open, ended) = watch::channel(());
         loop {
             tokio::select! {
                 () = &mut until => break,
                 accepted = accept(&listener) => {
                     let (stream, peer) = accepted;
-                    while connections.try_join_next().is_some() {}
                     let Some(permit) = admission.enter(Some(peer.ip())) else { continue };
                     let connection = site.clone().connection(stream, peer, limits.clone());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(permit);
+                    let mut ended = ended.clone();
+                    // In a box of its own, which is gone when the socket is there.
+                    let arrival = Box::pin(async move {
+                        let _permit = permit;
+                        tokio::select! {
+                            connection = connection => connection,
+                            _ = ended.changed() => None,
+                        }
+                    });
+                    tokio::spawn(async move {
+                        let Some(connection) = arrival.await else { return };
+                        connection.run().await;
                     });
                 }
             }

@@ -9,49 +9,27 @@
 use crate::{
     Disconnect, Limits, Policy,
     delivery::{Kind, Pushed},
+    frame::FrameBytes,
     held::Held,
+    queued::{Frames, Queued, Sort},
     turn::{Flush, Turn, Written},
 };
-use bytes::Bytes;
-use smallvec::SmallVec;
 use std::{sync::Arc, task::Waker};
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
-
-/// A frame that waits, and what may happen to it meanwhile.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) bytes: Bytes,
-    pub(crate) sort: Sort,
-}
-
-/// What may happen to a frame that waits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Sort {
-    /// A page sees it.
-    Text,
-    /// A newer one of the same event, by its index, may take its place.
-    Latest(u32),
-    /// A page does not see it.
-    Control,
-}
-
-/// Frames that wait for one receiver.
-pub(crate) type Frames = SmallVec<[Queued; 1]>;
 
 /// The queue of one receiver.
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// A TCP socket, unless a writer has it; any other stream is written by its connection.
     stream: Option<OwnedWriteHalf>,
-    /// Mostly one at a time, which costs no allocation.
     frames: Frames,
     /// Broadcasts that wait until `on_connect` has run, so that its snapshot comes first.
     held: Option<Box<Held>>,
     /// Frames and bytes that wait, those in the hands of a writer included, held ones not.
     count: usize,
     bytes: usize,
-    /// The first frame went out in part: nothing may come before it.
-    partial: bool,
+    /// Bytes of the first frame that went out: nothing may come before it.
+    sent: usize,
     /// A writer is at work.
     writing: bool,
     /// Its connection writes at the end of its turn.
@@ -63,7 +41,7 @@ pub(crate) struct Queue {
     /// When a text was last taken: a page sees no control frames.
     spoke: Instant,
     /// The newest answer to pings, while the queue is full (RFC 6455 section 5.5.3).
-    pong: Option<Box<Bytes>>,
+    pong: Option<FrameBytes>,
     end: Option<Box<Disconnect>>,
     /// What the writer at work brings back is dropped.
     discards: bool,
@@ -85,7 +63,7 @@ impl Queue {
             held: Some(Box::default()),
             count: 0,
             bytes: 0,
-            partial: false,
+            sent: 0,
             writing: false,
             corked: false,
             asked: false,
@@ -104,7 +82,7 @@ impl Queue {
     /// Queues a frame.
     pub(crate) fn push(
         &mut self,
-        bytes: Bytes,
+        bytes: FrameBytes,
         (policy, index): (Policy, usize),
         kind: Kind,
         limits: &Limits,
@@ -141,7 +119,7 @@ impl Queue {
     }
 
     /// Queues a control frame, before all that has not begun to go out.
-    pub(crate) fn push_control(&mut self, bytes: Bytes) {
+    pub(crate) fn push_control(&mut self, bytes: FrameBytes) {
         if !self.closed {
             let at = self.begun().min(self.frames.len());
             self.count += 1;
@@ -150,19 +128,20 @@ impl Queue {
         }
     }
 
+    /// Queues what comes before all else, in the order in which it is given.
+    pub(crate) fn push_first(&mut self, bytes: FrameBytes) {
+        self.append(Queued { bytes, sort: Sort::Control });
+    }
+
     /// Queues the answer to pings. Who reads nothing but pings gets the newest alone, when there is
     /// room for it.
-    pub(crate) fn push_pong(&mut self, bytes: Bytes, limits: &Limits) {
-        if self.is_full(limits) {
-            self.pong = Some(Box::new(bytes));
-        } else {
-            self.push_control(bytes);
-        }
+    pub(crate) fn push_pong(&mut self, bytes: FrameBytes, limits: &Limits) {
+        if self.is_full(limits) { self.pong = Some(bytes) } else { self.push_control(bytes) }
     }
 
     /// How many of the first frames went out in part, and are here.
     fn begun(&self) -> usize {
-        usize::from(self.partial && !self.writing)
+        usize::from(self.sent > 0 && !self.writing)
     }
 
     fn append(&mut self, frame: Queued) {
@@ -173,7 +152,7 @@ impl Queue {
 
     /// Queues the close frame, after all that waits; nothing is taken from now on. Broadcasts that are
     /// still held are not for this peer.
-    pub(crate) fn push_close(&mut self, bytes: Bytes) {
+    pub(crate) fn push_close(&mut self, bytes: FrameBytes) {
         if !self.closed {
             self.held = None;
             self.append(Queued { bytes, sort: Sort::Control });
@@ -237,7 +216,8 @@ impl Queue {
             return None;
         }
         self.writing = true;
-        Some(Turn { frames: std::mem::take(&mut self.frames), stream: self.stream.take() })
+        let frames = std::mem::take(&mut self.frames);
+        Some(Turn { frames, sent: self.sent, stream: self.stream.take() })
     }
 
     /// Ends a turn of writing. True if there is more to write.
@@ -253,12 +233,10 @@ impl Queue {
             // It was given up meanwhile; the socket goes with this turn.
             return false;
         }
-        let Written { mut rest, frames, bytes, text, partial, blocked } = written;
+        let Written { mut rest, sent, frames, bytes, text, blocked } = written;
         let over_tcp = stream.is_some();
         self.stream = stream;
-        if bytes > 0 {
-            self.partial = partial;
-        }
+        self.sent = sent;
         self.count -= frames;
         self.bytes -= bytes;
         if bytes > 0 {
@@ -283,7 +261,7 @@ impl Queue {
         if !self.is_full(limits) {
             self.notify_senders();
             if let Some(pong) = self.pong.take() {
-                self.push_control(*pong);
+                self.push_control(pong);
             }
         }
         if self.closed && self.count == 0 {
@@ -349,9 +327,7 @@ impl Queue {
     /// that of the last turn; and how it was asked to close, if it was.
     pub(crate) fn cork(&mut self, waker: &Waker) -> (bool, Option<Disconnect>) {
         let is_known = self.waker.as_ref().is_some_and(|known| known.will_wake(waker));
-        if !is_known {
-            self.set_waker(waker);
-        }
+        self.set_waker(waker);
         self.corked = true;
         (is_known, self.end.as_deref().cloned())
     }
@@ -364,10 +340,7 @@ impl Queue {
 
     /// Remembers the connection's task.
     pub(crate) fn set_waker(&mut self, waker: &Waker) {
-        match &mut self.waker {
-            Some(known) => known.clone_from(waker),
-            None => self.waker = Some(waker.clone()),
-        }
+        self.waker.get_or_insert_with(|| waker.clone()).clone_from(waker);
     }
 
     /// Wakes the connection's task.

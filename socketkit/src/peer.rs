@@ -4,11 +4,11 @@ use crate::{
     CallError, Disconnect, Handshake, Limits, Policy,
     calls::Calls,
     delivery::{Kind, Pushed},
+    frame::FrameBytes,
     outbox::Queue,
     turn::Flush,
     turn::{self, Turn},
 };
-use bytes::Bytes;
 use std::{
     fmt,
     future::Future,
@@ -120,7 +120,7 @@ impl Peer {
     /// Queues a frame.
     pub(crate) fn push(
         &self,
-        bytes: Bytes,
+        bytes: FrameBytes,
         policy: (Policy, usize),
         kind: Kind,
     ) -> (Pushed, Flush) {
@@ -138,10 +138,10 @@ impl Peer {
                 }
                 queue.take(writable)
             };
-            let Some(Turn { frames, stream: Some(stream) }) = turn else {
+            let Some(Turn { frames, sent, stream: Some(stream) }) = turn else {
                 return;
             };
-            let written = turn::write(frames, |slices| match slices {
+            let written = turn::write(frames, sent, |slices| match slices {
                 [one] => stream.try_write(one),
                 many => stream.try_write_vectored(many),
             });

@@ -100,7 +100,7 @@ impl Reconnect {
         }
         let (greeted, mut is_greeted) = oneshot::channel();
         let conversation = Conversation::new(peer.clone(), app(peer.clone(), greeted));
-        let mut run = pin!(Connection::new(transport, conversation, bytes).run());
+        let mut run = pin!(Connection::new(transport, conversation, bytes.into()).run());
         tokio::select! {
             greeted = timeout_at(deadline, &mut is_greeted) => {
                 if let Ok(greeted) = greeted {

@@ -8,14 +8,13 @@ use crate::{
     connection::Connection,
     conversation::Conversation,
     end::refusal,
-    frame::Draft,
+    frame::{Draft, FrameBytes},
     hub::Hub,
     peer::Peer,
     transport::{Stream, Transport},
     upgrade::{Reply, downcast, plain, refusal_of, refused, switching},
     wire::{self, Hello},
 };
-use bytes::Bytes;
 use http::{Request, StatusCode, header, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -110,7 +109,7 @@ impl<P: Protocol> Service<P> {
                         None => return Err(refusal(&reject)),
                     },
                 };
-                Ok(service.connect(stream, Vec::new(), handshake, opened, None))
+                Ok(service.connect(stream, Box::default(), handshake, opened, None))
             };
             match Box::pin(opening).await {
                 Ok(connection) => connection.run().await,
@@ -174,10 +173,12 @@ impl<P: Protocol> Service<P> {
             let connection = Box::pin(async move {
                 let upgraded = self.upgraded_in_time(upgrade).await?;
                 Some(match downcast(upgraded) {
-                    Ok((stream, bytes)) => self.connect(stream, bytes, handshake, opened, None),
+                    Ok((stream, bytes)) => {
+                        self.connect(stream, bytes.into(), handshake, opened, None)
+                    }
                     Err(upgraded) => {
                         let stream = TokioIo::new(upgraded);
-                        self.connect(stream, Vec::new(), handshake, opened, None)
+                        self.connect(stream, Box::default(), handshake, opened, None)
                     }
                 })
             });
@@ -225,25 +226,28 @@ impl<P: Protocol> Service<P> {
     pub(crate) fn connect<S: Stream + 'static>(
         &self,
         stream: S,
-        unread: Vec<u8>,
+        unread: Box<[u8]>,
         handshake: Handshake,
         (admitted, permit): Opened,
-        reply: Option<Bytes>,
+        reply: Option<FrameBytes>,
     ) -> Connection {
         let Inner { hub, limits, .. } = &*self.inner;
         let (transport, write) = Transport::split(stream);
-        let make = |id| Arc::new(Peer::new(id, Role::Server, limits.clone(), handshake, write));
+        let make = |id, greeted: bool| {
+            let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write);
+            let hello = greeted.then(|| hello(&peer));
+            // Before anybody can find the socket, and emit to it.
+            for first in reply.into_iter().chain(hello) {
+                peer.queue().push_first(first);
+            }
+            Arc::new(peer)
+        };
         let (peer, admitted) = match admitted {
             Ok(admitted) => {
-                let (peer, closed) = hub.enter(|id| {
-                    let peer = make(id);
-                    // Before anybody can find the socket, and emit to it.
-                    peer.queue().push_control(hello(&peer));
-                    peer
-                });
+                let (peer, closed) = hub.enter(|id| make(id, true));
                 (peer, closed.map_or(Ok(admitted), Err))
             }
-            Err(disconnect) => (make(hub.id()), Err(disconnect)),
+            Err(disconnect) => (make(hub.id(), false), Err(disconnect)),
         };
         let app = match admitted {
             Ok(admitted) => {
@@ -255,9 +259,6 @@ impl<P: Protocol> Service<P> {
                 Box::new(Refused { _permit: permit })
             }
         };
-        if let Some(reply) = reply {
-            peer.queue().push_control(reply);
-        }
         Connection::new(transport, Conversation::new(peer, app), unread)
     }
 
@@ -286,7 +287,7 @@ impl<P: Protocol> Service<P> {
 }
 
 /// What the server says first.
-fn hello(peer: &Peer) -> Bytes {
+fn hello(peer: &Peer) -> FrameBytes {
     let mut hello = Draft::new(128);
     wire::write_hello(
         hello.out(),

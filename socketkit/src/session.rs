@@ -1,5 +1,4 @@
-//! One session as a state machine without I/O and without a clock: calls of the peer, heartbeat,
-//! rate.
+//! One session as a state machine without I/O and without a clock: heartbeat and rate.
 //!
 //! Every method that depends on time is given it, so that all of it is tested by calling it.
 
@@ -12,26 +11,14 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// What one side of a connection knows of its peer. Nobody else needs it: it has no lock.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Calls of the peer that wait for their handler.
-    theirs: Vec<u32>,
     pulse: Pulse,
     rate: Rate,
-}
-
-/// Why a call of the peer is not taken.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Refused {
-    /// Its id is that of another call in flight: a fault of the protocol.
-    InUse,
-    /// Too many are in flight.
-    Busy,
 }
 
 impl Session {
     /// A session that begins `now`; a server holds its peer to the rate and sends heartbeats.
     pub(crate) fn new(limits: &Limits, server: bool, now: Instant) -> Self {
         Self {
-            theirs: Vec::new(),
             pulse: Pulse {
                 interval: limits.heartbeat.clamp(SHORTEST, FOREVER),
                 speaks: server,
@@ -40,36 +27,6 @@ impl Session {
                 probed: None,
             },
             rate: Rate { limited: server, due: now, open: 0 },
-        }
-    }
-
-    /// Whether a call of the peer may be taken beside those that wait and the one at work.
-    pub(crate) fn admit(
-        &self,
-        id: u32,
-        at_work: Option<u32>,
-        limits: &Limits,
-    ) -> Result<(), Refused> {
-        if at_work == Some(id) || self.theirs.contains(&id) {
-            return Err(Refused::InUse);
-        }
-        if self.theirs.len() + usize::from(at_work.is_some()) >= limits.calls {
-            return Err(Refused::Busy);
-        }
-        Ok(())
-    }
-
-    /// Notes that a call of the peer waits for its handler.
-    pub(crate) fn wait(&mut self, id: u32) {
-        self.theirs.push(id);
-    }
-
-    /// The call waits no longer: its handler is at work, or it was dropped.
-    pub(crate) fn begin(&mut self, id: u32) {
-        self.theirs.retain(|waiting| *waiting != id);
-        if self.theirs.is_empty() {
-            // An idle socket owns no memory for it.
-            self.theirs = Vec::new();
         }
     }
 
@@ -210,20 +167,6 @@ mod tests {
     fn session(limits: &Limits) -> (Session, Instant) {
         let now = Instant::now();
         (Session::new(limits, true, now), now)
-    }
-
-    #[test]
-    fn a_call_in_flight_keeps_its_id_until_it_is_answered() {
-        let limits = Limits::default().calls(2);
-        let (mut session, _) = session(&limits);
-        assert_eq!(session.admit(7, Some(7), &limits), Err(Refused::InUse));
-        assert_eq!(session.admit(8, Some(7), &limits), Ok(()));
-        session.wait(8);
-        assert_eq!(session.admit(8, Some(7), &limits), Err(Refused::InUse));
-        assert_eq!(session.admit(9, Some(7), &limits), Err(Refused::Busy));
-        assert_eq!(session.admit(9, None, &limits), Ok(()));
-        session.begin(8);
-        assert_eq!(session.admit(9, Some(8), &limits), Ok(()));
     }
 
     #[test]

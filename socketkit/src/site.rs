@@ -3,6 +3,7 @@
 use crate::{
     Limits, PeerAddr, Protocol, Service,
     arrival::Arrival,
+    connection::Connection,
     public::{Body, Files},
     stalling::Stalling,
 };
@@ -14,12 +15,14 @@ use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service as _;
 
+/// A socket, unless it was refused; or a connection that HTTP has to answer.
+type Arrived = Result<Option<Connection>, Arrival>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A service without the type of its protocol.
 pub(crate) struct Route {
     pub(crate) path: String,
-    arrive: Box<dyn Fn(Arrival) -> Boxed<Result<(), Arrival>> + Send + Sync>,
+    arrive: Box<dyn Fn(Arrival) -> Boxed<Arrived> + Send + Sync>,
     call: Box<dyn Fn(Request<Incoming>) -> Boxed<Response<Body>> + Send + Sync>,
     has_file: Box<dyn Fn(&str) -> bool + Send + Sync>,
     pub(crate) shutdown: Box<dyn Fn() -> Boxed<()> + Send + Sync>,
@@ -63,27 +66,37 @@ impl Site {
         &self.routes
     }
 
-    /// Serves one TCP connection until it ends or becomes a socket.
-    pub(crate) async fn connection(self, stream: TcpStream, peer: SocketAddr, limits: Arc<Limits>) {
+    /// Serves one TCP connection until it ends, or has become a socket.
+    pub(crate) async fn connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        limits: Arc<Limits>,
+    ) -> Option<Connection> {
         let limit = limits.head.max(8192);
-        let read = match timeout(limits.handshake, Arrival::read(stream, peer, limit)).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(error)) => return tracing::debug!(%peer, %error, "a connection failed"),
-            Err(_) => return tracing::debug!(%peer, "a request took too long"),
-        };
-        let (stream, unread) = match read {
-            Ok(arrival) => match self.arrive(arrival).await {
-                Ok(()) => return,
-                Err(arrival) => arrival.into_http(),
-            },
-            Err(other) => other,
-        };
+        let (stream, unread) =
+            match timeout(limits.handshake, Arrival::read(stream, peer, limit)).await {
+                Ok(Ok(Ok(arrival))) => match self.arrive(arrival).await {
+                    Ok(connection) => return connection,
+                    Err(arrival) => arrival.into_http(),
+                },
+                Ok(Ok(Err(other))) => other,
+                Ok(Err(error)) => {
+                    tracing::debug!(%peer, %error, "a connection failed");
+                    return None;
+                }
+                Err(_) => {
+                    tracing::debug!(%peer, "a request took too long");
+                    return None;
+                }
+            };
         // In a box of its own: most connections never come here.
         Box::pin(self.http(stream, unread, peer, limits)).await;
+        None
     }
 
     /// Opens a socket, if one is to be had at its path.
-    async fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
+    async fn arrive(&self, arrival: Arrival) -> Arrived {
         let path = arrival.handshake.path();
         let is_mount = |route: &&Route| matches!(path.strip_prefix(&*route.path), Some("" | "/"));
         match self.routes.iter().find(is_mount) {

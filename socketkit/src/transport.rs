@@ -100,10 +100,10 @@ impl Transport {
             }
             Self::Stream(stream) => {
                 loop {
-                    let Some(Turn { frames, .. }) = peer.queue().take(true) else {
+                    let Some(Turn { frames, sent, .. }) = peer.queue().take(true) else {
                         break;
                     };
-                    let written = turn::write(frames, |slices| {
+                    let written = turn::write(frames, sent, |slices| {
                         match Pin::new(&mut *stream).poll_write_vectored(cx, slices) {
                             Poll::Ready(taken) => taken,
                             Poll::Pending => Err(ErrorKind::WouldBlock.into()),

@@ -1,8 +1,7 @@
 //! One turn of writing: all that waits for one receiver, in as few system calls as the transport
 //! allows.
 
-use crate::outbox::{Frames, Sort};
-use bytes::Buf;
+use crate::queued::{Frames, Sort};
 use std::io::{self, IoSlice};
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -21,6 +20,8 @@ pub(crate) enum Flush {
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) frames: Frames,
+    /// Bytes of the first that went out before.
+    pub(crate) sent: usize,
     pub(crate) stream: Option<OwnedWriteHalf>,
 }
 
@@ -29,14 +30,14 @@ pub(crate) struct Turn {
 pub(crate) struct Written {
     /// What did not go out.
     pub(crate) rest: Frames,
+    /// Bytes of the first of these that did.
+    pub(crate) sent: usize,
     /// Whole frames that went out.
     pub(crate) frames: usize,
     /// Bytes that went out.
     pub(crate) bytes: usize,
     /// Some of them were of a text.
     pub(crate) text: bool,
-    /// The first of the rest went out in part.
-    pub(crate) partial: bool,
     /// The transport takes no more for now.
     pub(crate) blocked: bool,
 }
@@ -44,19 +45,28 @@ pub(crate) struct Written {
 /// Frames that one vectored write carries at most.
 const SLICES: usize = 64;
 
-/// Writes frames until all are gone or `sink` takes no more, which it says by `WouldBlock`.
+/// Writes frames, but for the bytes of the first that were `sent`, until all are gone or `sink` takes
+/// no more, which it says by `WouldBlock`.
 pub(crate) fn write(
     mut frames: Frames,
+    sent: usize,
     mut sink: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
 ) -> io::Result<Written> {
-    let mut written = Written::default();
-    while let Some(waiting) = frames.get_mut(written.frames..).filter(|rest| !rest.is_empty()) {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = waiting.len().min(SLICES);
-        for (slice, frame) in slices.iter_mut().zip(waiting.iter()) {
-            *slice = IoSlice::new(&frame.bytes);
+    let mut written = Written { sent, ..Written::default() };
+    while let Some(waiting) = frames.get(written.frames..).filter(|rest| !rest.is_empty()) {
+        let first = waiting.first().and_then(|frame| frame.bytes.get(written.sent..));
+        let mut many;
+        let mut slices = &[IoSlice::new(first.unwrap_or_default())][..];
+        if let [_, others @ ..] = waiting
+            && !others.is_empty()
+        {
+            many = [IoSlice::new(first.unwrap_or_default()); SLICES];
+            for (slice, frame) in many.iter_mut().skip(1).zip(others) {
+                *slice = IoSlice::new(&frame.bytes);
+            }
+            slices = many.get(..waiting.len().min(SLICES)).unwrap_or_default();
         }
-        let mut taken = match sink(slices.get(..count).unwrap_or_default()) {
+        let taken = match sink(slices) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -67,15 +77,13 @@ pub(crate) fn write(
             Err(error) => return Err(error),
         };
         written.bytes += taken;
+        written.sent += taken;
         for frame in waiting {
-            written.text |= frame.sort != Sort::Control && taken > 0;
-            if taken < frame.bytes.len() {
-                written.partial |= taken > 0;
-                frame.bytes.advance(taken);
+            written.text |= frame.sort != Sort::Control && written.sent > 0;
+            if written.sent < frame.bytes.len() {
                 break;
             }
-            taken -= frame.bytes.len();
-            written.partial = false;
+            written.sent -= frame.bytes.len();
             written.frames += 1;
         }
     }

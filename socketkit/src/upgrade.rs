@@ -42,13 +42,13 @@ pub(crate) fn refusal_of(
 
 /// The key of a request to upgrade.
 fn key(handshake: &Handshake) -> Option<&str> {
-    handshake.only("sec-websocket-key").filter(|key| is_key(key.as_bytes()))
+    handshake.only("sec-websocket-key").filter(|key| is_key(key))
 }
 
 /// Whether a key is 16 bytes in base64.
-fn is_key(key: &[u8]) -> bool {
-    let of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    key.len() == 24 && key.strip_suffix(b"==").is_some_and(|key| key.iter().all(of_base64))
+pub(crate) fn is_key(key: &str) -> bool {
+    let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.len() == 24 && key.strip_suffix("==").is_some_and(|key| key.bytes().all(of_base64))
 }
 
 /// The answer to a request to upgrade.
@@ -68,19 +68,19 @@ pub(crate) fn switching(handshake: &Handshake) -> Reply {
     reply
 }
 
-/// The same as bytes.
+/// The same as bytes, of a valid key and for a client that offered our subprotocol or not.
 #[cfg(feature = "http")]
-pub(crate) fn switching_bytes(handshake: &Handshake) -> Bytes {
+pub(crate) fn switching_bytes(key: &str, ours: bool) -> crate::frame::FrameBytes {
     let mut out = String::with_capacity(192);
     out += "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n";
     out += "sec-websocket-accept: ";
-    out += &derive_accept_key(key(handshake).unwrap_or_default().as_bytes());
-    if handshake.offers_subprotocol() {
+    out += &derive_accept_key(key.as_bytes());
+    if ours {
         out += "\r\nsec-websocket-protocol: ";
         out += wire::SUBPROTOCOL;
     }
     out += "\r\n\r\n";
-    out.into()
+    out.into_bytes().into()
 }
 
 /// Any other answer as bytes, after which the connection ends.

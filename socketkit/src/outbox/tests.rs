@@ -11,7 +11,7 @@ fn queue() -> Queue {
 }
 
 fn push(queue: &mut Queue, text: &'static str, policy: Policy, limits: &Limits) -> Pushed {
-    queue.push(Bytes::from_static(text.as_bytes()), (policy, 1), Kind::Emit, limits).0
+    queue.push(text.as_bytes().into(), (policy, 1), Kind::Emit, limits).0
 }
 
 /// Writes with a sink that takes `room` bytes; what it took.
@@ -20,7 +20,7 @@ fn drain(queue: &mut Queue, mut room: usize, limits: &Limits) -> String {
     let Some(turn) = queue.take(true) else {
         return out;
     };
-    let written = write(turn.frames, |slices| {
+    let written = write(turn.frames, turn.sent, |slices| {
         if room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -52,7 +52,7 @@ fn a_control_frame_goes_first_but_not_into_a_frame_that_has_begun() {
     push(&mut queue, "one", Policy::Reliable, &limits);
     push(&mut queue, "two", Policy::Reliable, &limits);
     let begun = drain(&mut queue, 1, &limits) + &drain(&mut queue, 0, &limits);
-    queue.push_control(Bytes::from_static(b"!"));
+    queue.push_control((*b"!").into());
     assert_eq!(begun + &drain(&mut queue, 99, &limits), "one!two");
 }
 
@@ -72,7 +72,7 @@ fn a_lagging_receiver_loses_volatile_and_keeps_the_latest() {
 #[test]
 fn broadcasts_wait_for_the_snapshot() {
     let (mut queue, limits) = (Queue::new(None, Instant::now()), Limits::default());
-    let live = Bytes::from_static(b"live");
+    let live = FrameBytes::from(*b"live");
     queue.push(live, (Policy::Reliable, 0), Kind::Broadcast, &limits);
     push(&mut queue, "snapshot ", Policy::Reliable, &limits);
     queue.release();
@@ -83,7 +83,7 @@ fn broadcasts_wait_for_the_snapshot() {
 fn the_close_frame_is_the_last() {
     let (mut queue, limits) = (queue(), Limits::default());
     push(&mut queue, "one ", Policy::Reliable, &limits);
-    queue.push_close(Bytes::from_static(b"close"));
+    queue.push_close((*b"close").into());
     assert_eq!(push(&mut queue, "two", Policy::Reliable, &limits), Pushed::Closed);
     assert_eq!(drain(&mut queue, 99, &limits), "one close");
 }
