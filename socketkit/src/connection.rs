@@ -261,3 +261,21 @@ async fn drain(transport: &mut Transport) {
         tokio::task::yield_now().await;
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F>(_: fn(Connection) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_socket_does_not_grow() {
+        // With its header and its links a task of more than 512 bytes takes 640. Where a number grows,
+        // the memory of an idle socket does: `cargo run --release -p benches --bin memory`.
+        assert!(size_of_future(Connection::run) <= 384, "{}", size_of_future(Connection::run));
+        assert!(size_of::<Peer>() <= 304, "{}", size_of::<Peer>());
+        assert!(size_of::<crate::outbox::Queue>() <= 184, "{}", size_of::<crate::outbox::Queue>());
+    }
+}

@@ -111,10 +111,12 @@ impl<P: Protocol> Service<P> {
                 };
                 Ok(service.connect(stream, Box::default(), handshake, opened, None))
             };
-            match Box::pin(opening).await {
-                Ok(connection) => connection.run().await,
-                Err(disconnect) => disconnect,
-            }
+            // In a box of its own, which is gone when the socket is there.
+            let connection = match Box::pin(opening).await {
+                Ok(connection) => connection,
+                Err(disconnect) => return disconnect,
+            };
+            connection.run().await
         });
         task.await.unwrap_or(CloseCode::INTERNAL.into())
     }
@@ -182,9 +184,8 @@ impl<P: Protocol> Service<P> {
                     }
                 })
             });
-            if let Some(connection) = connection.await {
-                connection.run().await;
-            }
+            let Some(connection) = connection.await else { return };
+            connection.run().await;
         });
         reply
     }
