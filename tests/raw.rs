@@ -209,6 +209,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
         }
     }
 
+    /// Everything until the server closes.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.unread)
+    }
+
     /// The status of an HTTP response; 0 if the server closed instead.
     pub async fn status(&mut self) -> u16 {
         let head = self.head().await;

@@ -7,7 +7,8 @@ use socketkit::{
 use std::time::Duration;
 use tests::{
     chat::{
-        Chat, ClientEvent, ServerEvent, client_event::Tell, clients, listen, next, soon, until,
+        Chat, ClientEvent, PATIENCE, ServerEvent, client_event::Tell, clients, listen, next, soon,
+        until,
     },
     raw::{Bytes, PING, PONG, TEXT, frame},
 };
@@ -247,7 +248,9 @@ async fn pongs_are_not_hoarded_for_a_peer_that_pings_and_does_not_read() {
 #[tokio::test]
 async fn control_frames_go_between_frames_that_are_taken_in_parts() {
     const EVENTS: usize = 40;
-    let (service, _ended) = service(Limits::default().queue_hard_bytes(usize::MAX).rate(0));
+    // To emit all of it takes a slow machine seconds in which nothing is read.
+    let limits = Limits::default().queue_hard_bytes(usize::MAX).rate(0).stall(PATIENCE);
+    let (service, _ended) = service(limits);
     let addr = listen(&service).await;
     let mut peer = Bytes::greeted(addr).await;
     until(|| service.io().len() == 1).await;

@@ -8,7 +8,11 @@ use crate::{
     transport::{Batch, poll_batch},
     upgrade::{closing_bytes, switching_bytes},
 };
-use std::{future::poll_fn, io, net::SocketAddr};
+use std::{
+    future::{pending, poll_fn},
+    io,
+    net::SocketAddr,
+};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 /// A connection that asks for a socket.
@@ -40,8 +44,16 @@ impl Arrival {
                     if read.is_empty() {
                         return (First::read(bytes), bytes.to_vec());
                     }
+                    let known = read.len();
                     read.extend_from_slice(bytes);
-                    (First::read(&read), std::mem::take(&mut read))
+                    // Read anew when it may be complete, not with every byte.
+                    let is_end = |end: &[u8]| end == b"\n\r\n" || end.ends_with(b"\n\n");
+                    let tail = read.get(known.saturating_sub(2)..).unwrap_or_default();
+                    let first = match tail.windows(3).any(is_end) || read.len() >= limit {
+                        true => First::read(&read),
+                        false => First::Unfinished,
+                    };
+                    (first, std::mem::take(&mut read))
                 })
             });
             let Batch::Read((first, bytes)) = batch.await? else {
@@ -70,7 +82,11 @@ impl<P: Protocol> Service<P> {
         if !self.is_welcome(&arrival.handshake) {
             return Err(arrival);
         }
-        let opened = self.opened(&arrival.handshake).await;
+        let opened = tokio::select! {
+            biased;
+            opened = self.opened(&arrival.handshake) => opened,
+            () = gone(&arrival.stream) => return Ok(None),
+        };
         let Arrival { mut stream, handshake, key, read, length } = arrival;
         match opened {
             Ok(opened) => {
@@ -89,5 +105,12 @@ impl<P: Protocol> Service<P> {
                 Ok(None)
             }
         }
+    }
+}
+
+/// Ready when the peer has left. What it sends is not taken.
+async fn gone(stream: &TcpStream) {
+    if let Ok(1..) = stream.peek(&mut [0]).await {
+        pending().await
     }
 }

@@ -51,9 +51,15 @@ impl Flusher {
         self.running.load(Ordering::Acquire)
     }
 
+    /// Whether to write to so many at once: a thread that runs no task would wait for a worker to wake
+    /// up, longer than for the write. There is nothing to share a write with either.
+    fn is_direct(&self, receivers: usize) -> bool {
+        !self.is_running() || (receivers <= SLICE && task::try_id().is_none())
+    }
+
     /// Asks to write to `peer`.
     fn ask(&self, peer: Arc<Peer>) {
-        if !self.is_running() {
+        if self.is_direct(1) {
             return peer.flush(false);
         }
         lock(&self.asked).push(peer);
@@ -74,7 +80,7 @@ impl Flusher {
         if peers.is_empty() {
             return;
         }
-        if !self.is_running() {
+        if self.is_direct(peers.len()) {
             return drop(Piece(peers.into_iter()));
         }
         let mut asked = lock(&self.asked);
@@ -106,7 +112,9 @@ struct Running(Arc<Flusher>);
 impl Running {
     async fn run(self) {
         loop {
-            self.0.wake.notified().await;
+            if !self.0.stopped.load(Ordering::Acquire) {
+                self.0.wake.notified().await;
+            }
             // Every task that is ready runs first: what they emit to the same receivers shares a write.
             task::yield_now().await;
             let asked = self.0.take();
@@ -175,9 +183,15 @@ mod tests {
         let flusher = Arc::new(Flusher::default());
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
         flusher.start(other.handle());
-        let (_, flush) = peer.push((*b"text").into(), (Policy::Reliable, 0), Kind::Emit);
-        assert_eq!(flush, Flush::Ask);
-        flusher.flush(&peer, flush);
+        let asking = (flusher.clone(), peer.clone());
+        // A thread that runs no task would write itself.
+        let asked = tokio::spawn(async move {
+            let (flusher, peer) = asking;
+            let (_, flush) = peer.push((*b"text").into(), (Policy::Reliable, 0), Kind::Emit);
+            assert_eq!(flush, Flush::Ask);
+            flusher.flush(&peer, flush);
+        });
+        asked.await.unwrap();
         assert!(!peer.queue().is_empty(), "the task has not run");
         other.shutdown_background();
         far.readable().await.unwrap();

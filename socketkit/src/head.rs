@@ -3,7 +3,7 @@
 use crate::PeerAddr;
 #[cfg(feature = "http")]
 use crate::{handshake::has_token, upgrade::is_key};
-use http::{Request, request::Parts};
+use http::{HeaderName, HeaderValue, Request, request::Parts};
 use std::net::SocketAddr;
 
 /// The head of a valid request: its target and a line `name:value` for each header.
@@ -49,12 +49,18 @@ impl First {
     }
 }
 
+/// Bytes of a target or of a name: HTTP servers take no more than 65,534.
+#[cfg(feature = "http")]
+const LONGEST: usize = 8192;
+
 /// Of a request that is anything unusual an HTTP server decides what it is.
 #[cfg(feature = "http")]
 fn upgrade(request: &httparse::Request<'_, '_>, length: usize) -> Option<Upgrade> {
     let is_plain =
         |byte| matches!(byte, b'!' | b'%'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~');
-    let is_target = |target: &&str| target.starts_with('/') && target.bytes().all(is_plain);
+    let is_target = |target: &&str| {
+        target.starts_with('/') && target.len() <= LONGEST && target.bytes().all(is_plain)
+    };
     let target = request.path.filter(is_target)?;
     let (mut upgrade, mut connection, mut version, mut key) = (false, false, false, None);
     let mut head = Vec::with_capacity(length);
@@ -67,6 +73,11 @@ fn upgrade(request: &httparse::Request<'_, '_>, length: usize) -> Option<Upgrade
             connection |= has("upgrade");
         } else if name.eq_ignore_ascii_case("sec-websocket-version") {
             version |= has("13");
+        } else if name.eq_ignore_ascii_case("content-length")
+            || name.eq_ignore_ascii_case("transfer-encoding")
+            || name.len() > LONGEST
+        {
+            return None;
         } else if name.eq_ignore_ascii_case("sec-websocket-key") {
             let more = key.replace(visible(value).filter(|key| is_key(key))?);
             if more.is_some() {
@@ -113,12 +124,14 @@ impl Head {
 
     /// The same as the `http` crate has it.
     pub(crate) fn parts(&self, peer: SocketAddr) -> Parts {
-        let mut request = Request::builder().uri(self.target());
+        let (mut parts, ()) = Request::new(()).into_parts();
+        // All of it is valid.
+        parts.uri = self.target().parse().unwrap_or_default();
         for (name, value) in self.headers() {
-            request = request.header(name, value);
+            if let (Ok(name), Ok(value)) = (name.try_into(), HeaderValue::from_bytes(value)) {
+                parts.headers.append::<HeaderName>(name, value);
+            }
         }
-        // The head is valid.
-        let mut parts = request.body(()).unwrap_or_default().into_parts().0;
         parts.extensions.insert(PeerAddr(peer));
         parts
     }
@@ -176,6 +189,8 @@ mod tests {
         ] {
             assert!(upgrade(line, UPGRADE).is_none(), "{line}");
         }
+        let long = format!("GET /{} HTTP/1.1", "a".repeat(LONGEST));
+        assert!(upgrade(&long, UPGRADE).is_none());
         for (part, other) in [
             ("UPGRADE: websocket\r\n", ""),
             ("UPGRADE: websocket\r\n", "Upgrade : websocket\r\n"),
@@ -185,6 +200,8 @@ mod tests {
             ("==", "="),
             ("Connection", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nConnection"),
             ("Connection", " Connection"),
+            ("Connection", "Content-Length: 5\r\nConnection"),
+            ("Connection", "Transfer-Encoding: chunked\r\nConnection"),
         ] {
             let headers = UPGRADE.replacen(part, other, 1);
             assert!(upgrade("GET /ws HTTP/1.1", &headers).is_none(), "{headers}");

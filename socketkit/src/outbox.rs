@@ -30,6 +30,8 @@ pub(crate) struct Queue {
     bytes: usize,
     /// Bytes of the first frame that went out: nothing may come before it.
     sent: usize,
+    /// Bytes that are left of what comes before all else: no limit counts them.
+    ahead: usize,
     /// A writer is at work.
     writing: bool,
     /// Its connection writes at the end of its turn.
@@ -64,6 +66,7 @@ impl Queue {
             count: 0,
             bytes: 0,
             sent: 0,
+            ahead: 0,
             writing: false,
             corked: false,
             asked: false,
@@ -128,9 +131,10 @@ impl Queue {
         }
     }
 
-    /// Queues what comes before all else, in the order in which it is given.
+    /// Queues what comes before all else, and is not dropped.
     pub(crate) fn push_first(&mut self, bytes: FrameBytes) {
-        self.append(Queued { bytes, sort: Sort::Control });
+        self.ahead = bytes.len();
+        self.frames.push(Queued { bytes, sort: Sort::Control });
     }
 
     /// Queues the answer to pings. Who reads nothing but pings gets the newest alone, when there is
@@ -139,9 +143,9 @@ impl Queue {
         if self.is_full(limits) { self.pong = Some(bytes) } else { self.push_control(bytes) }
     }
 
-    /// How many of the first frames went out in part, and are here.
+    /// How many of the first frames went out in part or come before all else, and are here.
     fn begun(&self) -> usize {
-        usize::from(self.sent > 0 && !self.writing)
+        usize::from(self.sent.max(self.ahead) > 0 && !self.writing)
     }
 
     fn append(&mut self, frame: Queued) {
@@ -233,15 +237,20 @@ impl Queue {
             // It was given up meanwhile; the socket goes with this turn.
             return false;
         }
-        let Written { mut rest, sent, frames, bytes, text, blocked } = written;
+        let Written { mut rest, sent, mut frames, mut bytes, text, blocked } = written;
         let over_tcp = stream.is_some();
         self.stream = stream;
         self.sent = sent;
-        self.count -= frames;
-        self.bytes -= bytes;
         if bytes > 0 {
             self.blocked = None;
         }
+        if self.ahead > 0 {
+            let ahead = bytes.min(self.ahead);
+            (self.ahead, bytes) = (self.ahead - ahead, bytes - ahead);
+            frames -= usize::from(self.ahead == 0);
+        }
+        self.count -= frames;
+        self.bytes -= bytes;
         if text {
             self.spoke = now;
         }
@@ -264,7 +273,7 @@ impl Queue {
                 self.push_control(pong);
             }
         }
-        if self.closed && self.count == 0 {
+        if self.closed && self.is_empty() {
             // The connection waits for the last frame.
             self.wake();
         }
@@ -283,7 +292,7 @@ impl Queue {
         self.frames = Frames::new();
         self.held = None;
         self.blocked = None;
-        (self.count, self.bytes) = (0, 0);
+        (self.count, self.bytes, self.ahead) = (0, 0, 0);
         self.wake();
     }
 
@@ -320,7 +329,7 @@ impl Queue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.count == 0 && self.ahead == 0
     }
 
     /// The connection begins a turn, and writes what is pushed when that ends. Whether its task is

@@ -15,7 +15,7 @@ use crate::{
     upgrade::{Reply, downcast, plain, refusal_of, refused, switching},
     wire::{self, Hello},
 };
-use http::{Request, StatusCode, header, request::Parts};
+use http::{Request, StatusCode, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::{
@@ -237,8 +237,12 @@ impl<P: Protocol> Service<P> {
         let make = |id, greeted: bool| {
             let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write);
             let hello = greeted.then(|| hello(&peer));
+            let first = match (reply, hello) {
+                (Some(reply), Some(hello)) => Some([&*reply, &*hello].concat().into()),
+                (reply, hello) => reply.or(hello),
+            };
             // Before anybody can find the socket, and emit to it.
-            for first in reply.into_iter().chain(hello) {
+            if let Some(first) = first {
                 peer.queue().push_first(first);
             }
             Arc::new(peer)
@@ -270,7 +274,7 @@ impl<P: Protocol> Service<P> {
             }
             (None, _) => handshake.is_same_origin(),
             // One that is no text is none that was named.
-            (_, None) => !handshake.headers().contains_key(header::ORIGIN),
+            (_, None) => !handshake.has("origin"),
         }
     }
 

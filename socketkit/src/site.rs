@@ -97,12 +97,21 @@ impl Site {
 
     /// Opens a socket, if one is to be had at its path.
     async fn arrive(&self, arrival: Arrival) -> Arrived {
-        let path = arrival.handshake.path();
-        let is_mount = |route: &&Route| matches!(path.strip_prefix(&*route.path), Some("" | "/"));
-        match self.routes.iter().find(is_mount) {
-            Some(route) => (route.arrive)(arrival).await,
-            None => Err(arrival),
+        match self.route(arrival.handshake.path()) {
+            Some((route, true)) => (route.arrive)(arrival).await,
+            _ => Err(arrival),
         }
+    }
+
+    /// Whose path it is, and whether it is that of the sockets or of a file of theirs.
+    fn route(&self, path: &str) -> Option<(&Route, bool)> {
+        self.routes.iter().find_map(|route| match path.strip_prefix(&*route.path)? {
+            "" | "/" => Some((route, true)),
+            rest => {
+                let is_file = rest.strip_prefix('/').is_some_and(|name| (route.has_file)(name));
+                is_file.then_some((route, false))
+            }
+        })
     }
 
     async fn http(self, stream: TcpStream, unread: Vec<u8>, peer: SocketAddr, limits: Arc<Limits>) {
@@ -123,14 +132,8 @@ impl Site {
     }
 
     async fn answer(mut self, request: Request<Incoming>) -> Response<Body> {
-        let path = request.uri().path();
-        let route = self.routes.iter().find(|route| match path.strip_prefix(&*route.path) {
-            Some("" | "/") => true,
-            Some(rest) => rest.strip_prefix('/').is_some_and(|name| (route.has_file)(name)),
-            None => false,
-        });
-        match route {
-            Some(route) => (route.call)(request).await,
+        match self.route(request.uri().path()) {
+            Some((route, _)) => (route.call)(request).await,
             None => self.files.answer(request).await,
         }
     }

@@ -1,0 +1,105 @@
+//! What is emitted outside of handlers: by plain threads, timers and other runtimes.
+
+use socketkit::{Io, Server};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::Duration,
+};
+use tests::{
+    chat::{Chat, ClientEvent, PATIENCE, ServerEvent},
+    raw,
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// A server on a runtime that nothing else keeps awake.
+fn serve(runtime: &Runtime) -> (Io<Chat>, SocketAddr) {
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    let (ready, addr) = std::sync::mpsc::channel();
+    runtime.spawn(
+        service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap()).into_future(),
+    );
+    (service.io(), addr.recv_timeout(PATIENCE).unwrap())
+}
+
+/// A client without a runtime: it has read the `hello`.
+fn connect(addr: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&raw::upgrade(&[])).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(byte(&mut stream));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    assert!(text(&mut stream).starts_with("{\"hello\":"));
+    stream
+}
+
+fn byte(stream: &mut TcpStream) -> u8 {
+    let mut byte = [0];
+    stream.read_exact(&mut byte).unwrap();
+    byte[0]
+}
+
+/// The next text frame, of less than 126 bytes.
+fn text(stream: &mut TcpStream) -> String {
+    assert_eq!(byte(stream), 0x81);
+    let mut text = vec![0; byte(stream).into()];
+    stream.read_exact(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn runtimes() -> [Runtime; 2] {
+    let one = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    [one, Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()]
+}
+
+#[test]
+fn an_emit_arrives_at_once_whoever_emits_while_the_server_is_idle() {
+    for runtime in runtimes() {
+        let (io, addr) = serve(&runtime);
+        let mut client = connect(addr);
+        let other = Builder::new_current_thread().enable_all().build().unwrap();
+        for round in 0..50 {
+            // Nothing happens until it is read: whatever does not arrive by itself never does.
+            let mut arrives = |by: &str| {
+                assert_eq!(
+                    text(&mut client),
+                    format!(r#"{{"event":"told","data":"{by} {round}"}}"#)
+                );
+            };
+            let told = |by: &str| ServerEvent::Told(format!("{by} {round}"));
+            thread::scope(|scope| drop(scope.spawn(|| io.broadcast(told("thread")))));
+            arrives("thread");
+            other.block_on(async { io.broadcast(told("other runtime")) });
+            arrives("other runtime");
+            io.sockets()[0].emit(told("main"));
+            arrives("main");
+            let (timer, event) = (io.clone(), told("timer"));
+            runtime.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                timer.broadcast(event);
+            });
+            arrives("timer");
+            let (blocking, event) = (io.clone(), told("blocking"));
+            runtime.spawn_blocking(move || blocking.broadcast(event));
+            arrives("blocking");
+        }
+    }
+}
+
+#[test]
+fn an_emit_after_the_end_of_the_runtime_does_no_harm() {
+    // Its sockets have ended with it.
+    let [runtime, _] = runtimes();
+    let (io, addr) = serve(&runtime);
+    let mut client = connect(addr);
+    runtime.shutdown_timeout(PATIENCE);
+    io.broadcast(ServerEvent::Told("late".into()));
+    assert!(io.is_empty());
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+}
