@@ -111,6 +111,6 @@ impl<P: Protocol> Service<P> {
 /// Ready when the peer has left. What it sends is not taken.
 async fn gone(stream: &TcpStream) {
     if let Ok(1..) = stream.peek(&mut [0]).await {
-        pending().await
+        pending::<()>().await;
     }
 }

@@ -1,0 +1,73 @@
+//! A server process, and what the kernel knows of it.
+
+use std::{
+    error::Error,
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tokio::{net::TcpStream, time::sleep};
+
+/// The kernel's clock tick in `/proc`: 10 ms wherever it runs.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A running server; it is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+}
+
+impl Server {
+    /// Starts a command with `{addr}` filled in; ready when it takes connections.
+    pub(crate) async fn start(command: &[String]) -> Result<Self, Box<dyn Error>> {
+        let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut words = command.iter().map(|word| word.replace("{addr}", &addr.to_string()));
+        let child = Command::new(words.next().ok_or("no command")?)
+            .args(words)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut server = Self { child, addr };
+        for _ in 0..200 {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("the server ended: {status}").into());
+            }
+            if TcpStream::connect(addr).await.is_ok() {
+                // What it does at its start is no figure of ours.
+                sleep(Duration::from_millis(500)).await;
+                return Ok(server);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Err("the server did not start".into())
+    }
+
+    /// CPU time so far, in user and kernel mode, of all threads.
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name in parentheses may hold anything; `utime` and `stime` are the 12th and 13th after it.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks =
+            fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u32>().ok());
+        Ok(TICK * ticks.sum::<u32>())
+    }
+
+    /// Resident bytes.
+    pub(crate) fn resident(&self) -> io::Result<usize> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib =
+            line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
+        kib.map(|kib| kib * 1024).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
