@@ -10,7 +10,7 @@ use std::{
     collections::HashSet,
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
 };
@@ -82,18 +82,23 @@ impl Stage {
     }
 
     pub(crate) fn witnessed(&self, text: &str) {
-        self.log.lock().unwrap().add(text);
+        self.log().add(text);
         let publisher = text.strip_prefix("publisher-").and_then(|rest| rest.split(' ').next());
         if let Some(index) = publisher {
             self.windows[index.parse::<usize>().unwrap()].add_permits(1);
         }
     }
 
+    /// Whole whatever failed: else nobody would hear what did.
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) async fn check(&self, listener: &str, heard: &[String]) {
         if let Some(last) = heard.last() {
-            until(|| self.log.lock().unwrap().places.contains_key(last)).await;
+            until(|| self.log().places.contains_key(last)).await;
         }
-        self.log.lock().unwrap().check(listener, heard);
+        self.log().check(listener, heard);
     }
 
     /// One socket after the other, until one has stayed to the end.
