@@ -114,18 +114,18 @@ impl Connection {
         self.paused = self.paused.filter(|until| *until > now);
         if !self.unread.is_empty() {
             let mut unread = mem::take(&mut self.unread);
-            let pause = self.conversation.digest(&mut unread, now.into_std(), cx)?;
-            self.paused = pause.map(|pause| now + pause);
+            let pause = self.conversation.digest(&mut unread, cx)?;
+            self.paused = pause.map(|pause| Instant::now() + pause);
         }
         for batch in 1.. {
             if self.paused.is_some() || !self.conversation.may_read() {
                 break;
             }
-            let (conversation, at) = (&mut self.conversation, now.into_std());
-            match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, at, cx)) {
+            let conversation = &mut self.conversation;
+            match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, cx)) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Batch::Read(digested))) => {
-                    self.paused = digested?.map(|pause| now + pause);
+                    self.paused = digested?.map(|pause| Instant::now() + pause);
                     if batch >= BATCHES {
                         cx.waker().wake_by_ref();
                         break;

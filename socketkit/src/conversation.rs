@@ -21,8 +21,9 @@ use std::{
     ops::Range,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// See the module.
@@ -61,7 +62,7 @@ impl Conversation {
     pub(crate) fn new(peer: Arc<Peer>, app: Box<dyn Application>) -> Self {
         let work = Work::Opening(app.opened());
         let strange = peer.role == Role::Client;
-        let session = Session::new(&peer.limits, !strange, tokio::time::Instant::now().into_std());
+        let session = Session::new(&peer.limits, !strange, Instant::now().into_std());
         let backlog = Backlog::default();
         let decoder = Decoder::default();
         Self { peer, app, session, decoder, strange, is_retimed: false, work, backlog }
@@ -82,11 +83,10 @@ impl Conversation {
         !self.peer.calls().is_empty()
     }
 
-    /// Takes in a batch of bytes that came at `now`; for how long to leave the next one unread.
+    /// Takes in a batch of bytes; for how long to leave the next one unread.
     pub(crate) fn digest(
         &mut self,
         bytes: &mut [u8],
-        now: Instant,
         cx: &mut Context<'_>,
     ) -> Result<Option<Duration>, End> {
         let peer = self.peer.clone();
@@ -100,7 +100,8 @@ impl Conversation {
             self.receive(incoming, cx)
         });
         self.decoder = decoder;
-        let pause = self.session.hear(heard, &peer.limits, now);
+        // Not before: handlers may have taken their time.
+        let pause = self.session.hear(heard, &peer.limits, Instant::now().into_std());
         match decoded {
             Ok(()) if answers.is_empty() => Ok(pause),
             Ok(()) => {

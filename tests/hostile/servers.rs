@@ -3,7 +3,7 @@
 use socketkit::{Client, CloseCode, ConnectError, Limits, Status};
 use std::{net::SocketAddr, time::Duration};
 use tests::{
-    chat::{Chat, ServerEvent, next, soon},
+    chat::{Chat, ServerEvent, next, server_event::Told, soon},
     raw::{BINARY, Bytes, PING, SUBPROTOCOL, TEXT, announce, frame},
 };
 use tokio::{
@@ -157,4 +157,40 @@ async fn a_101_that_answers_another_request_is_refused() {
         let client = soon(Client::<Chat>::connect(format!("ws://{addr}/"))).await;
         assert_eq!(client.is_ok(), is_good, "{name}: {value}: {client:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_is_not_silent_because_a_handler_of_the_client_keeps_its_thread() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = accept_async(stream).await.unwrap().into_inner();
+        let hello = HELLO.replace("25000", "100");
+        stream.write_all(&plain(TEXT, &hello)).await.unwrap();
+        stream.write_all(&plain(TEXT, r#"{"event":"told","data":"begin"}"#)).await.unwrap();
+        let mut beats = tokio::time::interval(Duration::from_millis(20));
+        while stopped.try_recv().is_err() {
+            beats.tick().await;
+            stream.write_all(&plain(TEXT, "{}")).await.expect("the client is there");
+        }
+        stream.write_all(&plain(TEXT, r#"{"event":"told","data":"end"}"#)).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let client =
+        Client::<Chat>::builder(format!("ws://{addr}/")).on(async move |Told(text): Told| {
+            if text == "begin" {
+                // Five heartbeats, of which nothing is read meanwhile.
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            sender.send(text).unwrap();
+        });
+    let client = soon(client.connect()).await.unwrap();
+    assert_eq!(soon(told.recv()).await.unwrap(), "begin");
+    stop.send(()).unwrap();
+    assert_eq!(soon(told.recv()).await.unwrap(), "end");
+    drop(client);
+    soon(serving).await.unwrap();
 }
