@@ -113,7 +113,7 @@ impl Queue {
             return (pushed, Flush::Pending);
         }
         let full = self.is_full(limits);
-        self.append(queued);
+        self.insert(self.frames.len(), queued);
         if !full && self.blocked.is_some() && self.is_full(limits) {
             // From now on the connection counts the time.
             self.wake();
@@ -125,9 +125,7 @@ impl Queue {
     pub(crate) fn push_control(&mut self, bytes: FrameBytes) {
         if !self.closed {
             let at = self.begun().min(self.frames.len());
-            self.count += 1;
-            self.bytes += bytes.len();
-            self.frames.insert(at, Queued { bytes, sort: Sort::Control });
+            self.insert(at, Queued { bytes, sort: Sort::Control });
         }
     }
 
@@ -148,10 +146,10 @@ impl Queue {
         usize::from(self.sent.max(self.ahead) > 0 && !self.writing)
     }
 
-    fn append(&mut self, frame: Queued) {
+    fn insert(&mut self, at: usize, frame: Queued) {
         self.count += 1;
         self.bytes += frame.bytes.len();
-        self.frames.push(frame);
+        self.frames.insert(at, frame);
     }
 
     /// Queues the close frame, after all that waits; nothing is taken from now on. Broadcasts that are
@@ -159,7 +157,7 @@ impl Queue {
     pub(crate) fn push_close(&mut self, bytes: FrameBytes) {
         if !self.closed {
             self.held = None;
-            self.append(Queued { bytes, sort: Sort::Control });
+            self.insert(self.frames.len(), Queued { bytes, sort: Sort::Control });
             self.seal();
         }
     }
@@ -171,9 +169,7 @@ impl Queue {
     }
 
     fn notify_senders(&self) {
-        if let Some(room) = &self.room {
-            room.notify_waiters();
-        }
+        self.room.iter().for_each(|room| room.notify_waiters());
     }
 
     /// Drops frames, but for one that has begun to go out.
@@ -241,9 +237,7 @@ impl Queue {
         let over_tcp = stream.is_some();
         self.stream = stream;
         self.sent = sent;
-        if bytes > 0 {
-            self.blocked = None;
-        }
+        let since = self.blocked.filter(|_| bytes == 0);
         if self.ahead > 0 {
             let ahead = bytes.min(self.ahead);
             (self.ahead, bytes) = (self.ahead - ahead, bytes - ahead);
@@ -254,7 +248,7 @@ impl Queue {
         if text {
             self.spoke = now;
         }
-        self.blocked = blocked.then(|| self.blocked.unwrap_or(now));
+        self.blocked = blocked.then(|| since.unwrap_or(now));
         if blocked && over_tcp {
             // The connection waits for the socket; on any other stream it has written itself, and
             // would go round for ever.
@@ -354,9 +348,7 @@ impl Queue {
 
     /// Wakes the connection's task.
     pub(crate) fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
+        self.waker.iter().for_each(Waker::wake_by_ref);
     }
 
     fn flush_by(&mut self, urgent: bool) -> Flush {
