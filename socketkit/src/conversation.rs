@@ -317,7 +317,7 @@ impl Conversation {
         let bytes = draft.finish(self.peer.role);
         let (_, flush) = self.peer.push(bytes, (Policy::Reliable, 0), Kind::Answer);
         if flush == Flush::Now {
-            self.peer.flush(false);
+            self.peer.flush(false, Instant::now());
         }
     }
 

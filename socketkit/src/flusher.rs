@@ -1,6 +1,7 @@
 //! Writes what was emitted, once for all that a turn of the runtime emitted.
 
 use crate::{
+    pace::Pace,
     peer::{Peer, lock},
     turn::Flush,
 };
@@ -12,11 +13,14 @@ use std::{
     },
     vec,
 };
-use tokio::{runtime::Handle, sync::Notify, task};
+use tokio::{runtime::Handle, sync::Notify, task, time::Instant};
 
-/// Receivers that are written to before other tasks get their turn: about a millisecond of system
-/// calls.
+/// Receivers that are written to before other tasks may get their turn: about a millisecond of
+/// system calls.
 const SLICE: usize = 256;
+
+/// Receivers whose memory is fetched at once.
+const GROUP: usize = 16;
 
 /// Receivers from which on a flush is cut into pieces that run on all workers. Fewer are written by
 /// one: what is emitted meanwhile shares their writes, and no two workers wait for one another.
@@ -29,6 +33,8 @@ pub(crate) struct Flusher {
     wake: Notify,
     running: AtomicBool,
     stopped: AtomicBool,
+    /// An event came in, or was emitted.
+    busy: AtomicBool,
 }
 
 impl Flusher {
@@ -57,10 +63,18 @@ impl Flusher {
         !self.is_running() || (receivers <= SLICE && task::try_id().is_none())
     }
 
+    /// Notes that an event came in or is emitted: a flush at work lets others have their turn.
+    pub(crate) fn note(&self) {
+        // Most often it is noted already, which costs the other workers nothing.
+        if !self.busy.load(Ordering::Relaxed) {
+            self.busy.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Asks to write to `peer`.
     fn ask(&self, peer: Arc<Peer>) {
         if self.is_direct(1) {
-            return peer.flush(false);
+            return peer.flush(false, Instant::now());
         }
         lock(&self.asked).push(peer);
         self.wake();
@@ -71,7 +85,7 @@ impl Flusher {
         match flush {
             Flush::Pending => {}
             Flush::Ask => self.ask(peer.clone()),
-            Flush::Now => peer.flush(false),
+            Flush::Now => peer.flush(false, Instant::now()),
         }
     }
 
@@ -81,7 +95,7 @@ impl Flusher {
             return;
         }
         if self.is_direct(peers.len()) {
-            return drop(Piece(peers.into_iter()));
+            return write(&peers);
         }
         let mut asked = lock(&self.asked);
         if asked.is_empty() {
@@ -97,7 +111,7 @@ impl Flusher {
     fn wake(&self) {
         self.wake.notify_one();
         if !self.is_running() {
-            drop(Piece(self.take().into_iter()));
+            write(&self.take());
         }
     }
 
@@ -111,18 +125,31 @@ struct Running(Arc<Flusher>);
 
 impl Running {
     async fn run(self) {
+        let mut pace = Pace::default();
         loop {
             if !self.0.stopped.load(Ordering::Acquire) {
                 self.0.wake.notified().await;
             }
             // Every task that is ready runs first: what they emit to the same receivers shares a write.
-            task::yield_now().await;
+            // What led to this flush does not count.
+            self.0.busy.store(false, Ordering::Relaxed);
+            pace.give_way(&self.0.busy).await;
             let asked = self.0.take();
             if asked.is_empty() && self.0.stopped.load(Ordering::Acquire) {
                 return;
             }
-            flush(asked).await;
+            self.flush(asked, &mut pace).await;
         }
+    }
+
+    /// Writes to every receiver: to very many in pieces that run on all workers.
+    async fn flush(&self, mut peers: Vec<Arc<Peer>>, pace: &mut Pace) {
+        while peers.len() > PIECE {
+            let piece = Piece(peers.split_off(peers.len() - PIECE).into_iter());
+            let flusher = self.0.clone();
+            task::spawn(async move { piece.write(&flusher.busy, &mut Pace::default()).await });
+        }
+        Piece(peers.into_iter()).write(&self.0.busy, pace).await;
     }
 }
 
@@ -130,34 +157,36 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.store(false, Ordering::Release);
         // What it was asked for and did not come to: its runtime is not that of every socket.
-        drop(Piece(self.0.take().into_iter()));
+        write(&self.0.take());
     }
-}
-
-/// Writes to every receiver: to very many in pieces that run on all workers.
-async fn flush(mut peers: Vec<Arc<Peer>>) {
-    while peers.len() > PIECE {
-        let piece = peers.split_off(peers.len() - PIECE);
-        task::spawn(Piece(piece.into_iter()).write());
-    }
-    Piece(peers.into_iter()).write().await;
 }
 
 /// Receivers that are still to be written to, however the runtime ends.
 struct Piece(vec::IntoIter<Arc<Peer>>);
 
 impl Piece {
-    async fn write(mut self) {
+    async fn write(mut self, busy: &AtomicBool, pace: &mut Pace) {
         while self.0.len() > SLICE {
-            self.0.by_ref().take(SLICE).for_each(|peer| peer.flush(false));
-            task::yield_now().await;
+            write(self.0.as_slice().get(..SLICE).unwrap_or_default());
+            self.0.by_ref().take(SLICE).for_each(drop);
+            pace.give_way(busy).await;
         }
     }
 }
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.0.by_ref().for_each(|peer| peer.flush(false));
+        write(self.0.as_slice());
+    }
+}
+
+/// Writes to every receiver, now.
+pub(crate) fn write(peers: &[Arc<Peer>]) {
+    for group in peers.chunks(GROUP) {
+        // Each is far away in memory; asked for together, they are waited for together.
+        group.iter().for_each(Peer::fetch);
+        let now = Instant::now();
+        group.iter().for_each(|peer| peer.flush(false, now));
     }
 }
 

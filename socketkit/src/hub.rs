@@ -3,7 +3,7 @@
 use crate::{
     CloseCode, Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
     delivery::Kind,
-    flusher::Flusher,
+    flusher::{Flusher, write},
     frame::{Draft, FrameBytes},
     inspect::{Hooks, Inspected},
     peer::{Peer, lock},
@@ -240,10 +240,9 @@ impl<P: Protocol> Hub<P> {
                 Flush::Now => now.push(peer.clone()),
             }
         });
+        self.flusher.note();
         self.flusher.ask_all(ask);
-        for peer in now {
-            peer.flush(false);
-        }
+        write(&now);
         delivery
     }
 

@@ -176,6 +176,7 @@ mod listener;
 #[cfg(all(feature = "client", feature = "server"))]
 mod local;
 mod outbox;
+mod pace;
 mod peer;
 mod protocol;
 #[cfg(feature = "http")]

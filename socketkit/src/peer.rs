@@ -12,6 +12,7 @@ use crate::{
 use std::{
     fmt,
     future::Future,
+    hint,
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -64,17 +65,18 @@ impl fmt::Debug for SocketId {
 /// What a call is answered with: the payload of the reply, within its frame.
 pub(crate) type Answer = Result<(Utf8Bytes, Range<usize>), CallError>;
 
-/// See the module.
+/// See the module. What an emit needs stands together: of many receivers, each is far away in memory.
+#[repr(C)]
 pub(crate) struct Peer {
+    queue: Mutex<Queue>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) id: SocketId,
     pub(crate) role: Role,
-    pub(crate) limits: Arc<Limits>,
+    dismissed: AtomicBool,
     pub(crate) handshake: Handshake,
     pub(crate) runtime: Handle,
-    queue: Mutex<Queue>,
     calls: Mutex<Calls<oneshot::Sender<Answer>>>,
     tasks: Mutex<Tasks>,
-    dismissed: AtomicBool,
 }
 
 /// What [`Socket::spawn`](crate::Socket::spawn) started.
@@ -109,6 +111,11 @@ impl Peer {
         }
     }
 
+    /// Has the processor fetch what a flush needs.
+    pub(crate) fn fetch(self: &Arc<Self>) {
+        hint::black_box((Arc::strong_count(self), self.id));
+    }
+
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.queue)
     }
@@ -129,7 +136,7 @@ impl Peer {
 
     /// Writes what waits, as far as the transport takes it at once; any other stream than a TCP
     /// socket is left to its connection.
-    pub(crate) fn flush(&self, writable: bool) {
+    pub(crate) fn flush(&self, writable: bool, now: Instant) {
         loop {
             let turn = {
                 let mut queue = self.queue();
@@ -141,14 +148,11 @@ impl Peer {
             let Some(Turn { frames, sent, stream: Some(stream) }) = turn else {
                 return;
             };
-            let written = turn::write(frames, sent, |slices| match slices {
-                [one] => stream.try_write(one),
-                many => stream.try_write_vectored(many),
-            });
+            let written = turn::write(frames, sent, |slices| turn::send(&stream, slices));
             let Ok(written) = written else {
                 return self.queue().fail();
             };
-            if !self.queue().put_back(Some(stream), written, &self.limits, Instant::now()) {
+            if !self.queue().put_back(Some(stream), written, &self.limits, now) {
                 return;
             }
         }

@@ -89,10 +89,11 @@ impl Transport {
     pub(crate) fn poll_flush(&mut self, peer: &Peer, cx: &mut Context<'_>) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => {
-                peer.flush(false);
+                let now = Instant::now();
+                peer.flush(false, now);
                 while peer.queue().is_blocked() {
                     match stream.as_ref().poll_write_ready(cx) {
-                        Poll::Ready(ready) => ready.map(|()| peer.flush(true))?,
+                        Poll::Ready(ready) => ready.map(|()| peer.flush(true, now))?,
                         Poll::Pending => break,
                     }
                 }

@@ -2,6 +2,7 @@
 //! allows.
 
 use crate::queued::{Frames, Sort};
+use socket2::SockRef;
 use std::io::{self, IoSlice};
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -44,6 +45,29 @@ pub(crate) struct Written {
 
 /// Frames that one vectored write carries at most.
 const SLICES: usize = 64;
+
+/// Writes to a TCP socket what it takes at once. The socket itself is asked first: what the runtime
+/// knows of it matters only when it takes nothing, and is one more place in memory.
+pub(crate) fn send(stream: &OwnedWriteHalf, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let socket = SockRef::from(stream.as_ref());
+    let sent = match slices {
+        [one] => socket.send_with_flags(one, NO_SIGNAL),
+        many => socket.send_vectored_with_flags(many, NO_SIGNAL),
+    };
+    match sent {
+        // Now the runtime learns of it, and tells when it takes more.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            stream.try_write_vectored(slices)
+        }
+        sent => sent,
+    }
+}
+
+/// A peer that has gone is an error, not a signal to the process.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NO_SIGNAL: i32 = 0;
 
 /// Writes frames, but for the bytes of the first that were `sent`, until all are gone or `sink` takes
 /// no more, which it says by `WouldBlock`.
