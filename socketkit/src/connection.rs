@@ -74,19 +74,18 @@ impl Connection {
 
     /// One turn: work, read, look at the clock, write all that this emitted.
     fn poll(&mut self, alarm: &mut Alarm<'_>, cx: &mut Context<'_>) -> Poll<End> {
-        let now = Instant::now();
         let (is_known, ended) = self.conversation.peer.queue().cork(cx.waker());
         if !is_known {
             alarm.forget();
         }
         let result = match ended {
             Some(disconnect) => Err(disconnect.into()),
-            None => self.turn(alarm, now, cx),
+            None => self.turn(alarm, cx),
         };
         let is_empty = self.conversation.peer.queue().uncork();
-        let result = result.and_then(|()| {
+        let result = result.and_then(|now| {
             let is_done = is_empty && !self.transport.is_buffered();
-            let stalled = if is_done { None } else { self.flush(cx)? };
+            let stalled = if is_done { None } else { self.flush(now, cx)? };
             // The server may just have said how often it gives a sign of life.
             let retimed = mem::take(&mut self.conversation.is_retimed);
             let heartbeat = retimed.then(|| self.deadline());
@@ -102,20 +101,17 @@ impl Connection {
         }
     }
 
-    fn turn(
-        &mut self,
-        alarm: &mut Alarm<'_>,
-        now: Instant,
-        cx: &mut Context<'_>,
-    ) -> Result<(), End> {
+    /// Works, reads, and looks at the clock: what that showed.
+    fn turn(&mut self, alarm: &mut Alarm<'_>, cx: &mut Context<'_>) -> Result<Instant, End> {
         if let Poll::Ready(Err(refused)) = self.conversation.poll_work(cx) {
             return Err(refused.into());
         }
-        self.paused = self.paused.filter(|until| *until > now);
+        let mut read = None;
+        self.paused = self.paused.filter(|until| *until > Instant::now());
         if !self.unread.is_empty() {
             let mut unread = mem::take(&mut self.unread);
-            let pause = self.conversation.digest(&mut unread, cx)?;
-            self.paused = pause.map(|pause| Instant::now() + pause);
+            let (now, paused) = self.conversation.digest(&mut unread, cx)?;
+            (read, self.paused) = (Some(now), paused);
         }
         for batch in 1.. {
             if self.paused.is_some() || !self.conversation.may_read() {
@@ -125,7 +121,8 @@ impl Connection {
             match self.transport.poll_read(cx, |bytes, cx| conversation.digest(bytes, cx)) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Batch::Read(digested))) => {
-                    self.paused = digested?.map(|pause| Instant::now() + pause);
+                    let (now, paused) = digested?;
+                    (read, self.paused) = (Some(now), paused);
                     if batch >= BATCHES {
                         cx.waker().wake_by_ref();
                         break;
@@ -135,14 +132,17 @@ impl Connection {
             }
         }
         // After the reading: whatever kept this task from its work, what came meanwhile counts.
-        self.check_clock(alarm, now, cx)
+        let now = read.unwrap_or_else(Instant::now);
+        self.check_clock(alarm, now, cx)?;
+        Ok(now)
     }
 
     /// Writes what waits. When a receiver that takes nothing is given up.
-    fn flush(&mut self, cx: &mut Context<'_>) -> Result<Option<Instant>, CloseCode> {
+    fn flush(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<Option<Instant>, CloseCode> {
         let peer = &self.conversation.peer;
-        self.transport.poll_flush(peer, cx).map_err(|_| CloseCode::LOST)?;
-        Ok(peer.queue().stalled(&peer.limits))
+        let flushed = self.transport.poll_flush(peer, now, cx);
+        let is_blocked = flushed.map_err(|_| CloseCode::LOST)?;
+        Ok(if is_blocked { peer.queue().stalled(&peer.limits) } else { None })
     }
 
     /// Does what is due. The alarm is only set anew when it has gone off, not on all traffic.
@@ -245,9 +245,9 @@ async fn farewell(transport: &mut Transport, peer: &Peer, by: &By) -> io::Result
     }
     poll_fn(|cx| {
         peer.queue().set_waker(cx.waker());
-        match transport.poll_flush(peer, cx) {
-            Ok(()) if !peer.queue().is_empty() => Poll::Pending,
-            flushed => Poll::Ready(flushed),
+        match transport.poll_flush(peer, Instant::now(), cx) {
+            Ok(_) if !peer.queue().is_empty() => Poll::Pending,
+            flushed => Poll::Ready(flushed.map(drop)),
         }
     })
     .await?;

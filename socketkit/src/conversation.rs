@@ -83,12 +83,12 @@ impl Conversation {
         !self.peer.calls().is_empty()
     }
 
-    /// Takes in a batch of bytes; for how long to leave the next one unread.
+    /// Takes in a batch of bytes; when that was done, and until when to leave the next one unread.
     pub(crate) fn digest(
         &mut self,
         bytes: &mut [u8],
         cx: &mut Context<'_>,
-    ) -> Result<Option<Duration>, End> {
+    ) -> Result<(Instant, Option<Instant>), End> {
         let peer = self.peer.clone();
         let mut answers = Vec::new();
         let mut heard = Heard { bytes: bytes.len(), ..Heard::default() };
@@ -101,16 +101,17 @@ impl Conversation {
         });
         self.decoder = decoder;
         // Not before: handlers may have taken their time.
-        let pause = self.session.hear(heard, &peer.limits, Instant::now().into_std());
+        let now = Instant::now();
+        let pause = self.session.hear(heard, &peer.limits, now.into_std());
         match decoded {
-            Ok(()) if answers.is_empty() => Ok(pause),
-            Ok(()) => {
-                peer.queue().push_pong(answers.into(), &peer.limits);
-                Ok(pause)
-            }
-            Err(Stopped::By(end)) => Err(end),
-            Err(Stopped::Fault(error)) => Err(fault(&error).into()),
+            Ok(()) => {}
+            Err(Stopped::By(end)) => return Err(end),
+            Err(Stopped::Fault(error)) => return Err(fault(&error).into()),
         }
+        if !answers.is_empty() {
+            peer.queue().push_pong(answers.into(), &peer.limits);
+        }
+        Ok((now, pause.map(|pause| now + pause)))
     }
 
     fn receive(&mut self, incoming: Incoming<'_>, cx: &mut Context<'_>) -> Result<(), End> {

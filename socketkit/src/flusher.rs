@@ -6,7 +6,7 @@ use crate::{
     turn::Flush,
 };
 use std::{
-    mem,
+    mem, slice,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -74,7 +74,7 @@ impl Flusher {
     /// Asks to write to `peer`.
     fn ask(&self, peer: Arc<Peer>) {
         if self.is_direct(1) {
-            return peer.flush(false, Instant::now());
+            return write(&[peer]);
         }
         lock(&self.asked).push(peer);
         self.wake();
@@ -85,7 +85,7 @@ impl Flusher {
         match flush {
             Flush::Pending => {}
             Flush::Ask => self.ask(peer.clone()),
-            Flush::Now => peer.flush(false, Instant::now()),
+            Flush::Now => write(slice::from_ref(peer)),
         }
     }
 
@@ -186,7 +186,9 @@ pub(crate) fn write(peers: &[Arc<Peer>]) {
         // Each is far away in memory; asked for together, they are waited for together.
         group.iter().for_each(Peer::fetch);
         let now = Instant::now();
-        group.iter().for_each(|peer| peer.flush(false, now));
+        for peer in group {
+            peer.flush(false, now);
+        }
     }
 }
 

@@ -135,25 +135,29 @@ impl Peer {
     }
 
     /// Writes what waits, as far as the transport takes it at once; any other stream than a TCP
-    /// socket is left to its connection.
-    pub(crate) fn flush(&self, writable: bool, now: Instant) {
+    /// socket is left to its connection. Whether it takes no more.
+    pub(crate) fn flush(&self, writable: bool, now: Instant) -> bool {
         loop {
             let turn = {
                 let mut queue = self.queue();
                 if queue.is_written_by_connection() {
-                    return queue.wake();
+                    queue.wake();
+                    return false;
                 }
-                queue.take(writable)
+                match queue.take(writable) {
+                    Some(turn) => turn,
+                    None => return queue.is_blocked(),
+                }
             };
-            let Some(Turn { frames, sent, stream: Some(stream) }) = turn else {
-                return;
+            let Turn { frames, sent, stream: Some(stream) } = turn else { return false };
+            let Ok(written) = turn::write(frames, sent, |slices| turn::send(&stream, slices))
+            else {
+                self.queue().fail();
+                return false;
             };
-            let written = turn::write(frames, sent, |slices| turn::send(&stream, slices));
-            let Ok(written) = written else {
-                return self.queue().fail();
-            };
+            let blocked = written.blocked;
             if !self.queue().put_back(Some(stream), written, &self.limits, now) {
-                return;
+                return blocked;
             }
         }
     }

@@ -84,20 +84,22 @@ impl Transport {
         matches!(self, Self::Stream(_))
     }
 
-    /// Writes what waits for `peer`, as far as the stream takes it; has the task woken when it takes
-    /// more.
-    pub(crate) fn poll_flush(&mut self, peer: &Peer, cx: &mut Context<'_>) -> io::Result<()> {
+    /// Writes what waits for `peer`, as far as the stream takes it. Whether it takes no more: the task
+    /// is woken when it does.
+    pub(crate) fn poll_flush(
+        &mut self,
+        peer: &Peer,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> io::Result<bool> {
         match self {
             Self::Tcp(stream) => {
-                let now = Instant::now();
-                peer.flush(false, now);
-                while peer.queue().is_blocked() {
-                    match stream.as_ref().poll_write_ready(cx) {
-                        Poll::Ready(ready) => ready.map(|()| peer.flush(true, now))?,
-                        Poll::Pending => break,
-                    }
+                let mut blocked = peer.flush(false, now);
+                while blocked && let Poll::Ready(ready) = stream.as_ref().poll_write_ready(cx) {
+                    ready?;
+                    blocked = peer.flush(true, now);
                 }
-                Ok(())
+                Ok(blocked)
             }
             Self::Stream(stream) => {
                 loop {
@@ -110,14 +112,14 @@ impl Transport {
                             Poll::Pending => Err(ErrorKind::WouldBlock.into()),
                         }
                     })?;
-                    if !peer.queue().put_back(None, written, &peer.limits, Instant::now()) {
+                    if !peer.queue().put_back(None, written, &peer.limits, now) {
                         break;
                     }
                 }
-                match Pin::new(stream).poll_flush(cx) {
-                    Poll::Ready(flushed) => flushed,
-                    Poll::Pending => Ok(()),
+                if let Poll::Ready(flushed) = Pin::new(stream).poll_flush(cx) {
+                    flushed?;
                 }
+                Ok(peer.queue().is_blocked())
             }
         }
     }
