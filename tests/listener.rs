@@ -48,6 +48,20 @@ async fn a_service_at_the_root_serves_its_files_and_leaves_other_paths() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_dropped_frees_its_port_at_once() {
+    let (ready, address) = oneshot::channel();
+    let serve = service(Limits::default()).listen("127.0.0.1:0");
+    let mut serve = serve.ready(|address| ready.send(address).unwrap()).into_future();
+    let addr = tokio::select! {
+        ended = &mut serve => panic!("{ended:?}"),
+        addr = soon(address) => addr.unwrap(),
+    };
+    assert_eq!(get(addr, "/").await, 404, "it accepts");
+    drop(serve);
+    std::net::TcpListener::bind(addr).unwrap();
+}
+
+#[tokio::test]
 async fn files_that_begin_with_a_dot_are_not_served() {
     let folder = tempfile::tempdir().unwrap();
     for name in [".env", "page.html"] {

@@ -9,12 +9,13 @@ use crate::{
 };
 use std::{
     fmt,
-    future::{Future, IntoFuture, pending},
+    future::{Future, IntoFuture, pending, poll_fn},
     io,
     net::SocketAddr,
     path::Path,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
+    task::Poll,
     time::Duration,
 };
 use tokio::{
@@ -198,38 +199,23 @@ impl Serve {
     }
 
     async fn run(self) -> io::Result<()> {
-        let Self { routes, listener, ready, mut until } = self;
+        let Self { routes, listener, ready, until } = self;
         routes.check()?;
         let limits = routes.limits.clone().unwrap_or_default();
         let site = Site::new(routes.routes, routes.public.open()?);
         let listener = listener.await?;
         ready(listener.local_addr()?);
-        let admission = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
+        let listener = Arc::new(listener);
         // What HTTP still answers ends with this future.
         let (_open, ended) = watch::channel(());
-        loop {
-            tokio::select! {
-                () = &mut until => break,
-                accepted = accept(&listener) => {
-                    let (stream, peer) = accepted;
-                    let Some(permit) = admission.enter(Some(peer.ip())) else { continue };
-                    let connection = site.clone().connection(stream, peer, limits.clone());
-                    let mut ended = ended.clone();
-                    // In a box of its own, which is gone when the socket is there.
-                    let arrival = Box::pin(async move {
-                        let _permit = permit;
-                        tokio::select! {
-                            connection = connection => connection,
-                            _ = ended.changed() => None,
-                        }
-                    });
-                    tokio::spawn(async move {
-                        let Some(connection) = arrival.await else { return };
-                        connection.run().await;
-                    });
-                }
-            }
-        }
+        let accepting = Accepting { listener: Arc::downgrade(&listener), site, limits, ended };
+        let (site, limits) = (accepting.site.clone(), accepting.limits.clone());
+        // On a worker, which then serves what it accepted: whoever waits for this future may be a thread
+        // of its own, and would be woken for each connection.
+        let mut accept = JoinSet::new();
+        accept.spawn(accepting.run());
+        until.await;
+        accept.shutdown().await;
         drop(listener);
         let mut stopped = JoinSet::new();
         for route in site.routes() {
@@ -260,6 +246,39 @@ impl fmt::Debug for Serve {
     }
 }
 
+/// The task that accepts connections.
+struct Accepting {
+    /// Gone when whoever listens is: the port is free at once.
+    listener: Weak<TcpListener>,
+    site: Site,
+    limits: Arc<Limits>,
+    ended: watch::Receiver<()>,
+}
+
+impl Accepting {
+    async fn run(self) {
+        let Self { listener, site, limits, ended } = self;
+        let admission = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
+        while let Some((stream, peer)) = accept(&listener).await {
+            let Some(permit) = admission.enter(Some(peer.ip())) else { continue };
+            let connection = site.clone().connection(stream, peer, limits.clone());
+            let mut ended = ended.clone();
+            // In a box of its own, which is gone when the socket is there.
+            let arrival = Box::pin(async move {
+                let _permit = permit;
+                tokio::select! {
+                    connection = connection => connection,
+                    _ = ended.changed() => None,
+                }
+            });
+            tokio::spawn(async move {
+                let Some(connection) = arrival.await else { return };
+                connection.run().await;
+            });
+        }
+    }
+}
+
 /// Binds the first address that can be bound.
 async fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
     let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));
@@ -284,11 +303,16 @@ fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// The next connection. When none can be had, as with too many open files, it waits a little.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection, while the listener is there. When none can be had, as with too many open
+/// files, it waits a little.
+async fn accept(listener: &Weak<TcpListener>) -> Option<(TcpStream, SocketAddr)> {
     loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
+        let accepted = poll_fn(|cx| match listener.upgrade() {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        });
+        match accepted.await? {
+            Ok(accepted) => return Some(accepted),
             Err(error)
                 if matches!(
                     error.kind(),
