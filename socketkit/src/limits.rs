@@ -47,6 +47,12 @@ impl Limits {
         count > 0 && (count >= self.queue || bytes >= self.queue_bytes)
     }
 
+    /// Bytes of the longest head of a request: an HTTP server needs room for a short one.
+    #[cfg(feature = "http")]
+    pub(crate) fn longest_head(&self) -> usize {
+        self.head.max(8192)
+    }
+
     /// Whether it fills a quarter.
     pub(crate) fn quarter_fills(&self, count: usize, bytes: usize) -> bool {
         count > 0 && (count >= self.queue.div_ceil(4) || bytes >= self.queue_bytes / 4)

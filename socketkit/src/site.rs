@@ -73,7 +73,7 @@ impl Site {
         peer: SocketAddr,
         limits: Arc<Limits>,
     ) -> Option<Connection> {
-        let limit = limits.head.max(8192);
+        let limit = limits.longest_head();
         let (stream, unread) =
             match timeout(limits.handshake, Arrival::read(stream, peer, limit)).await {
                 Ok(Ok(Ok(arrival))) => match self.arrive(arrival).await {
@@ -123,7 +123,7 @@ impl Site {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.handshake)
-            .max_buf_size(limits.head.max(8192));
+            .max_buf_size(limits.longest_head());
         let stream = TokioIo::new(Stalling::new(stream, unread, limits.stall));
         let connection = http.serve_connection(stream, service).with_upgrades();
         if let Err(error) = connection.await {

@@ -6,6 +6,7 @@ use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use std::borrow::Cow;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -51,35 +52,39 @@ pub(crate) fn is_key(key: &str) -> bool {
     key.len() == 24 && key.strip_suffix("==").is_some_and(|key| key.bytes().all(of_base64))
 }
 
+/// The headers that accept a request to upgrade with a valid key, of a client that offered our
+/// subprotocol or not (RFC 6455 section 4.2.2).
+fn accepting(key: &str, ours: bool) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+    let headers = [
+        ("connection", "Upgrade".into()),
+        ("upgrade", "websocket".into()),
+        ("sec-websocket-accept", derive_accept_key(key.as_bytes()).into()),
+    ];
+    headers.into_iter().chain(ours.then_some(("sec-websocket-protocol", wire::SUBPROTOCOL.into())))
+}
+
 /// The answer to a request to upgrade.
 pub(crate) fn switching(handshake: &Handshake) -> Reply {
     let mut reply = Response::new(Full::default());
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = reply.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Some(Ok(accept)) = key(handshake).map(|key| derive_accept_key(key.as_bytes()).try_into())
-    {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    if handshake.offers_subprotocol() {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL));
+    let accepted = key(handshake).map(|key| accepting(key, handshake.offers_subprotocol()));
+    for (name, value) in accepted.into_iter().flatten() {
+        if let Ok(value) = value.as_ref().try_into() {
+            reply.headers_mut().insert(name, value);
+        }
     }
     reply
 }
 
-/// The same as bytes, of a valid key and for a client that offered our subprotocol or not.
+/// The same as bytes.
 #[cfg(feature = "http")]
 pub(crate) fn switching_bytes(key: &str, ours: bool) -> crate::frame::FrameBytes {
     let mut out = String::with_capacity(192);
-    out += "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n";
-    out += "sec-websocket-accept: ";
-    out += &derive_accept_key(key.as_bytes());
-    if ours {
-        out += "\r\nsec-websocket-protocol: ";
-        out += wire::SUBPROTOCOL;
+    out += "HTTP/1.1 101 Switching Protocols\r\n";
+    for (name, value) in accepting(key, ours) {
+        out.extend([name, ": ", &value, "\r\n"]);
     }
-    out += "\r\n\r\n";
+    out += "\r\n";
     out.into_bytes().into()
 }
 
