@@ -286,25 +286,31 @@ async fn a_longer_head_is_read_if_the_limit_allows_it() {
 }
 
 #[tokio::test]
-async fn one_more_unfinished_handshake_is_dropped_until_another_ends() {
+async fn one_more_handshake_waits_until_another_ends() {
     let addr = listen(&service(Limits::default().handshakes(2))).await;
     let mut first = Bytes::connect(addr).await;
     let _second = Bytes::connect(addr).await;
-    let mut third = Bytes::connect(addr).await;
-    assert_eq!(third.head().await, "");
+    let mut later = Vec::new();
+    for _ in 0..10 {
+        let mut peer = Bytes::connect(addr).await;
+        peer.write(&raw::upgrade(&[])).await;
+        later.push(peer);
+    }
     first.write(&raw::upgrade(&[("sec-websocket-protocol", SUBPROTOCOL)])).await;
     assert_eq!(first.status().await, 101);
-    // An open socket is no handshake any more.
-    soon(async {
-        loop {
-            let mut fourth = Bytes::connect(addr).await;
-            fourth.write(&raw::upgrade(&[])).await;
-            if fourth.status().await == 101 {
-                break;
-            }
-        }
-    })
-    .await;
+    // An open socket is no handshake any more: one after the other has the place.
+    for peer in &mut later {
+        assert_eq!(peer.status().await, 101);
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_has_waited_too_long_for_its_place_is_dropped() {
+    let addr =
+        listen(&service(Limits::default().handshakes(0).handshake(Duration::from_millis(50))))
+            .await;
+    let mut peer = Bytes::connect(addr).await;
+    assert_eq!(peer.head().await, "");
 }
 
 /// Upgrades from an address, with the subprotocol or not: the status, the rest of the head, and the

@@ -1,5 +1,10 @@
-//! Sockets in memory, to be measured: what they write is counted and dropped, what they read is fed.
+//! What is measured: sockets in memory, of which what they write is counted and dropped and what they
+//! read is fed; and server processes.
 #![forbid(unsafe_code)]
+
+mod server;
+
+pub use server::Server;
 
 use socketkit::{Handshake, Limits, Protocol, Service};
 use std::{

@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -258,14 +258,18 @@ struct Accepting {
 impl Accepting {
     async fn run(self) {
         let Self { listener, site, limits, ended } = self;
-        let admission = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
+        let admission = Arc::new(Admission::new(usize::MAX, limits.handshakes_per_address));
+        let places = Arc::new(Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS)));
         while let Some((stream, peer)) = accept(&listener).await {
             let Some(permit) = admission.enter(Some(peer.ip())) else { continue };
+            // In a storm all the others wait in the kernel.
+            let place = timeout(limits.handshake, places.clone().acquire_owned());
+            let Ok(Ok(place)) = place.await else { continue };
             let connection = site.clone().connection(stream, peer, limits.clone());
             let mut ended = ended.clone();
             // In a box of its own, which is gone when the socket is there.
             let arrival = Box::pin(async move {
-                let _permit = permit;
+                let _held = (permit, place);
                 tokio::select! {
                     connection = connection => connection,
                     _ = ended.changed() => None,

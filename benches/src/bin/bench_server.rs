@@ -5,13 +5,19 @@
 
 use clap::Parser;
 use socketkit::{Events, Io, Limits, Protocol, Server};
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 #[derive(Events)]
 pub enum ClientEvent {
     /// Answered with 1.
     #[event(reply = u32)]
     Echo { author: String, body: String },
+    /// Answered after 50 ms of computing, which a handler should leave to `spawn_blocking`.
+    #[event(reply = u32)]
+    Compute,
     /// Sent to every socket, the sender's too.
     Publish { author: String, body: String },
 }
@@ -26,6 +32,14 @@ pub enum ServerEvent {
 pub struct Bench;
 
 async fn echo(_: client_event::Echo) -> u32 {
+    1
+}
+
+async fn compute(_: client_event::Compute) -> u32 {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(50) {
+        std::hint::spin_loop();
+    }
     1
 }
 
@@ -49,6 +63,7 @@ async fn main() -> std::io::Result<()> {
     Server::<Bench>::new()
         .limits(Limits::default().rate(0))
         .on(echo)
+        .on(compute)
         .on(publish)
         .listen(args.listen)
         .ready(|addr| println!("listening on http://{addr}"))

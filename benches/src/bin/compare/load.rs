@@ -1,7 +1,6 @@
 //! The load generator: sockets that speak either protocol, and check all that they are sent.
 
-use crate::server::Server;
-use benches::{Tally, client_frame};
+use benches::{Server, Tally, client_frame};
 use std::{
     error::Error,
     io::{self, ErrorKind},

@@ -12,7 +12,6 @@ mod load;
 mod machine;
 mod peer;
 mod report;
-mod server;
 
 use clap::Parser;
 use load::Load;

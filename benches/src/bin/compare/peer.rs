@@ -1,6 +1,7 @@
 //! The servers that are compared: how each is got, started and spoken to.
 
-use crate::{load::Dialect, server::Server};
+use crate::load::Dialect;
+use benches::Server;
 use serde::Serialize;
 use std::{
     env,

@@ -13,15 +13,20 @@ use tokio::{net::TcpStream, time::sleep};
 const TICK: Duration = Duration::from_millis(10);
 
 /// A running server; it is killed when this is dropped.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     child: Child,
     /// Where it listens.
-    pub(crate) addr: SocketAddr,
+    pub addr: SocketAddr,
 }
 
 impl Server {
     /// Starts a command with `{addr}` filled in; ready when it takes connections.
-    pub(crate) async fn start(command: &[String]) -> Result<Self, Box<dyn Error>> {
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, ends, or takes none for ten seconds.
+    pub async fn start(command: &[String]) -> Result<Self, Box<dyn Error>> {
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut words = command.iter().map(|word| word.replace("{addr}", &addr.to_string()));
         let child = Command::new(words.next().ok_or("no command")?)
@@ -45,7 +50,11 @@ impl Server {
     }
 
     /// CPU time so far, in user and kernel mode, of all threads.
-    pub(crate) fn cpu(&self) -> io::Result<Duration> {
+    ///
+    /// # Errors
+    ///
+    /// When it has ended, or the system is not Linux.
+    pub fn cpu(&self) -> io::Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name in parentheses may hold anything; `utime` and `stime` are the 12th and 13th after it.
         let fields = stat.rsplit(')').next().unwrap_or_default();
@@ -55,7 +64,11 @@ impl Server {
     }
 
     /// Resident bytes.
-    pub(crate) fn resident(&self) -> io::Result<usize> {
+    ///
+    /// # Errors
+    ///
+    /// As [`cpu`](Self::cpu).
+    pub fn resident(&self) -> io::Result<usize> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib =
