@@ -1,26 +1,32 @@
-//! What is emitted outside of handlers: by plain threads, timers and other runtimes.
+//! Servers that nothing but their sockets keeps awake: what is emitted outside of handlers, by plain
+//! threads, timers and other runtimes; and handlers that compute.
 
-use socketkit::{Io, Server};
+use socketkit::{Io, Server, Service};
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
 use tests::{
-    chat::{Chat, ClientEvent, PATIENCE, ServerEvent},
-    raw,
+    chat::{Chat, ClientEvent, PATIENCE, ServerEvent, client_event::*},
+    raw::{self, TEXT, frame},
 };
 use tokio::runtime::{Builder, Runtime};
 
 /// A server on a runtime that nothing else keeps awake.
 fn serve(runtime: &Runtime) -> (Io<Chat>, SocketAddr) {
     let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    (service.io(), listen(runtime, &service))
+}
+
+fn listen(runtime: &Runtime, service: &Service<Chat>) -> SocketAddr {
     let (ready, addr) = std::sync::mpsc::channel();
     runtime.spawn(
         service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap()).into_future(),
     );
-    (service.io(), addr.recv_timeout(PATIENCE).unwrap())
+    addr.recv_timeout(PATIENCE).unwrap()
 }
 
 /// A client without a runtime: it has read the `hello`.
@@ -102,4 +108,33 @@ fn an_emit_after_the_end_of_the_runtime_does_no_harm() {
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty());
+}
+
+#[test]
+fn a_handler_that_computes_keeps_no_other_socket_waiting() {
+    let [_, runtime] = runtimes();
+    let ((begins, begun), (ends, ended)) = (mpsc::channel(), mpsc::channel());
+    let (served, other) = mpsc::channel();
+    let other = Arc::new(Mutex::new(other));
+    let service = Server::<Chat>::new()
+        .on(move |_: Tell| {
+            begins.send(()).unwrap();
+            // It gives its worker to nobody until another socket was served.
+            ends.send(other.lock().unwrap().recv_timeout(PATIENCE)).unwrap();
+            async {}
+        })
+        .on(async |ask: Ask| ask.text)
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let addr = listen(&runtime, &service);
+    let (mut one, mut two) = (connect(addr), connect(addr));
+    for id in 0..10 {
+        one.write_all(&frame(TEXT, r#"{"event":"tell","data":""}"#)).unwrap();
+        begun.recv_timeout(PATIENCE).unwrap();
+        let call = format!(r#"{{"event":"ask","id":{id},"data":{{"text":"x"}}}}"#);
+        two.write_all(&frame(TEXT, call)).unwrap();
+        assert_eq!(text(&mut two), format!(r#"{{"reply":{id},"data":"x"}}"#));
+        served.send(()).unwrap();
+        assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), Ok(()), "it was served afterwards");
+    }
 }

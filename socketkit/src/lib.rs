@@ -208,6 +208,7 @@ mod turn;
 mod unsent;
 #[cfg(feature = "server")]
 mod upgrade;
+mod watchdog;
 mod wire;
 
 pub use call::{Call, Replies};

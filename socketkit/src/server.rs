@@ -221,7 +221,10 @@ where
     /// An async function (or closure, with its arguments annotated) of the event and up to six
     /// [arguments](FromContext), which returns the event's reply or a `Result` of it. The events of
     /// one socket are handled one after the other, sockets in parallel. A panic is answered
-    /// `internal`, logged, and the socket lives.
+    /// `internal`, logged, and the socket lives. One that computes holds its thread: leave what takes
+    /// longer than some milliseconds to [`spawn_blocking`](tokio::task::spawn_blocking). On a runtime
+    /// with several threads a watchdog, a thread that sleeps while nothing happens, has the others
+    /// serve the other sockets meanwhile.
     ///
     /// # Cancel safety
     ///

@@ -1,0 +1,152 @@
+//! Keeps sockets served while a handler computes.
+//!
+//! The worker of tokio that waits for I/O runs what came of it before it waits again, and when that is
+//! one task, no other worker takes its place meanwhile: were the task to compute, nobody would be read
+//! until it is done. So a thread looks for a turn that takes long, and has the runtime wake another
+//! worker.
+
+use crate::peer::lock;
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, Thread},
+    time::Duration,
+};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// How often it looks: a turn that is seen twice takes long.
+const INTERVAL: Duration = Duration::from_millis(2);
+
+/// How often it looks in vain before it sleeps until the next turn.
+const IDLE: u32 = 5;
+
+/// One worker.
+#[derive(Debug)]
+struct Worker {
+    /// Odd during a turn.
+    turns: AtomicU64,
+    runtime: Handle,
+}
+
+impl Worker {
+    /// A turn begins or ends. No other thread counts here.
+    fn pass(&self) {
+        let turns = self.turns.load(Ordering::Relaxed);
+        self.turns.store(turns + 1, Ordering::Relaxed);
+    }
+}
+
+thread_local! {
+    /// This worker; `None` where there is no other to wake.
+    static WORKER: Option<Arc<Worker>> = Watchdog::get().add();
+}
+
+/// See the module.
+#[derive(Debug)]
+struct Watchdog {
+    workers: Mutex<Vec<Arc<Worker>>>,
+    thread: OnceLock<Thread>,
+    sleeps: AtomicBool,
+}
+
+/// A turn of a connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn(());
+
+impl Turn {
+    pub(crate) fn begin() -> Self {
+        WORKER.with(|worker| {
+            if let Some(worker) = worker {
+                worker.pass();
+                Watchdog::get().rouse();
+            }
+        });
+        Self(())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // The thread may be about to end.
+        let _ = WORKER.try_with(|worker| {
+            if let Some(worker) = worker {
+                worker.pass();
+            }
+        });
+    }
+}
+
+impl Watchdog {
+    fn get() -> &'static Self {
+        static WATCHDOG: Watchdog = Watchdog {
+            workers: Mutex::new(Vec::new()),
+            thread: OnceLock::new(),
+            sleeps: AtomicBool::new(false),
+        };
+        &WATCHDOG
+    }
+
+    /// Watches this thread as well, if its runtime has others.
+    fn add(&'static self) -> Option<Arc<Worker>> {
+        let runtime = Handle::try_current().ok()?;
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return None;
+        }
+        let worker = Arc::new(Worker { turns: AtomicU64::new(0), runtime });
+        let mut workers = lock(&self.workers);
+        workers.push(worker.clone());
+        if self.thread.get().is_none() {
+            let name = "socketkit-watchdog".to_owned();
+            // Without it handlers that compute keep others waiting, and nothing else is amiss.
+            let started = thread::Builder::new().name(name).spawn(|| self.watch()).ok()?;
+            let _ = self.thread.set(started.thread().clone());
+        }
+        Some(worker)
+    }
+
+    /// Has it look, if it sleeps.
+    fn rouse(&self) {
+        if self.sleeps.load(Ordering::Relaxed)
+            && self.sleeps.swap(false, Ordering::AcqRel)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    fn watch(&self) {
+        let (mut seen, mut idle) = (Vec::new(), 0);
+        loop {
+            let (turns, stuck) = self.look(&seen);
+            idle = if turns == seen && stuck.is_empty() { idle + 1 } else { 0 };
+            seen = turns;
+            for runtime in stuck {
+                // Whoever is woken for it waits for I/O afterwards.
+                runtime.spawn(std::future::ready(()));
+            }
+            if idle < IDLE {
+                thread::sleep(INTERVAL);
+                continue;
+            }
+            self.sleeps.store(true, Ordering::Release);
+            while self.sleeps.load(Ordering::Acquire) {
+                thread::park();
+            }
+            idle = 0;
+        }
+    }
+
+    /// The turns of all workers, and the runtimes of those in the same one as before.
+    fn look(&self, seen: &[u64]) -> (Vec<u64>, Vec<Handle>) {
+        let mut workers = lock(&self.workers);
+        // Threads that have ended keep no runtime.
+        workers.retain(|worker| Arc::strong_count(worker) > 1);
+        let turns = workers.iter().map(|worker| worker.turns.load(Ordering::Relaxed));
+        let turns: Vec<_> = turns.collect();
+        let stuck = workers.iter().zip(&turns).zip(seen);
+        let stuck = stuck.filter(|((_, now), seen)| *now == *seen && *now % 2 == 1);
+        (turns.clone(), stuck.map(|((worker, _), _)| worker.runtime.clone()).collect())
+    }
+}
