@@ -95,7 +95,7 @@ where
 
     fn received(&self, index: usize, frame: &str) {
         let socket = self.context.socket().id();
-        self.app.hub.flusher.note();
+        self.app.hub.flusher.activity.note();
         self.app.hub.hooks().inspect(|| Inspected::received(socket, self.name(index), frame));
     }
 

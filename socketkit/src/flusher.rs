@@ -1,7 +1,7 @@
 //! Writes what was emitted, once for all that a turn of the runtime emitted.
 
 use crate::{
-    pace::Pace,
+    pace::{Activity, Pace},
     peer::{Peer, lock},
     turn::Flush,
 };
@@ -33,8 +33,7 @@ pub(crate) struct Flusher {
     wake: Notify,
     running: AtomicBool,
     stopped: AtomicBool,
-    /// An event came in, or was emitted.
-    busy: AtomicBool,
+    pub(crate) activity: Activity,
 }
 
 impl Flusher {
@@ -61,14 +60,6 @@ impl Flusher {
     /// up, longer than for the write. There is nothing to share a write with either.
     fn is_direct(&self, receivers: usize) -> bool {
         !self.is_running() || (receivers <= SLICE && task::try_id().is_none())
-    }
-
-    /// Notes that an event came in or is emitted: a flush at work lets others have their turn.
-    pub(crate) fn note(&self) {
-        // Most often it is noted already, which costs the other workers nothing.
-        if !self.busy.load(Ordering::Relaxed) {
-            self.busy.store(true, Ordering::Relaxed);
-        }
     }
 
     /// Asks to write to `peer`.
@@ -131,9 +122,7 @@ impl Running {
                 self.0.wake.notified().await;
             }
             // Every task that is ready runs first: what they emit to the same receivers shares a write.
-            // What led to this flush does not count.
-            self.0.busy.store(false, Ordering::Relaxed);
-            pace.give_way(&self.0.busy).await;
+            pace.begin(&self.0.activity).await;
             let asked = self.0.take();
             if asked.is_empty() && self.0.stopped.load(Ordering::Acquire) {
                 return;
@@ -146,10 +135,10 @@ impl Running {
     async fn flush(&self, mut peers: Vec<Arc<Peer>>, pace: &mut Pace) {
         while peers.len() > PIECE {
             let piece = Piece(peers.split_off(peers.len() - PIECE).into_iter());
-            let flusher = self.0.clone();
-            task::spawn(async move { piece.write(&flusher.busy, &mut Pace::default()).await });
+            let (flusher, mut pace) = (self.0.clone(), *pace);
+            task::spawn(async move { piece.write(&flusher.activity, &mut pace).await });
         }
-        Piece(peers.into_iter()).write(&self.0.busy, pace).await;
+        Piece(peers.into_iter()).write(&self.0.activity, pace).await;
     }
 }
 
@@ -165,11 +154,11 @@ impl Drop for Running {
 struct Piece(vec::IntoIter<Arc<Peer>>);
 
 impl Piece {
-    async fn write(mut self, busy: &AtomicBool, pace: &mut Pace) {
+    async fn write(mut self, activity: &Activity, pace: &mut Pace) {
         while self.0.len() > SLICE {
             write(self.0.as_slice().get(..SLICE).unwrap_or_default());
             self.0.by_ref().take(SLICE).for_each(drop);
-            pace.give_way(busy).await;
+            pace.give_way(activity).await;
         }
     }
 }

@@ -240,7 +240,6 @@ impl<P: Protocol> Hub<P> {
                 Flush::Now => now.push(peer.clone()),
             }
         });
-        self.flusher.note();
         self.flusher.ask_all(ask);
         write(&now);
         delivery

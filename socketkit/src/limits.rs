@@ -159,9 +159,9 @@ limits! {
     /// Connections of a listener that are no sockets yet, those that fetch files included: 1,024. And
     /// sockets that are being told why they were refused.
     ///
-    /// One more waits for one of these to end, for as long as [`handshake`](Self::handshake), and is
-    /// then dropped; those that come meanwhile wait in the kernel, up to 4,096. A refusal beyond it is
-    /// the HTTP status alone.
+    /// One more waits for one of these to end, for as long as [`handshake`](Self::handshake); those
+    /// that come meanwhile wait in the kernel, up to 4,096. If none has ended by then it is dropped, and
+    /// so are others until one does. A refusal beyond it is the HTTP status alone.
     handshakes: usize = 1_024,
     /// The same for one address (one /64 in IPv6): 64. One more is dropped as soon as it was accepted.
     /// Loopback addresses are exempt, since they may be a proxy of this machine.

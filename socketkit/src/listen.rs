@@ -260,11 +260,15 @@ impl Accepting {
         let Self { listener, site, limits, ended } = self;
         let admission = Arc::new(Admission::new(usize::MAX, limits.handshakes_per_address));
         let places = Arc::new(Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS)));
+        let mut patience = limits.handshake;
         while let Some((stream, peer)) = accept(&listener).await {
             let Some(permit) = admission.enter(Some(peer.ip())) else { continue };
-            // In a storm all the others wait in the kernel.
-            let place = timeout(limits.handshake, places.clone().acquire_owned());
-            let Ok(Ok(place)) = place.await else { continue };
+            // In a storm all the others wait in the kernel; but not for places that are held on to.
+            let Ok(Ok(place)) = timeout(patience, places.clone().acquire_owned()).await else {
+                patience = Duration::ZERO;
+                continue;
+            };
+            patience = limits.handshake;
             let connection = site.clone().connection(stream, peer, limits.clone());
             let mut ended = ended.clone();
             // In a box of its own, which is gone when the socket is there.

@@ -1,14 +1,34 @@
 //! How often a flush of many receivers lets other tasks have their turn.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::task;
 
-/// Occasions in a row that are passed over at most: about 2,000 receivers.
-const RAREST: u8 = 7;
+/// Occasions in a row that are passed over at most.
+const RAREST: u8 = 127;
 
-/// Gives way at every occasion while that brings something, and at every eighth while it does not: a
-/// turn of the runtime wakes another worker, which costs as much as writing to ten receivers.
+/// What else happened since somebody last asked: nothing, one event, or more.
 #[derive(Debug, Default)]
+pub(crate) struct Activity(AtomicU8);
+
+impl Activity {
+    /// Notes an event that came in.
+    pub(crate) fn note(&self) {
+        // Most often there are many, and other workers keep what they have of this in their caches.
+        let noted = self.0.load(Ordering::Relaxed);
+        if noted < 2 {
+            self.0.store(noted + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn take(&self) -> u8 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Gives way at every occasion while events come in, and ever more rarely while none does: a turn of the
+/// runtime wakes another worker, which costs as much as writing to ten receivers, and may take the core
+/// of one.
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Pace {
     /// Occasions to pass over between two turns.
     rare: u8,
@@ -17,9 +37,18 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// An occasion. `busy` says that something has happened since the last one.
-    pub(crate) async fn give_way(&mut self, busy: &AtomicBool) {
-        if busy.swap(false, Ordering::Relaxed) {
+    /// The first occasion of a flush. One event is what it is for.
+    pub(crate) async fn begin(&mut self, activity: &Activity) {
+        self.occasion(activity, activity.take() > 1).await;
+    }
+
+    /// Another occasion.
+    pub(crate) async fn give_way(&mut self, activity: &Activity) {
+        self.occasion(activity, activity.take() > 0).await;
+    }
+
+    async fn occasion(&mut self, activity: &Activity, is_busy: bool) {
+        if is_busy {
             self.rare = 0;
         }
         if self.passed < self.rare {
@@ -28,8 +57,7 @@ impl Pace {
         }
         self.passed = 0;
         task::yield_now().await;
-        let is_fruitful = busy.swap(false, Ordering::Relaxed);
-        self.rare = if is_fruitful { 0 } else { (2 * self.rare + 1).min(RAREST) };
+        self.rare = if activity.take() > 0 { 0 } else { (2 * self.rare + 1).min(RAREST) };
     }
 }
 
@@ -37,28 +65,36 @@ impl Pace {
 mod tests {
     use super::*;
     use std::{
-        pin::pin,
+        pin::{Pin, pin},
         task::{Context, Waker},
     };
 
-    /// Which of 24 occasions give way, if something happens at each or at none.
-    fn turns(pace: &mut Pace, happens: bool) -> Vec<u8> {
-        let (busy, mut cx) = (AtomicBool::new(false), Context::from_waker(Waker::noop()));
-        let gives_way = |_: &u8| {
-            busy.store(happens, Ordering::Relaxed);
-            let mut turn = pin!(pace.give_way(&busy));
-            let waits = turn.as_mut().poll(&mut cx).is_pending();
-            busy.store(happens, Ordering::Relaxed);
-            assert!(!waits || turn.poll(&mut cx).is_ready());
-            waits
-        };
-        (0..24).filter(gives_way).collect()
+    /// Whether an occasion gives way.
+    fn waits(occasion: Pin<&mut impl Future<Output = ()>>) -> bool {
+        occasion.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     #[test]
-    fn giving_way_grows_rare_while_it_brings_nothing() {
-        let mut pace = Pace::default();
-        assert_eq!(turns(&mut pace, false), [0, 2, 6, 14, 22]);
-        assert_eq!(turns(&mut pace, true), (0..24).collect::<Vec<_>>());
+    fn giving_way_grows_rare_while_no_event_comes() {
+        let (mut pace, activity) = (Pace::default(), Activity::default());
+        let turns = (0..40).filter(|_| {
+            let mut occasion = pin!(pace.give_way(&activity));
+            let waits = waits(occasion.as_mut());
+            assert!(!waits || occasion.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+            waits
+        });
+        assert_eq!(turns.collect::<Vec<_>>(), [0, 2, 6, 14, 30]);
+    }
+
+    #[test]
+    fn an_event_brings_a_turn_unless_it_is_what_the_flush_is_for() {
+        let activity = Activity::default();
+        let rare = Pace { rare: RAREST, passed: 0 };
+        for (events, at_first, later) in [(0, false, false), (1, false, true), (9, true, true)] {
+            (0..events).for_each(|_| activity.note());
+            assert_eq!(waits(pin!(rare.clone().begin(&activity))), at_first, "{events}");
+            (0..events).for_each(|_| activity.note());
+            assert_eq!(waits(pin!(rare.clone().give_way(&activity))), later, "{events}");
+        }
     }
 }

@@ -27,6 +27,8 @@ const IDLE: u32 = 5;
 struct Worker {
     /// Odd during a turn.
     turns: AtomicU64,
+    /// The last turn for which another worker was woken.
+    helped: AtomicU64,
     runtime: Handle,
 }
 
@@ -34,7 +36,13 @@ impl Worker {
     /// A turn begins or ends. No other thread counts here.
     fn pass(&self) {
         let turns = self.turns.load(Ordering::Relaxed);
-        self.turns.store(turns + 1, Ordering::Relaxed);
+        self.turns.store(turns.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether it is in the turn that was seen before, and nobody was woken for that.
+    fn needs_help(&self, seen: u64) -> bool {
+        let turn = self.turns.load(Ordering::Relaxed);
+        turn == seen && turn % 2 == 1 && self.helped.swap(turn, Ordering::Relaxed) != turn
     }
 }
 
@@ -57,7 +65,8 @@ pub(crate) struct Turn(());
 
 impl Turn {
     pub(crate) fn begin() -> Self {
-        WORKER.with(|worker| {
+        // A thread that is about to end is not watched.
+        let _ = WORKER.try_with(|worker| {
             if let Some(worker) = worker {
                 worker.pass();
                 Watchdog::get().rouse();
@@ -69,7 +78,6 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // The thread may be about to end.
         let _ = WORKER.try_with(|worker| {
             if let Some(worker) = worker {
                 worker.pass();
@@ -94,7 +102,8 @@ impl Watchdog {
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return None;
         }
-        let worker = Arc::new(Worker { turns: AtomicU64::new(0), runtime });
+        let (turns, helped) = (AtomicU64::new(0), AtomicU64::new(0));
+        let worker = Arc::new(Worker { turns, helped, runtime });
         let mut workers = lock(&self.workers);
         workers.push(worker.clone());
         if self.thread.get().is_none() {
@@ -119,13 +128,9 @@ impl Watchdog {
     fn watch(&self) {
         let (mut seen, mut idle) = (Vec::new(), 0);
         loop {
-            let (turns, stuck) = self.look(&seen);
-            idle = if turns == seen && stuck.is_empty() { idle + 1 } else { 0 };
+            let turns = self.look(&seen);
+            idle = if turns == seen { idle + 1 } else { 0 };
             seen = turns;
-            for runtime in stuck {
-                // Whoever is woken for it waits for I/O afterwards.
-                runtime.spawn(std::future::ready(()));
-            }
             if idle < IDLE {
                 thread::sleep(INTERVAL);
                 continue;
@@ -138,15 +143,17 @@ impl Watchdog {
         }
     }
 
-    /// The turns of all workers, and the runtimes of those in the same one as before.
-    fn look(&self, seen: &[u64]) -> (Vec<u64>, Vec<Handle>) {
+    /// The turns of all workers. Has another worker woken for each that is in the same one as before.
+    fn look(&self, seen: &[u64]) -> Vec<u64> {
         let mut workers = lock(&self.workers);
         // Threads that have ended keep no runtime.
         workers.retain(|worker| Arc::strong_count(worker) > 1);
-        let turns = workers.iter().map(|worker| worker.turns.load(Ordering::Relaxed));
-        let turns: Vec<_> = turns.collect();
-        let stuck = workers.iter().zip(&turns).zip(seen);
-        let stuck = stuck.filter(|((_, now), seen)| *now == *seen && *now % 2 == 1);
-        (turns.clone(), stuck.map(|((worker, _), _)| worker.runtime.clone()).collect())
+        for (worker, seen) in workers.iter().zip(seen) {
+            if worker.needs_help(*seen) {
+                // Whoever runs this waits for I/O afterwards.
+                worker.runtime.spawn(std::future::ready(()));
+            }
+        }
+        workers.iter().map(|worker| worker.turns.load(Ordering::Relaxed)).collect()
     }
 }
