@@ -4,11 +4,13 @@
 
 mod server;
 
-pub use server::Server;
+pub use server::{Contender, Server, machine_cpu, own_cpu};
 
 use socketkit::{Handshake, Limits, Protocol, Service};
 use std::{
     io,
+    net::SocketAddr,
+    ops::Range,
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -193,4 +195,41 @@ pub fn client_frame(text: &str) -> Vec<u8> {
     frame.extend(KEY);
     frame.extend(text.bytes().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
     frame
+}
+
+/// The first frame of a server, if it is complete: its opcode, and where its payload lies.
+pub fn server_frame(bytes: &[u8]) -> Option<(u8, Range<usize>)> {
+    let (start, length) = match *bytes.get(1)? {
+        126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
+        127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize),
+        length => (2, usize::from(length)),
+    };
+    (bytes.len() >= start + length).then_some((bytes[0] & 0x0f, start..start + length))
+}
+
+/// The request for a WebSocket on `/ws`.
+pub fn upgrade_request(addr: SocketAddr) -> String {
+    format!(
+        "GET /ws HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// Where the frames behind the answer to such a request begin, if it is complete.
+///
+/// # Errors
+///
+/// When the upgrade was refused.
+pub fn upgraded(input: &[u8]) -> io::Result<Option<usize>> {
+    let Some(end) = input.windows(4).position(|end| end == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let is_open = input.starts_with(b"HTTP/1.1 101");
+    if is_open { Ok(Some(end + 4)) } else { Err(io::Error::other("the upgrade was refused")) }
+}
+
+/// Of sorted times the one that so great a share is below, in milliseconds.
+pub fn percentile(sorted: &[Duration], share: f64) -> f64 {
+    let at = (sorted.len().saturating_sub(1) as f64 * share) as usize;
+    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
 }

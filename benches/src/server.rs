@@ -4,7 +4,8 @@ use std::{
     error::Error,
     fs, io,
     net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
+    str::FromStr,
     time::Duration,
 };
 use tokio::{net::TcpStream, time::sleep};
@@ -55,12 +56,7 @@ impl Server {
     ///
     /// When it has ended, or the system is not Linux.
     pub fn cpu(&self) -> io::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in parentheses may hold anything; `utime` and `stime` are the 12th and 13th after it.
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let ticks =
-            fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u32>().ok());
-        Ok(TICK * ticks.sum::<u32>())
+        cpu(self.child.id())
     }
 
     /// Resident bytes.
@@ -82,5 +78,65 @@ impl Drop for Server {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// CPU time of this process so far, as [`Server::cpu`].
+///
+/// # Errors
+///
+/// When the system is not Linux.
+pub fn own_cpu() -> io::Result<Duration> {
+    cpu(process::id())
+}
+
+/// CPU time of all processes so far.
+///
+/// # Errors
+///
+/// When the system is not Linux.
+pub fn machine_cpu() -> io::Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+    let ticks: Vec<u32> = fields.filter_map(|n| n.parse().ok()).collect();
+    // The fourth and fifth are idle.
+    let idle: u32 = ticks.iter().skip(3).take(2).sum();
+    Ok(TICK * (ticks.iter().sum::<u32>() - idle))
+}
+
+fn cpu(pid: u32) -> io::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may hold anything; `utime` and `stime` are the 12th and 13th after it.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u32>().ok());
+    Ok(TICK * ticks.sum::<u32>())
+}
+
+/// A server that is measured against others, as `NAME=COMMAND`.
+#[derive(Debug, Clone)]
+pub struct Contender {
+    /// What it is called in the figures.
+    pub name: String,
+    command: Vec<String>,
+}
+
+impl Contender {
+    /// As [`Server::start`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    pub async fn start(&self) -> Result<Server, Box<dyn Error>> {
+        Server::start(&self.command).await
+    }
+}
+
+impl FromStr for Contender {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, command) = text.split_once('=').ok_or("NAME=COMMAND is expected")?;
+        let command = command.split_whitespace().map(Into::into).collect();
+        Ok(Self { name: name.into(), command })
     }
 }

@@ -2,23 +2,24 @@
 //! under the same load. `tuned` of the yardstick, and whatever speaks `socketkit.v1.json`, are peers.
 #![allow(clippy::print_stdout, missing_debug_implementations, missing_docs, unreachable_pub)]
 
-use benches::{Server, client_frame};
+use benches::{
+    Contender, client_frame, machine_cpu, own_cpu, percentile, server_frame, upgrade_request,
+    upgraded,
+};
 use clap::Parser;
 use std::{
     cell::RefCell,
     error::Error,
-    io::{self, ErrorKind},
-    net::SocketAddr,
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
     rc::Rc,
-    str::FromStr,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
+    io::AsyncReadExt,
     task::{JoinSet, LocalSet},
-    time::{Instant, interval, sleep_until},
+    time::sleep_until,
 };
 
 /// Latency of calls under mixed load
@@ -26,7 +27,7 @@ use tokio::{
 struct Args {
     /// A server: its name and its command, in which `{addr}` is where it listens
     #[arg(long = "server", required = true, value_name = "NAME=COMMAND")]
-    servers: Vec<Peer>,
+    servers: Vec<Contender>,
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Sockets that call, and get every broadcast
@@ -40,7 +41,7 @@ struct Args {
     broadcasts: u32,
     /// Seconds of each round
     #[arg(long, default_value_t = 5)]
-    secs: u64,
+    secs: u32,
     /// One more socket calls a handler that computes for 50 ms, every 60 ms
     #[arg(long)]
     compute: bool,
@@ -49,149 +50,222 @@ struct Args {
     spin: bool,
 }
 
-#[derive(Clone)]
-struct Peer {
-    name: String,
-    command: Vec<String>,
-}
-
-impl FromStr for Peer {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, command) = text.split_once('=').ok_or("NAME=COMMAND is expected")?;
-        let command = command.split_whitespace().map(Into::into).collect();
-        Ok(Self { name: name.into(), command })
-    }
-}
-
 const POST: &str = r#""data":{"author":"ada","body":"x x x x x x x x x x x x x x x x x x x x"}}"#;
 
 const BUSY: Duration = Duration::from_millis(50);
 const EVERY: Duration = Duration::from_millis(60);
 
-/// How long the calls took that were answered.
-type Took = Rc<RefCell<Vec<Duration>>>;
+/// How long after the last call an answer may come that counts.
+const GRACE: Duration = Duration::from_millis(500);
 
-/// A socket that is past its handshake.
-async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(addr).await?;
+/// When a socket sends. A call that is late counts from when it was due: who waits for an answer waits
+/// for that as well.
+#[derive(Debug, Clone, Copy)]
+struct Schedule {
+    first: Instant,
+    every: Duration,
+}
+
+impl Schedule {
+    fn due(self, number: u32) -> Instant {
+        self.first + self.every * number
+    }
+}
+
+/// What a socket sends.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Call(&'static str),
+    Publish,
+}
+
+impl Role {
+    fn frame(self, id: u32) -> Vec<u8> {
+        client_frame(&match self {
+            Self::Call(event) => format!(r#"{{"event":"{event}","id":{id},{POST}"#),
+            Self::Publish => format!(r#"{{"event":"publish",{POST}"#),
+        })
+    }
+}
+
+/// A socket past its handshake, in the hand of who writes.
+struct Sender {
+    stream: TcpStream,
+    role: Role,
+    schedule: Schedule,
+}
+
+/// The same socket, in the hand of who reads.
+struct Receiver {
+    stream: TcpStream,
+    input: Vec<u8>,
+    schedule: Schedule,
+    /// Whether its calls are what is measured.
+    counts: bool,
+}
+
+/// What was received in one round.
+#[derive(Default)]
+struct Got {
+    /// How long each call took that was answered.
+    took: Vec<Duration>,
+    updates: usize,
+}
+
+/// Opens a socket.
+fn open(addr: SocketAddr, role: Role, schedule: Schedule) -> io::Result<(Sender, Receiver)> {
+    let mut stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
-    let request = format!(
-        "GET /ws HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut buffer = [0; 4096];
-    let count = read(&stream, &mut buffer).await?;
-    let is_open = buffer[..count].starts_with(b"HTTP/1.1 101");
-    if is_open { Ok(stream) } else { Err(io::Error::other("the upgrade was refused")) }
-}
-
-async fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        stream.readable().await?;
-        match stream.try_read(buffer) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            read => return read,
+    stream.write_all(upgrade_request(addr).as_bytes())?;
+    let (mut input, mut buffer) = (Vec::new(), [0; 4096]);
+    let head = loop {
+        match stream.read(&mut buffer)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            count => input.extend_from_slice(&buffer[..count]),
         }
-    }
+        if let Some(head) = upgraded(&input)? {
+            break head;
+        }
+    };
+    input.drain(..head);
+    stream.set_nonblocking(true)?;
+    let sender = Sender { stream: stream.try_clone()?, role, schedule };
+    let counts = matches!(role, Role::Call("echo"));
+    Ok((sender, Receiver { stream, input, schedule, counts }))
 }
 
-/// Calls at each of its times, and reads whatever comes. A call that is late counts from when it was
-/// due: who waits for an answer waits for that as well.
-async fn call(
-    mut stream: TcpStream,
-    event: &str,
-    (mut due, every): (Instant, Duration),
-    took: Took,
-) -> io::Result<()> {
-    const REPLY: &[u8] = b"{\"reply\":";
-    let mut buffer = [0; 16 * 1024];
-    let (mut id, mut called, mut kept) = (0, None, 0);
+/// Sends what is due, on a thread of its own, for the timers of tokio are a millisecond coarse.
+/// How late each was sent.
+fn send(mut senders: Vec<Sender>, until: Instant) -> io::Result<Vec<Duration>> {
+    let due = senders.iter().enumerate().flat_map(|(at, sender)| {
+        let due = (0..).map(move |number| (sender.schedule.due(number), at, number));
+        due.take_while(|(due, ..)| *due < until)
+    });
+    let mut due: Vec<_> = due.collect();
+    due.sort();
+    let mut late = Vec::with_capacity(due.len());
+    for (due, at, number) in due {
+        let sender = &mut senders[at];
+        let frame = sender.role.frame(number);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        late.push(due.elapsed());
+        sender.stream.write_all(&frame)?;
+    }
+    Ok(late)
+}
+
+/// Receives all that comes. A server answers the calls of one socket in order.
+async fn receive(receiver: Receiver, got: Rc<RefCell<Got>>) -> io::Result<()> {
+    let Receiver { stream, mut input, schedule, counts } = receiver;
+    let mut stream = tokio::net::TcpStream::from_std(stream)?;
+    let mut replies = 0;
     loop {
-        let came = tokio::select! {
-            biased;
-            came = read(&stream, &mut buffer[kept..]) => came?,
-            () = sleep_until(due), if called.is_none() => {
-                id += 1;
-                let frame = client_frame(&format!(r#"{{"event":"{event}","id":{id},{POST}"#));
-                stream.write_all(&frame).await?;
-                called = Some(due);
-                due += every;
-                continue;
+        let mut taken = 0;
+        while let Some((opcode, payload)) = server_frame(&input[taken..]) {
+            let text = &input[taken..][payload.clone()];
+            taken += payload.end;
+            if opcode == 8 {
+                return Err(io::Error::other(format!("closed: {}", text.escape_ascii())));
+            } else if text.starts_with(b"{\"event\":") {
+                got.borrow_mut().updates += 1;
+            } else if text.starts_with(b"{\"reply\":") && counts {
+                got.borrow_mut().took.push(schedule.due(replies).elapsed());
+                replies += 1;
             }
-        };
-        let bytes = &buffer[..kept + came];
-        if let Some(since) = called.filter(|_| bytes.windows(REPLY.len()).any(|part| part == REPLY))
-        {
-            took.borrow_mut().push(since.elapsed());
-            called = None;
-            kept = 0;
-            continue;
         }
-        // The beginning of a reply may have come.
-        kept = bytes.len().min(REPLY.len() - 1);
-        let end = bytes.len();
-        buffer.copy_within(end - kept..end, 0);
-    }
-}
-
-/// Publishes at an even rate, and reads what comes.
-async fn publish(mut stream: TcpStream, rate: u32) -> io::Result<()> {
-    let frame = client_frame(&format!(r#"{{"event":"publish",{POST}"#));
-    let (mut buffer, mut ticks) = ([0; 16 * 1024], interval(Duration::from_secs(1) / rate));
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => stream.write_all(&frame).await?,
-            came = read(&stream, &mut buffer) => drop(came?),
+        input.drain(..taken);
+        if stream.read_buf(&mut input).await? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
         }
     }
 }
 
-/// The sorted times of one round.
-async fn round(args: &Args, addr: SocketAddr) -> Result<Vec<Duration>, Box<dyn Error>> {
-    let (took, mut tasks) = (Took::default(), JoinSet::new());
+/// The sockets of a round, in both hands.
+fn sockets(args: &Args, addr: SocketAddr) -> io::Result<(Vec<Sender>, Vec<Receiver>, Instant)> {
+    // Opening them is no part of it; it takes 0.1 ms each.
+    let first =
+        Instant::now() + Duration::from_millis(500) + Duration::from_millis(1) * args.sockets;
     let every = Duration::from_secs(1) / args.calls;
-    let mut streams = Vec::new();
-    for _ in 0..args.sockets {
-        streams.push(connect(addr).await?);
+    let echo = (0..args.sockets).map(|number| {
+        (Role::Call("echo"), Schedule { first: first + every * number / args.sockets, every })
+    });
+    let publish = (args.broadcasts > 0).then(|| {
+        (Role::Publish, Schedule { first, every: Duration::from_secs(1) / args.broadcasts })
+    });
+    let compute = args.compute.then_some((Role::Call("compute"), Schedule { first, every: EVERY }));
+    let opened =
+        echo.chain(publish).chain(compute).map(|(role, schedule)| open(addr, role, schedule));
+    let (senders, receivers) = opened.collect::<io::Result<(Vec<_>, Vec<_>)>>()?;
+    Ok((senders, receivers, first))
+}
+
+/// Figures of one round.
+#[derive(Debug, Default, Clone)]
+struct Figures {
+    /// Milliseconds.
+    p50: f64,
+    p99: f64,
+    /// How late 99 % of what was due was sent, in milliseconds: where this machine has no more to give.
+    late: f64,
+    /// Shares of what was due.
+    answered: f64,
+    delivered: f64,
+    /// Cores that were busy.
+    server: f64,
+    load: f64,
+    /// Cores that others were busy with, which makes figures void.
+    others: f64,
+}
+
+async fn round(args: &Args, server: &Contender) -> Result<Figures, Box<dyn Error>> {
+    let server = server.start().await?;
+    let (senders, receivers, first) = sockets(args, server.addr)?;
+    let (got, mut tasks) = (Rc::default(), JoinSet::new());
+    let hearers = receivers.len();
+    for receiver in receivers {
+        tasks.spawn_local(receive(receiver, Rc::clone(&got)));
     }
-    let start = Instant::now() + Duration::from_millis(200);
-    for (number, stream) in (0..).zip(streams) {
-        let due = start + every * number / args.sockets;
-        tasks.spawn_local(call(stream, "echo", (due, every), took.clone()));
-    }
-    if args.broadcasts > 0 {
-        tasks.spawn_local(publish(connect(addr).await?, args.broadcasts));
-    }
-    if args.compute {
-        tasks.spawn_local(call(connect(addr).await?, "compute", (start, EVERY), Took::default()));
-    }
+    let until = first + Duration::from_secs(args.secs.into());
+    let sending = thread::spawn(move || send(senders, until));
+    sleep_until(first.into()).await;
+    let before = (server.cpu()?, own_cpu()?, machine_cpu()?);
     tokio::select! {
-        () = sleep_until(start + Duration::from_secs(args.secs)) => {}
+        () = sleep_until(until.into()) => {}
         Some(ended) = tasks.join_next() => ended??,
     }
-    let mut took = took.take();
-    took.sort();
-    Ok(took)
+    let secs = f64::from(args.secs);
+    let cores = |now: Duration, before| (now - before).as_secs_f64() / secs;
+    let (at_server, at_load) = (cores(server.cpu()?, before.0), cores(own_cpu()?, before.1));
+    let all = cores(machine_cpu()?, before.2);
+    tokio::time::sleep(GRACE).await;
+    let mut late = sending.join().map_err(|_| "the sender panicked")??;
+    late.sort();
+    let mut got = got.take();
+    got.took.sort();
+    let called = f64::from(args.sockets * args.calls * args.secs);
+    let updates = f64::from(args.broadcasts * args.secs) * hearers as f64;
+    Ok(Figures {
+        p50: percentile(&got.took, 0.5),
+        p99: percentile(&got.took, 0.99),
+        late: percentile(&late, 0.99),
+        answered: got.took.len() as f64 / called,
+        delivered: got.updates as f64 / updates,
+        server: at_server,
+        load: at_load,
+        others: all - at_server - at_load,
+    })
 }
 
-fn milliseconds(times: &[Duration], share: f64) -> f64 {
-    let at = (times.len() as f64 * share) as usize;
-    times.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
+fn median(rounds: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
+    let mut figures: Vec<_> = rounds.iter().map(of).collect();
     figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Computes most of the time.
 fn spin() {
     loop {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         while start.elapsed() < BUSY {
             std::hint::spin_loop();
         }
@@ -206,19 +280,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if args.spin {
         thread::spawn(spin);
     }
-    let mut figures = vec![Vec::new(); args.servers.len()];
+    let mut rounds = vec![Vec::new(); args.servers.len()];
     for _ in 0..args.rounds {
-        for (peer, figures) in args.servers.iter().zip(&mut figures) {
-            let server = Server::start(&peer.command).await?;
-            let times = LocalSet::new().run_until(round(&args, server.addr)).await?;
-            figures.push((times.len(), milliseconds(&times, 0.5), milliseconds(&times, 0.99)));
+        for (server, rounds) in args.servers.iter().zip(&mut rounds) {
+            rounds.push(LocalSet::new().run_until(round(&args, server)).await?);
         }
     }
-    for (peer, figures) in args.servers.iter().zip(figures) {
-        let calls: usize = figures.iter().map(|(count, ..)| count).sum();
-        let p50 = median(figures.iter().map(|(_, p50, _)| *p50).collect());
-        let p99 = median(figures.iter().map(|(.., p99)| *p99).collect());
-        println!("{:12} {calls:7} calls, p50 {p50:8.2} ms, p99 {p99:8.2} ms", peer.name);
+    let mut first = None;
+    for (server, rounds) in args.servers.iter().zip(rounds) {
+        let of = |figure: fn(&Figures) -> f64| median(&rounds, figure);
+        let (p50, p99) = (of(|round| round.p50), of(|round| round.p99));
+        let (first50, first99) = *first.get_or_insert((p50, p99));
+        let (r50, r99) = (p50 / first50, p99 / first99);
+        print!("{:12} p50 {p50:7.2} ms ({r50:.2})  p99 {p99:7.2} ms ({r99:.2})", server.name);
+        print!("  answered {:.1} %", of(|round| round.answered) * 1e2);
+        if args.broadcasts > 0 {
+            print!("  delivered {:.1} %", of(|round| round.delivered) * 1e2);
+        }
+        let (server, load) = (of(|round| round.server), of(|round| round.load));
+        let (others, late) = (of(|round| round.others), of(|round| round.late));
+        print!("  cores {server:.2}, {load:.2} here, {others:.2} of others");
+        println!("  sent {late:.2} ms late");
     }
     Ok(())
 }

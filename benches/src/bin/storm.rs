@@ -2,10 +2,11 @@
 //! backlog of the listener shows as a second or more, which the kernel waits before it tries again.
 #![allow(clippy::print_stdout, missing_debug_implementations, missing_docs, unreachable_pub)]
 
-use benches::Server;
+use benches::{Contender, percentile, server_frame, upgrade_request, upgraded};
 use clap::Parser;
 use std::{
     error::Error,
+    fs,
     io::{self, ErrorKind},
     net::SocketAddr,
     time::{Duration, Instant},
@@ -14,6 +15,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
+    time::timeout,
 };
 
 /// Handshakes of a storm
@@ -21,7 +23,7 @@ use tokio::{
 struct Args {
     /// A server: its name and its command, in which `{addr}` is where it listens
     #[arg(long = "server", required = true, value_name = "NAME=COMMAND")]
-    servers: Vec<String>,
+    servers: Vec<Contender>,
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Clients that connect at once
@@ -29,22 +31,56 @@ struct Args {
     clients: usize,
 }
 
-/// Opens a socket; how long that took.
-async fn open(addr: SocketAddr) -> io::Result<(Duration, TcpStream)> {
+/// Opens a socket, up to its `hello` where the server says it; how long that took.
+async fn open(addr: SocketAddr, greets: bool) -> io::Result<(Duration, TcpStream)> {
     let start = Instant::now();
     let mut stream = TcpStream::connect(addr).await?;
-    let request = format!(
-        "GET /ws HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut head = Vec::new();
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        if stream.read_buf(&mut head).await? == 0 {
+    stream.write_all(upgrade_request(addr).as_bytes()).await?;
+    let mut input = Vec::new();
+    loop {
+        if stream.read_buf(&mut input).await? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
+        if let Some(frames) = upgraded(&input)?
+            && (!greets || server_frame(&input[frames..]).is_some())
+        {
+            return Ok((start.elapsed(), stream));
+        }
     }
-    Ok((start.elapsed(), stream))
+}
+
+/// Counters of the kernel, summed over the machine: connections that found a backlog full, and first
+/// packets that were sent again.
+fn kernel() -> io::Result<[u64; 2]> {
+    let stat = fs::read_to_string("/proc/net/netstat")?;
+    let mut lines = stat.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let counters = names.split(' ').zip(values.split(' '));
+    let of = |wanted| counters.clone().find(|(name, _)| *name == wanted);
+    let [overflows, again] = [of("ListenOverflows"), of("TCPSynRetrans")]
+        .map(|found| found.and_then(|(_, value)| value.parse().ok()).unwrap_or_default());
+    Ok([overflows, again])
+}
+
+/// One storm; a line of figures.
+async fn storm(server: &Contender, clients: usize) -> Result<String, Box<dyn Error>> {
+    let server = server.start().await?;
+    let addr = server.addr;
+    let greets = timeout(Duration::from_millis(500), open(addr, true)).await.is_ok();
+    let before = kernel()?;
+    // A task begins to connect before any goes on: they run in turns.
+    let clients: JoinSet<_> = (0..clients).map(|_| open(addr, greets)).collect();
+    let opened: Vec<_> = clients.join_all().await.into_iter().collect::<Result<_, _>>()?;
+    let after = kernel()?;
+    let mut times: Vec<_> = opened.iter().map(|(time, _)| *time).collect();
+    times.sort();
+    let late = times.iter().filter(|time| **time > Duration::from_secs(1)).count();
+    let [p50, p99, last] = [0.5, 0.99, 1.0].map(|share| percentile(&times, share));
+    let [overflows, again] = [0, 1].map(|at| after[at] - before[at]);
+    Ok(format!(
+        "p50 {p50:5.0} ms, p99 {p99:5.0} ms, last {last:5.0} ms, {late:4} after 1 s; \
+         backlog full {overflows}, SYN again {again}"
+    ))
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -53,21 +89,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     for round in 1..=args.rounds {
         for server in &args.servers {
-            let (name, command) = server.split_once('=').ok_or("NAME=COMMAND is expected")?;
-            let words: Vec<String> = command.split_whitespace().map(Into::into).collect();
-            let server = Server::start(&words).await?;
-            let addr = server.addr;
-            let clients: JoinSet<_> = (0..args.clients).map(|_| open(addr)).collect();
-            let opened: Vec<_> = clients.join_all().await.into_iter().collect::<Result<_, _>>()?;
-            let mut times: Vec<_> = opened.iter().map(|(time, _)| *time).collect();
-            times.sort();
-            let of = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_millis();
-            println!(
-                "round {round} {name:12} p50 {:5} ms, p99 {:5} ms, last {:5} ms",
-                of(0.5),
-                of(0.99),
-                of(1.0)
-            );
+            let figures = storm(server, args.clients).await?;
+            println!("round {round} {:12} {figures}", server.name);
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The load generator: sockets that speak either protocol, and check all that they are sent.
 
-use benches::{Server, Tally, client_frame};
+use benches::{Server, Tally, client_frame, server_frame};
 use std::{
     error::Error,
     io::{self, ErrorKind},
@@ -205,7 +205,7 @@ impl Client {
     /// Waits for the next text; where it lies in the input until the next call.
     async fn text(&mut self) -> io::Result<Range<usize>> {
         loop {
-            if let Some((opcode, payload)) = frame(&self.input[self.taken..]) {
+            if let Some((opcode, payload)) = server_frame(&self.input[self.taken..]) {
                 let text = self.taken + payload.start..self.taken + payload.end;
                 self.taken = text.end;
                 match opcode {
@@ -228,16 +228,6 @@ impl Client {
         }
         Ok(())
     }
-}
-
-/// The first frame of a server, if it is complete: its opcode, and where its payload lies.
-fn frame(bytes: &[u8]) -> Option<(u8, Range<usize>)> {
-    let (start, length) = match *bytes.get(1)? {
-        126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
-        127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize),
-        length => (2, usize::from(length)),
-    };
-    (bytes.len() >= start + length).then_some((bytes[0] & 0x0f, start..start + length))
 }
 
 fn wrong(what: &str, bytes: &[u8]) -> io::Error {
