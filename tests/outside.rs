@@ -22,7 +22,7 @@ fn serve(runtime: &Runtime) -> (Io<Chat>, SocketAddr) {
 }
 
 fn listen(runtime: &Runtime, service: &Service<Chat>) -> SocketAddr {
-    let (ready, addr) = std::sync::mpsc::channel();
+    let (ready, addr) = mpsc::channel();
     runtime.spawn(
         service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap()).into_future(),
     );

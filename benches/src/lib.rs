@@ -207,11 +207,11 @@ pub fn server_frame(bytes: &[u8]) -> Option<(u8, Range<usize>)> {
     (bytes.len() >= start + length).then_some((bytes[0] & 0x0f, start..start + length))
 }
 
-/// The request for a WebSocket on `/ws`.
-pub fn upgrade_request(addr: SocketAddr) -> String {
+/// The request for a WebSocket at a path, with further headers, each with its end of line.
+pub fn upgrade_request(addr: SocketAddr, path: &str, headers: &str) -> String {
     format!(
-        "GET /ws HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     )
 }
 
@@ -224,8 +224,11 @@ pub fn upgraded(input: &[u8]) -> io::Result<Option<usize>> {
     let Some(end) = input.windows(4).position(|end| end == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let is_open = input.starts_with(b"HTTP/1.1 101");
-    if is_open { Ok(Some(end + 4)) } else { Err(io::Error::other("the upgrade was refused")) }
+    if !input.starts_with(b"HTTP/1.1 101") {
+        let answer = String::from_utf8_lossy(input);
+        return Err(io::Error::other(format!("the upgrade was refused: {answer}")));
+    }
+    Ok(Some(end + 4))
 }
 
 /// Of sorted times the one that so great a share is below, in milliseconds.

@@ -10,7 +10,7 @@ use crate::{
     peer::Peer,
     session::Heard,
     transport::{Batch, Transport},
-    watchdog::Turn,
+    watchdog::Watched,
 };
 use std::{
     future::{Future, poll_fn},
@@ -75,7 +75,7 @@ impl Connection {
 
     /// One turn: work, read, look at the clock, write all that this emitted.
     fn poll(&mut self, alarm: &mut Alarm<'_>, cx: &mut Context<'_>) -> Poll<End> {
-        let _turn = Turn::begin();
+        let _watched = Watched::begin();
         let (is_known, ended) = self.conversation.peer.queue().cork(cx.waker());
         if !is_known {
             alarm.forget();

@@ -61,29 +61,27 @@ struct Watchdog {
 
 /// A turn of a connection, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn(());
+pub(crate) struct Watched(());
 
-impl Turn {
+impl Watched {
     pub(crate) fn begin() -> Self {
-        // A thread that is about to end is not watched.
-        let _ = WORKER.try_with(|worker| {
-            if let Some(worker) = worker {
-                worker.pass();
-                Watchdog::get().rouse();
-            }
-        });
+        if pass() {
+            Watchdog::get().rouse();
+        }
         Self(())
     }
 }
 
-impl Drop for Turn {
+impl Drop for Watched {
     fn drop(&mut self) {
-        let _ = WORKER.try_with(|worker| {
-            if let Some(worker) = worker {
-                worker.pass();
-            }
-        });
+        pass();
     }
+}
+
+/// A turn of this thread begins or ends. Whether it is watched; one that is about to end is not.
+fn pass() -> bool {
+    let passed = WORKER.try_with(|worker| worker.as_ref().map(|worker| worker.pass()));
+    passed.is_ok_and(|passed| passed.is_some())
 }
 
 impl Watchdog {

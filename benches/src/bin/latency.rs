@@ -2,6 +2,7 @@
 //! socket: interleaved, while nothing else happens.
 #![allow(clippy::print_stdout, missing_debug_implementations, missing_docs, unreachable_pub)]
 
+use benches::upgrade_request;
 use clap::Parser;
 use socketkit::{Events, Io, NoEvents, Protocol, Server};
 use std::{
@@ -28,10 +29,6 @@ struct Args {
     rounds: usize,
 }
 
-const REQUEST: &[u8] =
-    b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
 /// A thread that says when something has come.
 fn receive(mut stream: TcpStream) -> mpsc::Receiver<Instant> {
     let (came, times) = mpsc::channel();
@@ -56,7 +53,7 @@ fn measure(send: impl FnOnce(), came: &mpsc::Receiver<Instant>) -> f64 {
 
 fn connect(io: &Io<Clock>, addr: std::net::SocketAddr) -> io::Result<mpsc::Receiver<Instant>> {
     let mut stream = TcpStream::connect(addr)?;
-    stream.write_all(REQUEST)?;
+    stream.write_all(upgrade_request(addr, "/ws", "").as_bytes())?;
     let mut read = Vec::new();
     // The answer and the `hello` behind it.
     while !read.ends_with(b"}}") {

@@ -116,7 +116,7 @@ struct Got {
 fn open(addr: SocketAddr, role: Role, schedule: Schedule) -> io::Result<(Sender, Receiver)> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
-    stream.write_all(upgrade_request(addr).as_bytes())?;
+    stream.write_all(upgrade_request(addr, "/ws", "").as_bytes())?;
     let (mut input, mut buffer) = (Vec::new(), [0; 4096]);
     let head = loop {
         match stream.read(&mut buffer)? {

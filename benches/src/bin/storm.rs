@@ -35,7 +35,7 @@ struct Args {
 async fn open(addr: SocketAddr, greets: bool) -> io::Result<(Duration, TcpStream)> {
     let start = Instant::now();
     let mut stream = TcpStream::connect(addr).await?;
-    stream.write_all(upgrade_request(addr).as_bytes()).await?;
+    stream.write_all(upgrade_request(addr, "/ws", "").as_bytes()).await?;
     let mut input = Vec::new();
     loop {
         if stream.read_buf(&mut input).await? == 0 {

@@ -1,6 +1,6 @@
 //! The load generator: sockets that speak either protocol, and check all that they are sent.
 
-use benches::{Server, Tally, client_frame, server_frame};
+use benches::{Server, Tally, client_frame, server_frame, upgrade_request, upgraded};
 use std::{
     error::Error,
     io::{self, ErrorKind},
@@ -132,21 +132,13 @@ impl Client {
             Dialect::Socketkit => ("/ws", "Sec-WebSocket-Protocol: socketkit.v1.json\r\n"),
             Dialect::SocketIo => ("/socket.io/?EIO=4&transport=websocket", ""),
         };
-        let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}\r\n"
-        );
-        client.stream.write_all(head.as_bytes()).await?;
-        let head = loop {
-            match client.input.windows(4).position(|end| end == b"\r\n\r\n") {
-                Some(end) => break end + 4,
+        client.stream.write_all(upgrade_request(addr, path, protocol).as_bytes()).await?;
+        client.taken = loop {
+            match upgraded(&client.input)? {
+                Some(head) => break head,
                 None => client.read().await?,
             }
         };
-        if !client.input.starts_with(b"HTTP/1.1 101") {
-            return Err(wrong("the upgrade was refused", &client.input));
-        }
-        client.taken = head;
         if dialect == Dialect::SocketIo {
             client.expect(b"0{").await?;
             client.send("40").await?;
