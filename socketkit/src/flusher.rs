@@ -2,9 +2,10 @@
 
 use crate::{
     pace::{Activity, Pace},
-    peer::{Peer, lock},
+    peer::{GROUP, Peer, lock},
     turn::Flush,
 };
+use smallvec::SmallVec;
 use std::{
     mem, slice,
     sync::{
@@ -18,9 +19,6 @@ use tokio::{runtime::Handle, sync::Notify, task, time::Instant};
 /// Receivers that are written to before other tasks may get their turn: about a millisecond of
 /// system calls.
 const SLICE: usize = 256;
-
-/// Receivers whose memory is fetched at once.
-const GROUP: usize = 16;
 
 /// Receivers from which on a flush is cut into pieces that run on all workers. Fewer are written by
 /// one: what is emitted meanwhile shares their writes, and no two workers wait for one another.
@@ -172,11 +170,13 @@ impl Drop for Piece {
 /// Writes to every receiver, now.
 pub(crate) fn write(peers: &[Arc<Peer>]) {
     for group in peers.chunks(GROUP) {
-        // Each is far away in memory; asked for together, they are waited for together.
         group.iter().for_each(Peer::fetch);
         let now = Instant::now();
-        for peer in group {
-            peer.flush(false, now);
+        let turns: SmallVec<[_; GROUP]> =
+            group.iter().filter_map(|peer| Some((peer, peer.take(false).ok()?))).collect();
+        turns.iter().for_each(|(_, turn)| turn.fetch());
+        for (peer, turn) in turns {
+            peer.write(turn, false, now);
         }
     }
 }

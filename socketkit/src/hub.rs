@@ -6,12 +6,13 @@ use crate::{
     flusher::{Flusher, write},
     frame::{Draft, FrameBytes},
     inspect::{Hooks, Inspected},
-    peer::{Peer, lock},
+    peer::{GROUP, Peer, lock},
     rooms::Rooms,
     turn::Flush,
     wire,
 };
 use slab::Slab;
+use smallvec::SmallVec;
 use std::{
     fmt,
     future::Future,
@@ -333,33 +334,46 @@ impl<R: Clone + Eq + std::hash::Hash> Members<R> {
         };
         let except = keys(except_rooms);
         let is_in = |keys: &[u32], slot| keys.iter().any(|key| self.rooms.contains(*key, slot));
-        let mut visit = |slot: usize, member: &Member| {
-            let is_excepted =
-                except_sockets.contains(&member.peer.id) || is_in(&except, slot as u32);
+        let mut visit = |(slot, member): (u32, &Member)| {
+            let is_excepted = !except_sockets.is_empty()
+                && except_sockets.contains(&member.peer.id)
+                || is_in(&except, slot);
             if !is_excepted {
                 visit(&member.peer);
             }
         };
         match of {
             Of::All => {
-                for (slot, member) in self.sockets.iter().filter(|(_, member)| !member.leaving) {
-                    visit(slot, member);
-                }
+                let sockets = self.sockets.iter().filter(|(_, member)| !member.leaving);
+                fetched(sockets.map(|(slot, member)| (slot as u32, member)), &mut visit);
             }
             Of::Rooms(rooms) => {
                 let rooms = keys(rooms);
                 for (at, room) in rooms.iter().enumerate() {
                     let before = rooms.get(..at).unwrap_or_default();
-                    for slot in self.rooms.slots(*room) {
-                        if let Some(member) = self.sockets.get(*slot as usize)
-                            && !is_in(before, *slot)
-                        {
-                            visit(*slot as usize, member);
-                        }
-                    }
+                    let slots =
+                        self.rooms.slots(*room).iter().filter(|slot| !is_in(before, **slot));
+                    let sockets =
+                        slots.filter_map(|slot| Some((*slot, self.sockets.get(*slot as usize)?)));
+                    fetched(sockets, &mut visit);
                 }
             }
         }
+    }
+}
+
+/// Visits sockets, each [`GROUP`] of which is fetched before.
+fn fetched<'a>(
+    mut sockets: impl Iterator<Item = (u32, &'a Member)>,
+    mut visit: impl FnMut((u32, &'a Member)),
+) {
+    loop {
+        let group: SmallVec<[_; GROUP]> = sockets.by_ref().take(GROUP).collect();
+        if group.is_empty() {
+            return;
+        }
+        group.iter().for_each(|(_, member)| member.peer.fetch());
+        group.into_iter().for_each(&mut visit);
     }
 }
 

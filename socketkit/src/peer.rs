@@ -65,7 +65,11 @@ impl fmt::Debug for SocketId {
 /// What a call is answered with: the payload of the reply, within its frame.
 pub(crate) type Answer = Result<(Utf8Bytes, Range<usize>), CallError>;
 
-/// See the module. What an emit needs stands together: of many receivers, each is far away in memory.
+/// Peers whose memory is fetched at once. Of many, each is far away: asked for together, they are
+/// waited for together.
+pub(crate) const GROUP: usize = 16;
+
+/// See the module. What an emit needs stands together.
 #[repr(C)]
 pub(crate) struct Peer {
     queue: Mutex<Queue>,
@@ -111,7 +115,7 @@ impl Peer {
         }
     }
 
-    /// Has the processor fetch what a flush needs.
+    /// Has the processor fetch what an emit and a flush need.
     pub(crate) fn fetch(self: &Arc<Self>) {
         hint::black_box((Arc::strong_count(self), self.id));
     }
@@ -137,18 +141,25 @@ impl Peer {
     /// Writes what waits, as far as the transport takes it at once; any other stream than a TCP
     /// socket is left to its connection. Whether it takes no more.
     pub(crate) fn flush(&self, writable: bool, now: Instant) -> bool {
+        match self.take(writable) {
+            Ok(turn) => self.write(turn, writable, now),
+            Err(blocked) => blocked,
+        }
+    }
+
+    /// Begins a turn of writing, unless there is nothing to write: whether the transport takes no more.
+    pub(crate) fn take(&self, writable: bool) -> Result<Turn, bool> {
+        let mut queue = self.queue();
+        if queue.is_written_by_connection() {
+            queue.wake();
+            return Err(false);
+        }
+        queue.take(writable).ok_or_else(|| queue.is_blocked())
+    }
+
+    /// Goes on with a turn, and with what comes meanwhile. Whether the transport takes no more.
+    pub(crate) fn write(&self, mut turn: Turn, writable: bool, now: Instant) -> bool {
         loop {
-            let turn = {
-                let mut queue = self.queue();
-                if queue.is_written_by_connection() {
-                    queue.wake();
-                    return false;
-                }
-                match queue.take(writable) {
-                    Some(turn) => turn,
-                    None => return queue.is_blocked(),
-                }
-            };
             let Turn { frames, sent, stream: Some(stream) } = turn else { return false };
             let Ok(written) = turn::write(frames, sent, |slices| turn::send(&stream, slices))
             else {
@@ -159,6 +170,10 @@ impl Peer {
             if !self.queue().put_back(Some(stream), written, &self.limits, now) {
                 return blocked;
             }
+            turn = match self.take(writable) {
+                Ok(turn) => turn,
+                Err(blocked) => return blocked,
+            };
         }
     }
 

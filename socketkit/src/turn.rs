@@ -3,7 +3,10 @@
 
 use crate::queued::{Frames, Sort};
 use socket2::SockRef;
-use std::io::{self, IoSlice};
+use std::{
+    hint,
+    io::{self, IoSlice},
+};
 use tokio::net::tcp::OwnedWriteHalf;
 
 /// Who has to write what was pushed.
@@ -24,6 +27,13 @@ pub(crate) struct Turn {
     /// Bytes of the first that went out before.
     pub(crate) sent: usize,
     pub(crate) stream: Option<OwnedWriteHalf>,
+}
+
+impl Turn {
+    /// Has the processor fetch the socket.
+    pub(crate) fn fetch(&self) {
+        hint::black_box(self.stream.as_ref().map(|stream| SockRef::from(stream.as_ref())));
+    }
 }
 
 /// What one turn of writing did.

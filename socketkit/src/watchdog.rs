@@ -19,9 +19,6 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 /// How often it looks: a turn that is seen twice takes long.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// How often it looks in vain before it sleeps until the next turn.
-const IDLE: u32 = 5;
-
 /// One worker.
 #[derive(Debug)]
 struct Worker {
@@ -33,16 +30,26 @@ struct Worker {
 }
 
 impl Worker {
-    /// A turn begins or ends. No other thread counts here.
-    fn pass(&self) {
-        let turns = self.turns.load(Ordering::Relaxed);
-        self.turns.store(turns.wrapping_add(1), Ordering::Relaxed);
+    /// A turn begins. Whoever falls asleep sees it, or is seen to sleep after it.
+    fn begin(&self) {
+        self.turns.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The turn ends. No other thread counts here.
+    fn end(&self) {
+        self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Its turn; `None` between two.
+    fn turn(&self) -> Option<u64> {
+        Some(self.turns.load(Ordering::SeqCst)).filter(|turn| turn % 2 == 1)
     }
 
     /// Whether it is in the turn that was seen before, and nobody was woken for that.
-    fn needs_help(&self, seen: u64) -> bool {
-        let turn = self.turns.load(Ordering::Relaxed);
-        turn == seen && turn % 2 == 1 && self.helped.swap(turn, Ordering::Relaxed) != turn
+    fn needs_help(&self, seen: Option<u64>) -> bool {
+        let turn = self.turn();
+        let seen = seen.filter(|_| turn == seen);
+        seen.is_some_and(|turn| self.helped.swap(turn, Ordering::Relaxed) != turn)
     }
 }
 
@@ -65,7 +72,7 @@ pub(crate) struct Watched(());
 
 impl Watched {
     pub(crate) fn begin() -> Self {
-        if pass() {
+        if watched(Worker::begin) {
             Watchdog::get().rouse();
         }
         Self(())
@@ -74,14 +81,14 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        pass();
+        watched(Worker::end);
     }
 }
 
-/// A turn of this thread begins or ends. Whether it is watched; one that is about to end is not.
-fn pass() -> bool {
-    let passed = WORKER.try_with(|worker| worker.as_ref().map(|worker| worker.pass()));
-    passed.is_ok_and(|passed| passed.is_some())
+/// Counts in this thread. Whether it is watched; one that is about to end is not.
+fn watched(count: impl FnOnce(&Worker)) -> bool {
+    let counted = WORKER.try_with(|worker| worker.as_deref().map(count));
+    counted.is_ok_and(|counted| counted.is_some())
 }
 
 impl Watchdog {
@@ -115,7 +122,7 @@ impl Watchdog {
 
     /// Has it look, if it sleeps.
     fn rouse(&self) {
-        if self.sleeps.load(Ordering::Relaxed)
+        if self.sleeps.load(Ordering::SeqCst)
             && self.sleeps.swap(false, Ordering::AcqRel)
             && let Some(thread) = self.thread.get()
         {
@@ -124,25 +131,30 @@ impl Watchdog {
     }
 
     fn watch(&self) {
-        let (mut seen, mut idle) = (Vec::new(), 0);
+        let mut seen = Vec::new();
         loop {
-            let turns = self.look(&seen);
-            idle = if turns == seen { idle + 1 } else { 0 };
-            seen = turns;
-            if idle < IDLE {
-                thread::sleep(INTERVAL);
-                continue;
+            seen = self.look(&seen);
+            if seen.iter().all(Option::is_none) {
+                self.sleep();
             }
-            self.sleeps.store(true, Ordering::Release);
-            while self.sleeps.load(Ordering::Acquire) {
-                thread::park();
-            }
-            idle = 0;
+            thread::sleep(INTERVAL);
+        }
+    }
+
+    /// Sleeps until the next turn.
+    fn sleep(&self) {
+        self.sleeps.store(true, Ordering::SeqCst);
+        if lock(&self.workers).iter().any(|worker| worker.turn().is_some()) {
+            // It began just now, and roused nobody.
+            self.sleeps.store(false, Ordering::Relaxed);
+        }
+        while self.sleeps.load(Ordering::Acquire) {
+            thread::park();
         }
     }
 
     /// The turns of all workers. Has another worker woken for each that is in the same one as before.
-    fn look(&self, seen: &[u64]) -> Vec<u64> {
+    fn look(&self, seen: &[Option<u64>]) -> Vec<Option<u64>> {
         let mut workers = lock(&self.workers);
         // Threads that have ended keep no runtime.
         workers.retain(|worker| Arc::strong_count(worker) > 1);
@@ -152,6 +164,6 @@ impl Watchdog {
                 worker.runtime.spawn(std::future::ready(()));
             }
         }
-        workers.iter().map(|worker| worker.turns.load(Ordering::Relaxed)).collect()
+        workers.iter().map(|worker| worker.turn()).collect()
     }
 }
