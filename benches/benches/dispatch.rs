@@ -6,10 +6,7 @@
 use benches::{Tally, client_frame, limits, open, runtime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use socketkit::{Events, Io, Protocol, Server, Service, Socket, SocketId, State};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 /// Fewer than `Limits::waiting`, so that reading never stops.
 const EVENTS: usize = 32;
@@ -51,17 +48,8 @@ fn measure(criterion: &mut Criterion, name: &str, service: &Service<Pings>, hand
     let mut group = criterion.benchmark_group("dispatch");
     group.throughput(Throughput::Elements(EVENTS as u64));
     group.bench_function(name, |bencher| {
-        bencher.iter_custom(|times| {
-            runtime.block_on(async {
-                let start = Instant::now();
-                for _ in 0..times {
-                    let before = handled.count();
-                    peers[0].send(&frames);
-                    handled.until(before + EVENTS).await;
-                }
-                start.elapsed()
-            })
-        });
+        bencher
+            .iter_custom(|times| handled.time(&runtime, times, EVENTS, || peers[0].send(&frames)));
     });
     group.finish();
 }
@@ -75,11 +63,5 @@ fn dispatch(criterion: &mut Criterion) {
     measure(criterion, "handler that yields", &server().on(waiting).build(), &handled);
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(3));
-    targets = dispatch
-}
+criterion_group!(benches, dispatch);
 criterion_main!(benches);

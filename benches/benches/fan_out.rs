@@ -4,10 +4,7 @@
 use benches::{Tally, limits, open, runtime};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use socketkit::{Events, NoEvents, Protocol, Server};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 #[derive(Events)]
 pub enum ServerEvent {
@@ -30,14 +27,8 @@ fn fan_out(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(sockets as u64));
         group.bench_function(BenchmarkId::from_parameter(sockets), |bencher| {
             bencher.iter_custom(|times| {
-                runtime.block_on(async {
-                    let start = Instant::now();
-                    for _ in 0..times {
-                        let before = written.count();
-                        io.broadcast(ServerEvent::Tick(1));
-                        written.until(before + frame * sockets).await;
-                    }
-                    start.elapsed()
+                written.time(&runtime, times, frame * sockets, || {
+                    io.broadcast(ServerEvent::Tick(1));
                 })
             });
         });
@@ -45,11 +36,5 @@ fn fan_out(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(3));
-    targets = fan_out
-}
+criterion_group!(benches, fan_out);
 criterion_main!(benches);

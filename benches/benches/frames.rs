@@ -5,11 +5,7 @@ use benches::{Tally, client_frame, limits, open, runtime};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde::{Deserialize, Serialize};
 use socketkit::{Events, Protocol, Server};
-use std::{
-    hint::black_box,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, sync::Arc};
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Post {
@@ -54,17 +50,7 @@ fn frames(criterion: &mut Criterion) {
         // A frame's length in front of the text, which is never shorter than 126 bytes here.
         let reply = 4 + format!(r#"{{"reply":1,"data":{json}}}"#).len();
         group.bench_function(BenchmarkId::new("socketkit", size), |bencher| {
-            bencher.iter_custom(|times| {
-                runtime.block_on(async {
-                    let start = Instant::now();
-                    for _ in 0..times {
-                        let before = written.count();
-                        peer.send(&call);
-                        written.until(before + reply).await;
-                    }
-                    start.elapsed()
-                })
-            });
+            bencher.iter_custom(|times| written.time(&runtime, times, reply, || peer.send(&call)));
         });
         group.bench_function(BenchmarkId::new("serde_json", size), |bencher| {
             bencher.iter(|| {
@@ -79,14 +65,8 @@ fn frames(criterion: &mut Criterion) {
         let update = 4 + format!(r#"{{"event":"update","data":{json}}}"#).len();
         group.bench_function(BenchmarkId::new("socketkit", size), |bencher| {
             bencher.iter_custom(|times| {
-                runtime.block_on(async {
-                    let start = Instant::now();
-                    for _ in 0..times {
-                        let before = written.count();
-                        socket.emit(ServerEvent::Update(post.clone()));
-                        written.until(before + update).await;
-                    }
-                    start.elapsed()
+                written.time(&runtime, times, update, || {
+                    socket.emit(ServerEvent::Update(post.clone()));
                 })
             });
         });
@@ -98,11 +78,5 @@ fn frames(criterion: &mut Criterion) {
     }
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(3));
-    targets = frames
-}
+criterion_group!(benches, frames);
 criterion_main!(benches);

@@ -4,7 +4,7 @@
 use benches::{limits, open, runtime};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use socketkit::{Events, NoEvents, Protocol, Server};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// Sockets that are in ten rooms each.
 const MEMBERS: usize = 10_000;
@@ -47,11 +47,5 @@ fn rooms(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(3));
-    targets = rooms
-}
+criterion_group!(benches, rooms);
 criterion_main!(benches);
