@@ -178,6 +178,17 @@ async fn a_server_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
+async fn a_service_at_the_path_of_a_client_file_is_refused() {
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    for path in ["client.js", "/chat/client.js/"] {
+        let routes = Routes::new().at("/", service.clone()).at(path, service.clone());
+        let refused = soon(routes.listen("127.0.0.1:0").into_future()).await.unwrap_err();
+        let path = path.trim_matches('/');
+        assert_eq!(refused.to_string(), format!("a service at `/{path}`, a file of its client"));
+    }
+}
+
+#[tokio::test]
 async fn the_browser_client_is_served_with_the_contract_and_is_cached() {
     let addr = listen(&service()).await;
     for (name, media, part) in [

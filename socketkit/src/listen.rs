@@ -105,7 +105,8 @@ impl Routes {
         Self::default()
     }
 
-    /// Mounts a service at a path, such as `/ws`. Two at one path fail [`listen`](Self::listen).
+    /// Mounts a service at a path, such as `/ws`. Two at one path fail [`listen`](Self::listen), and so
+    /// does one that ends like a file of the client, such as `/client.js`.
     pub fn at<P: Protocol>(mut self, path: impl Into<String>, service: Service<P>) -> Self {
         let path: String = path.into();
         let path = path.trim_matches('/');
@@ -131,8 +132,8 @@ impl Routes {
 
     /// Listens on `addr`.
     ///
-    /// The future fails when `addr` cannot be bound, the folder is not there, a header is invalid, or
-    /// two services have one path.
+    /// The future fails when `addr` cannot be bound, the folder is not there, a header is invalid, two
+    /// services have one path, or one has that of a file.
     pub fn listen<A>(self, addr: A) -> Serve
     where
         A: ToSocketAddrs + Send + 'static,
@@ -151,11 +152,14 @@ impl Routes {
     }
 
     fn check(&self) -> io::Result<()> {
+        let fail = |problem| Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         for (at, route) in self.routes.iter().enumerate() {
+            let path = if route.path.is_empty() { "/" } else { &route.path };
             if self.routes.iter().skip(at + 1).any(|other| other.path == route.path) {
-                let path = if route.path.is_empty() { "/" } else { &route.path };
-                let problem = format!("two services at `{path}`");
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+                return fail(format!("two services at `{path}`"));
+            }
+            if path.rsplit('/').next().is_some_and(|name| (route.has_file)(name)) {
+                return fail(format!("a service at `{path}`, a file of its client"));
             }
         }
         Ok(())
@@ -214,7 +218,10 @@ impl Serve {
         // of its own, and would be woken for each connection.
         let mut accept = JoinSet::new();
         accept.spawn(accepting.run());
-        until.await;
+        let ended = tokio::select! {
+            () = until => None,
+            ended = accept.join_next() => ended,
+        };
         accept.shutdown().await;
         drop(listener);
         let mut stopped = JoinSet::new();
@@ -227,7 +234,8 @@ impl Serve {
         {
             tracing::warn!("sockets were still open when the server ended");
         }
-        Ok(())
+        // It panicked, or its runtime is about to end.
+        ended.unwrap_or(Ok(())).map_err(io::Error::other)
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Route {
     pub(crate) path: String,
     arrive: Box<dyn Fn(Arrival) -> Boxed<Arrived> + Send + Sync>,
     call: Box<dyn Fn(Request<Incoming>) -> Boxed<Response<Body>> + Send + Sync>,
-    has_file: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    pub(crate) has_file: Box<dyn Fn(&str) -> bool + Send + Sync>,
     pub(crate) shutdown: Box<dyn Fn() -> Boxed<()> + Send + Sync>,
 }
 
