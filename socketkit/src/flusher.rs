@@ -185,38 +185,70 @@ pub(crate) fn write(peers: &[Arc<Peer>]) {
 mod tests {
     use super::*;
     use crate::{Handshake, Limits, Policy, SocketId, delivery::Kind};
+    use std::time::Duration;
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpStream},
+        sync::oneshot,
+        task::JoinHandle,
+        time::timeout,
+    };
     use tokio_tungstenite::tungstenite::protocol::Role;
+
+    /// A receiver over TCP, and what it is sent to.
+    async fn receiver() -> (Arc<Peer>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap());
+        let (near, far) = tokio::join!(near, listener.accept());
+        let write = Some(near.unwrap().into_split().1);
+        let limits = Arc::new(Limits::default());
+        let id = SocketId::nowhere(1);
+        let peer = Peer::new(id, Role::Server, limits, Handshake::default(), write);
+        (Arc::new(peer), far.unwrap().0)
+    }
+
+    /// Emits four bytes, as a task does: a thread that runs none would write itself.
+    fn emit(flusher: &Arc<Flusher>, peer: &Arc<Peer>) -> JoinHandle<()> {
+        let (flusher, peer) = (flusher.clone(), peer.clone());
+        tokio::spawn(async move {
+            let (_, flush) = peer.push((*b"text").into(), (Policy::Reliable, 0), Kind::Emit);
+            flusher.flush(&peer, flush);
+        })
+    }
+
+    async fn read(far: &mut TcpStream) {
+        let mut text = [0; 4];
+        let read = timeout(Duration::from_secs(30), far.read_exact(&mut text)).await;
+        assert_eq!(read.expect("nothing was written").unwrap(), 4);
+    }
 
     #[tokio::test]
     async fn what_a_task_leaves_when_its_runtime_ends_is_written() {
-        let (near, far) = {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
-            let (near, far) = tokio::join!(near, listener.accept());
-            (near.unwrap(), far.unwrap().0)
-        };
-        let limits = Arc::new(Limits::default());
-        let write = Some(near.into_split().1);
-        let peer =
-            Peer::new(SocketId::nowhere(1), Role::Server, limits, Handshake::default(), write);
-        let peer = Arc::new(peer);
+        let (peer, mut far) = receiver().await;
         let flusher = Arc::new(Flusher::default());
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
         flusher.start(other.handle());
-        let asking = (flusher.clone(), peer.clone());
-        // A thread that runs no task would write itself.
-        let asked = tokio::spawn(async move {
-            let (flusher, peer) = asking;
-            let (_, flush) = peer.push((*b"text").into(), (Policy::Reliable, 0), Kind::Emit);
-            assert_eq!(flush, Flush::Ask);
-            flusher.flush(&peer, flush);
-        });
-        asked.await.unwrap();
+        emit(&flusher, &peer).await.unwrap();
         assert!(!peer.queue().is_empty(), "the task has not run");
         other.shutdown_background();
-        far.readable().await.unwrap();
-        let mut text = [0; 8];
-        assert_eq!(far.try_read(&mut text).unwrap(), 4);
+        read(&mut far).await;
         assert!(!flusher.is_running());
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_while_it_is_stopped_is_written() {
+        let (peer, mut far) = receiver().await;
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = other.handle().clone();
+        let (_end, ended) = oneshot::channel::<()>();
+        std::thread::spawn(move || other.block_on(ended));
+        for _ in 0..1000 {
+            let flusher = Arc::new(Flusher::default());
+            flusher.start(&runtime);
+            let emitted = emit(&flusher, &peer);
+            flusher.stop();
+            emitted.await.unwrap();
+            read(&mut far).await;
+        }
     }
 }
