@@ -162,6 +162,27 @@ async fn several_services_share_a_listener_with_a_folder() {
 }
 
 #[tokio::test]
+async fn a_page_that_changed_is_seen_unless_the_application_says_for_how_long_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "<h1>hi</h1>").unwrap();
+    for (asked, sent) in [(None, "no-cache"), (Some("max-age=60"), "max-age=60")] {
+        let mut routes = Routes::new().public(folder.path());
+        if let Some(control) = asked {
+            routes = routes.header("cache-control", control);
+        }
+        let (ready, bound) = tokio::sync::oneshot::channel();
+        let serve = routes.listen("127.0.0.1:0").ready(|addr| ready.send(addr).unwrap());
+        tokio::spawn(serve.into_future());
+        let addr = soon(bound).await.unwrap();
+        let (status, headers, _) = get(addr, "/", None).await;
+        assert_eq!((status, headers["cache-control"].to_str().unwrap()), (200, sent));
+        let tag = headers["etag"].to_str().unwrap();
+        let (status, headers, _) = get(addr, "/", Some(("if-none-match", tag))).await;
+        assert_eq!((status, headers["cache-control"].to_str().unwrap()), (304, sent));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_start_says_why() {
     let two = Routes::new().at("/ws", service()).at("ws/", service()).listen("127.0.0.1:0");
     assert_eq!(soon(two.into_future()).await.unwrap_err().to_string(), "two services at `/ws`");

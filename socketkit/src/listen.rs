@@ -48,7 +48,8 @@ where
 
     /// Adds a header to every file of [`public`](Self::public), such as `Content-Security-Policy`.
     ///
-    /// `X-Content-Type-Options: nosniff` is sent anyway. An invalid one fails [`listen`](Self::listen).
+    /// Without it `Cache-Control: no-cache` is sent, so that a browser asks whether a file has changed,
+    /// and `X-Content-Type-Options: nosniff`. An invalid one fails [`listen`](Self::listen).
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.settings().public.header(name.as_ref(), value.as_ref());
         self

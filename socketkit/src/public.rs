@@ -41,6 +41,8 @@ impl Public {
     pub(crate) fn open(self) -> io::Result<Files> {
         let mut files = Files::default();
         files.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // Else a browser keeps a page for as long as it likes.
+        files.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         for (name, value) in self.headers {
             let invalid = |_| {
                 io::Error::new(
