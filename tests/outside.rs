@@ -138,3 +138,54 @@ fn a_handler_that_computes_keeps_no_other_socket_waiting() {
         assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), Ok(()), "it was served afterwards");
     }
 }
+
+#[test]
+fn what_others_emit_does_not_wait_for_a_handler_that_has_emitted_and_computes() {
+    let [_, runtime] = runtimes();
+    let (ends, ended) = mpsc::channel();
+    let (heard, all) = mpsc::channel();
+    let all = Arc::new(Mutex::new(all));
+    let service = Server::<Chat>::new()
+        .on(move |Tell(text): Tell, io: Io<Chat>| {
+            io.broadcast(ServerEvent::Told(text));
+            // It gives its worker to nobody until somebody heard what it and another said.
+            ends.send(all.lock().unwrap().recv_timeout(PATIENCE)).unwrap();
+            async {}
+        })
+        .on(async |ask: Ask, io: Io<Chat>| {
+            io.broadcast(ServerEvent::Told(ask.text.clone()));
+            ask.text
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let addr = listen(&runtime, &service);
+    let (mut one, mut two, mut three) = (connect(addr), connect(addr), connect(addr));
+    let told = |text: &str| format!(r#"{{"event":"told","data":"{text}"}}"#);
+    for round in 0..10 {
+        one.write_all(&frame(TEXT, format!(r#"{{"event":"tell","data":"{round}"}}"#))).unwrap();
+        assert_eq!(text(&mut three), told(&round.to_string()));
+        let call = format!(r#"{{"event":"ask","id":{round},"data":{{"text":"x"}}}}"#);
+        two.write_all(&frame(TEXT, call)).unwrap();
+        assert_eq!(text(&mut three), told("x"));
+        heard.send(()).unwrap();
+        assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), Ok(()), "it was heard afterwards");
+    }
+}
+
+#[test]
+fn a_runtime_that_stands_still_keeps_no_socket_of_another_waiting() {
+    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    let still = Builder::new_current_thread().enable_all().build().unwrap();
+    let (ready, addr) = mpsc::channel();
+    let serve = service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap());
+    still.spawn(serve.into_future());
+    let first = still.block_on(async {
+        tokio::task::spawn_blocking(move || connect(addr.recv_timeout(PATIENCE).unwrap())).await
+    });
+    let [_, runtime] = runtimes();
+    let mut second = connect(listen(&runtime, &service));
+    let io = service.io();
+    runtime.spawn(async move { io.broadcast(ServerEvent::Told("x".into())) });
+    assert_eq!(text(&mut second), r#"{"event":"told","data":"x"}"#);
+    drop((first, still));
+}

@@ -4,17 +4,26 @@ use crate::{
     pace::{Activity, Pace},
     peer::{GROUP, Peer, lock},
     turn::Flush,
+    watchdog::{Watch, Watchdog},
 };
 use smallvec::SmallVec;
 use std::{
-    mem, slice,
+    future::{Future, poll_fn},
+    mem,
+    pin::pin,
+    slice,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     vec,
 };
-use tokio::{runtime::Handle, sync::Notify, task, time::Instant};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Notify,
+    task,
+    time::Instant,
+};
 
 /// Receivers that are written to before other tasks may get their turn: about a millisecond of
 /// system calls.
@@ -24,6 +33,10 @@ const SLICE: usize = 256;
 /// one: what is emitted meanwhile shares their writes, and no two workers wait for one another.
 const PIECE: usize = 2048;
 
+/// Looks of the watchdog after which the task is not waited for any more: about ten milliseconds, longer
+/// than a turn takes where workers are busy and not stuck.
+const PATIENCE: u32 = 5;
+
 /// The receivers that somebody emitted to, and the task that writes to them.
 #[derive(Debug, Default)]
 pub(crate) struct Flusher {
@@ -31,14 +44,23 @@ pub(crate) struct Flusher {
     wake: Notify,
     running: AtomicBool,
     stopped: AtomicBool,
+    watched: AtomicBool,
+    /// Odd while the task has its turn.
+    turns: AtomicU64,
     pub(crate) activity: Activity,
 }
 
 impl Flusher {
-    /// Starts the task, unless it runs.
+    /// Starts the task, unless it runs, for a receiver on this runtime.
     pub(crate) fn start(self: &Arc<Self>, runtime: &Handle) {
         if !self.running.swap(true, Ordering::AcqRel) {
             runtime.spawn(Running(self.clone()).run());
+        }
+        // Where there is one thread, it may stand still: all does.
+        let has_others = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        if has_others && !self.watched.swap(true, Ordering::Relaxed) {
+            let watched: Weak<Self> = Arc::downgrade(self);
+            Watchdog::get().watch(watched);
         }
     }
 
@@ -99,6 +121,9 @@ impl Flusher {
     /// Has the task write, or writes in its place if it has just gone.
     fn wake(&self) {
         self.wake.notify_one();
+        if self.watched.load(Ordering::Relaxed) {
+            Watchdog::get().rouse();
+        }
         if !self.is_running() {
             write(&self.take());
         }
@@ -109,12 +134,37 @@ impl Flusher {
     }
 }
 
+impl Watch for Flusher {
+    fn at(&self) -> Option<u64> {
+        let turns = self.turns.load(Ordering::Acquire);
+        (turns.is_multiple_of(2) && !lock(&self.asked).is_empty()).then_some(turns)
+    }
+
+    /// Writes in place of the task, which waits for a worker or a runtime that is at something else.
+    fn help(&self, looks: u32) {
+        if looks >= PATIENCE {
+            write(&self.take());
+        }
+    }
+}
+
 /// The task; another may be started when it is gone, with its runtime perhaps.
 struct Running(Arc<Flusher>);
 
 impl Running {
     async fn run(self) {
-        let mut pace = Pace::default();
+        let mut work = pin!(self.work());
+        poll_fn(|cx| {
+            self.0.turns.fetch_add(1, Ordering::AcqRel);
+            let poll = work.as_mut().poll(cx);
+            self.0.turns.fetch_add(1, Ordering::AcqRel);
+            poll
+        })
+        .await;
+    }
+
+    async fn work(&self) {
+        let mut pace = Pace::new(Handle::current().metrics().num_workers());
         loop {
             if !self.0.stopped.load(Ordering::Acquire) {
                 self.0.wake.notified().await;

@@ -11,7 +11,7 @@ use crate::{
     delivery::{Kind, Pushed},
     frame::FrameBytes,
     held::Held,
-    queued::{Frames, Queued, Sort},
+    queued::{self, Frames, Queued, Sort},
     turn::{Flush, Turn, Written},
 };
 use std::{sync::Arc, task::Waker};
@@ -258,6 +258,8 @@ impl Queue {
             self.drop_from(&mut rest);
         }
         if !rest.is_empty() {
+            let controls = queued::take_controls(&mut self.frames, self.closed);
+            rest.insert_many(self.begun().min(rest.len()), controls);
             rest.append(&mut self.frames);
             self.frames = rest;
         }

@@ -23,3 +23,11 @@ pub(crate) enum Sort {
 
 /// Frames that wait for one receiver: mostly one at a time, which costs no allocation.
 pub(crate) type Frames = SmallVec<[Queued; 1]>;
+
+/// Takes out the control frames before all others, but for the last if that is the close frame: it comes
+/// after all.
+pub(crate) fn take_controls(frames: &mut Frames, is_closed: bool) -> Frames {
+    let ends = frames.len().saturating_sub(is_closed.into());
+    let controls = frames.iter().take(ends).take_while(|frame| frame.sort == Sort::Control).count();
+    frames.drain(..controls).collect()
+}

@@ -2,13 +2,15 @@
 //!
 //! The worker of tokio that waits for I/O runs what came of it before it waits again, and when that is
 //! one task, no other worker takes its place meanwhile: were the task to compute, nobody would be read
-//! until it is done. So a thread looks for a turn that takes long, and has the runtime wake another
-//! worker.
+//! until it is done. And what a task wakes last runs on its worker when it is done, and nowhere else: were
+//! it to emit and then to compute, nothing would be written. So a thread looks for what stands still, and
+//! helps.
 
 use crate::peer::lock;
 use std::{
+    mem,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, Thread},
@@ -16,16 +18,23 @@ use std::{
 };
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// How often it looks: a turn that is seen twice takes long.
+/// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(2);
+
+/// What may stand still.
+pub(crate) trait Watch: Send + Sync {
+    /// What it is at, if it is at anything: a number that is another whenever it has gone on.
+    fn at(&self) -> Option<u64>;
+
+    /// So many looks in a row it has been at the same.
+    fn help(&self, looks: u32);
+}
 
 /// One worker.
 #[derive(Debug)]
 struct Worker {
     /// Odd during a turn.
     turns: AtomicU64,
-    /// The last turn for which another worker was woken.
-    helped: AtomicU64,
     runtime: Handle,
 }
 
@@ -39,31 +48,35 @@ impl Worker {
     fn end(&self) {
         self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
+}
 
-    /// Its turn; `None` between two.
-    fn turn(&self) -> Option<u64> {
+impl Watch for Worker {
+    fn at(&self) -> Option<u64> {
         Some(self.turns.load(Ordering::SeqCst)).filter(|turn| turn % 2 == 1)
     }
 
-    /// Whether it is in the turn that was seen before, and nobody was woken for that.
-    fn needs_help(&self, seen: Option<u64>) -> bool {
-        let turn = self.turn();
-        let seen = seen.filter(|_| turn == seen);
-        seen.is_some_and(|turn| self.helped.swap(turn, Ordering::Relaxed) != turn)
+    fn help(&self, looks: u32) {
+        if looks == 1 {
+            // Whoever runs this waits for I/O afterwards.
+            self.runtime.spawn(std::future::ready(()));
+        }
     }
 }
 
 thread_local! {
     /// This worker; `None` where there is no other to wake.
-    static WORKER: Option<Arc<Worker>> = Watchdog::get().add();
+    static WORKER: Option<Arc<Worker>> = worker();
 }
 
-/// See the module.
-#[derive(Debug)]
-struct Watchdog {
-    workers: Mutex<Vec<Arc<Worker>>>,
-    thread: OnceLock<Thread>,
-    sleeps: AtomicBool,
+fn worker() -> Option<Arc<Worker>> {
+    let runtime = Handle::try_current().ok()?;
+    if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return None;
+    }
+    let worker = Arc::new(Worker { turns: AtomicU64::new(0), runtime });
+    let watched: Weak<Worker> = Arc::downgrade(&worker);
+    Watchdog::get().watch(watched);
+    Some(worker)
 }
 
 /// A turn of a connection, until it is dropped.
@@ -91,37 +104,47 @@ fn watched(count: impl FnOnce(&Worker)) -> bool {
     counted.is_ok_and(|counted| counted.is_some())
 }
 
+/// See the module: one for the process.
+pub(crate) struct Watchdog {
+    entries: Mutex<Vec<Entry>>,
+    thread: OnceLock<Thread>,
+    sleeps: AtomicBool,
+}
+
+/// What is watched. Nothing is kept for it: it may hold a whole runtime.
+struct Entry {
+    what: Weak<dyn Watch>,
+    at: Option<u64>,
+    looks: u32,
+}
+
 impl Watchdog {
-    fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static WATCHDOG: Watchdog = Watchdog {
-            workers: Mutex::new(Vec::new()),
+            entries: Mutex::new(Vec::new()),
             thread: OnceLock::new(),
             sleeps: AtomicBool::new(false),
         };
         &WATCHDOG
     }
 
-    /// Watches this thread as well, if its runtime has others.
-    fn add(&'static self) -> Option<Arc<Worker>> {
-        let runtime = Handle::try_current().ok()?;
-        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
-            return None;
-        }
-        let (turns, helped) = (AtomicU64::new(0), AtomicU64::new(0));
-        let worker = Arc::new(Worker { turns, helped, runtime });
-        let mut workers = lock(&self.workers);
-        workers.push(worker.clone());
+    /// Watches this as well, until it is dropped. It rouses when it begins something.
+    pub(crate) fn watch(&'static self, what: Weak<dyn Watch>) {
+        let mut entries = lock(&self.entries);
+        // Those that have ended go, however seldom anybody looks.
+        entries.retain(|entry| entry.what.strong_count() > 0);
+        entries.push(Entry { what, at: None, looks: 0 });
         if self.thread.get().is_none() {
             let name = "socketkit-watchdog".to_owned();
             // Without it handlers that compute keep others waiting, and nothing else is amiss.
-            let started = thread::Builder::new().name(name).spawn(|| self.watch()).ok()?;
-            let _ = self.thread.set(started.thread().clone());
+            if let Ok(started) = thread::Builder::new().name(name).spawn(|| self.run()) {
+                let _ = self.thread.set(started.thread().clone());
+            }
         }
-        Some(worker)
     }
 
     /// Has it look, if it sleeps.
-    fn rouse(&self) {
+    pub(crate) fn rouse(&self) {
         if self.sleeps.load(Ordering::SeqCst)
             && self.sleeps.swap(false, Ordering::AcqRel)
             && let Some(thread) = self.thread.get()
@@ -130,21 +153,19 @@ impl Watchdog {
         }
     }
 
-    fn watch(&self) {
-        let mut seen = Vec::new();
+    fn run(&self) {
         loop {
-            seen = self.look(&seen);
-            if seen.iter().all(Option::is_none) {
+            if !self.look() {
                 self.sleep();
             }
             thread::sleep(INTERVAL);
         }
     }
 
-    /// Sleeps until the next turn.
+    /// Sleeps until something begins.
     fn sleep(&self) {
         self.sleeps.store(true, Ordering::SeqCst);
-        if lock(&self.workers).iter().any(|worker| worker.turn().is_some()) {
+        if self.look() {
             // It began just now, and roused nobody.
             self.sleeps.store(false, Ordering::Relaxed);
         }
@@ -153,17 +174,25 @@ impl Watchdog {
         }
     }
 
-    /// The turns of all workers. Has another worker woken for each that is in the same one as before.
-    fn look(&self, seen: &[Option<u64>]) -> Vec<Option<u64>> {
-        let mut workers = lock(&self.workers);
-        // Threads that have ended keep no runtime.
-        workers.retain(|worker| Arc::strong_count(worker) > 1);
-        for (worker, seen) in workers.iter().zip(seen) {
-            if worker.needs_help(*seen) {
-                // Whoever runs this waits for I/O afterwards.
-                worker.runtime.spawn(std::future::ready(()));
+    /// Helps all that stands still. Whether anything is at something.
+    fn look(&self) -> bool {
+        // Not under the lock: what helps, or is dropped, may come back here.
+        let mut entries = mem::take(&mut *lock(&self.entries));
+        let mut busy = false;
+        entries.retain_mut(|entry| {
+            let Some(what) = entry.what.upgrade() else { return false };
+            let at = what.at();
+            entry.looks = if at.is_some() && at == entry.at { entry.looks + 1 } else { 0 };
+            entry.at = at;
+            if entry.looks > 0 {
+                what.help(entry.looks);
             }
-        }
-        workers.iter().map(|worker| worker.turn()).collect()
+            busy |= at.is_some();
+            true
+        });
+        let mut added = lock(&self.entries);
+        entries.append(&mut added);
+        *added = entries;
+        busy
     }
 }

@@ -57,6 +57,33 @@ fn a_control_frame_goes_first_but_not_into_a_frame_that_has_begun() {
 }
 
 #[test]
+fn a_control_frame_that_comes_while_others_are_written_is_not_behind_what_is_left_of_them() {
+    for (taken, ends, all) in
+        [(0, false, "!onetwo"), (1, false, "one!two"), (3, false, "one!two"), (3, true, "one!two#")]
+    {
+        let (mut queue, limits) = (queue(), Limits::default());
+        push(&mut queue, "one", Policy::Reliable, &limits);
+        push(&mut queue, "two", Policy::Reliable, &limits);
+        let turn = queue.take(true).unwrap();
+        queue.push_control((*b"!").into());
+        if ends {
+            queue.push_close((*b"#").into());
+        }
+        let mut out = String::new();
+        let written = write(turn.frames, turn.sent, |slices| {
+            if taken == out.len() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            out += std::str::from_utf8(&slices[0][..taken]).unwrap();
+            Ok(taken)
+        });
+        queue.put_back(None, written.unwrap(), &limits, Instant::now());
+        assert_eq!(out + &drain(&mut queue, 99, &limits), all);
+        assert!(queue.is_empty());
+    }
+}
+
+#[test]
 fn a_lagging_receiver_loses_volatile_and_keeps_the_latest() {
     let (mut queue, limits) = (queue(), Limits::default().queue(4));
     assert_eq!(push(&mut queue, "a", Policy::Latest, &limits), Pushed::Queued);
