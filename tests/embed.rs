@@ -199,10 +199,18 @@ async fn a_server_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
+async fn a_service_where_no_request_can_find_it_is_refused() {
+    for path in ["/q?x", "/rooms/{id}", "/a b", "/%61", "/#"] {
+        let routes = Routes::new().at(path, service());
+        let refused = soon(routes.listen("127.0.0.1:0").into_future()).await.unwrap_err();
+        assert_eq!(refused.to_string(), format!("`{path}` is no path for a service"));
+    }
+}
+
+#[tokio::test]
 async fn a_service_at_the_path_of_a_client_file_is_refused() {
-    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
     for path in ["client.js", "/chat/client.js/"] {
-        let routes = Routes::new().at("/", service.clone()).at(path, service.clone());
+        let routes = Routes::new().at("/", service()).at(path, service());
         let refused = soon(routes.listen("127.0.0.1:0").into_future()).await.unwrap_err();
         let path = path.trim_matches('/');
         assert_eq!(refused.to_string(), format!("a service at `/{path}`, a file of its client"));

@@ -61,6 +61,27 @@ async fn a_server_that_is_dropped_frees_its_port_at_once() {
     std::net::TcpListener::bind(addr).unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_dropped_while_many_connect_frees_its_port_at_once() {
+    for _ in 0..100 {
+        let (ready, address) = oneshot::channel();
+        let serve = service(Limits::default()).listen("127.0.0.1:0");
+        let serve = tokio::spawn(serve.ready(|address| ready.send(address).unwrap()).into_future());
+        let addr = soon(address).await.unwrap();
+        let storm: Vec<_> = (0..2)
+            .map(|_| {
+                std::thread::spawn(move || while std::net::TcpStream::connect(addr).is_ok() {})
+            })
+            .collect();
+        assert_eq!(get(addr, "/").await, 404, "it accepts");
+        serve.abort();
+        soon(serve).await.unwrap_err();
+        let free = std::net::TcpListener::bind(addr);
+        drop(free.unwrap());
+        storm.into_iter().for_each(|storm| storm.join().unwrap());
+    }
+}
+
 #[tokio::test]
 async fn files_that_begin_with_a_dot_are_not_served() {
     let folder = tempfile::tempdir().unwrap();

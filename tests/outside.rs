@@ -189,3 +189,24 @@ fn a_runtime_that_stands_still_keeps_no_socket_of_another_waiting() {
     assert_eq!(text(&mut second), r#"{"event":"told","data":"x"}"#);
     drop((first, still));
 }
+
+#[test]
+fn nothing_is_kept_of_a_runtime_that_has_ended() {
+    let kept = Arc::new(());
+    let held = kept.clone();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .on_thread_start(move || drop(held.clone()))
+        .build()
+        .unwrap();
+    let (io, addr) = serve(&runtime);
+    drop(connect(addr));
+    drop((io, runtime));
+    // Threads end after their runtime; the last of them holds it until then.
+    let late = std::time::Instant::now() + PATIENCE;
+    while Arc::strong_count(&kept) > 1 {
+        assert!(std::time::Instant::now() < late, "the runtime is still there");
+        thread::yield_now();
+    }
+}

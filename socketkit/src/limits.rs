@@ -160,8 +160,9 @@ limits! {
     /// sockets that are being told why they were refused.
     ///
     /// One more waits for one of these to end, for as long as [`handshake`](Self::handshake); those
-    /// that come meanwhile wait in the kernel, up to 4,096. If none has ended by then it is dropped, and
-    /// so are others until one does. A refusal beyond it is the HTTP status alone.
+    /// that come meanwhile wait in the kernel, up to 4,096, for their turn: behind connections that never
+    /// send a request it comes after `handshake` for each 1,024 of these. If none has ended by then it is
+    /// dropped, and so are others until one does. A refusal beyond it is the HTTP status alone.
     handshakes: usize = 1_024,
     /// The same for one address (one /64 in IPv6): 64. One more is dropped as soon as it was accepted.
     /// Loopback addresses are exempt, since they may be a proxy of this machine.

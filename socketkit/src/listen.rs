@@ -7,11 +7,12 @@ use crate::{
     site::{Route, Site},
     slots::Exhaustive,
 };
+use socket2::SockRef;
 use std::{
     fmt,
     future::{Future, IntoFuture, pending, poll_fn},
     io,
-    net::SocketAddr,
+    net::{Shutdown, SocketAddr},
     path::Path,
     pin::Pin,
     sync::{Arc, Weak},
@@ -106,8 +107,11 @@ impl Routes {
         Self::default()
     }
 
-    /// Mounts a service at a path, such as `/ws`. Two at one path fail [`listen`](Self::listen), and so
-    /// does one that ends like a file of the client, such as `/client.js`.
+    /// Mounts a service at a path, such as `/ws`, as it stands in a request: segments of letters, digits
+    /// and `-._~`, no patterns. Any other fails [`listen`](Self::listen); so do two at one path, and one
+    /// that ends like a file of the client, such as `/client.js`.
+    ///
+    /// What the listener itself limits, such as handshakes, the first service says.
     pub fn at<P: Protocol>(mut self, path: impl Into<String>, service: Service<P>) -> Self {
         let path: String = path.into();
         let path = path.trim_matches('/');
@@ -158,6 +162,9 @@ impl Routes {
             let path = if route.path.is_empty() { "/" } else { &route.path };
             if self.routes.iter().skip(at + 1).any(|other| other.path == route.path) {
                 return fail(format!("two services at `{path}`"));
+            }
+            if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte)) {
+                return fail(format!("`{path}` is no path for a service"));
             }
             if path.rsplit('/').next().is_some_and(|name| (route.has_file)(name)) {
                 return fail(format!("a service at `{path}`, a file of its client"));
@@ -210,10 +217,10 @@ impl Serve {
         let site = Site::new(routes.routes, routes.public.open()?);
         let listener = listener.await?;
         ready(listener.local_addr()?);
-        let listener = Arc::new(listener);
+        let listener = Listening(Arc::new(listener));
         // What HTTP still answers ends with this future.
         let (_open, ended) = watch::channel(());
-        let accepting = Accepting { listener: Arc::downgrade(&listener), site, limits, ended };
+        let accepting = Accepting { listener: Arc::downgrade(&listener.0), site, limits, ended };
         let (site, limits) = (accepting.site.clone(), accepting.limits.clone());
         // On a worker, which then serves what it accepted: whoever waits for this future may be a thread
         // of its own, and would be woken for each connection.
@@ -252,6 +259,16 @@ impl IntoFuture for Serve {
 impl fmt::Debug for Serve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+/// Keeps a listener open.
+struct Listening(Arc<TcpListener>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // A worker may be about to accept, and have it for a little longer.
+        let _ = SockRef::from(&*self.0).shutdown(Shutdown::Both);
     }
 }
 
@@ -335,6 +352,7 @@ async fn accept(listener: &Weak<TcpListener>) -> Option<(TcpStream, SocketAddr)>
                     error.kind(),
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
                 ) => {}
+            Err(_) if listener.strong_count() == 0 => return None,
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted");
                 sleep(Duration::from_millis(200)).await;

@@ -123,7 +123,8 @@ impl<P: Protocol> Service<P> {
 
     /// Closes every socket with 1001, after what was emitted to it, and takes no more; ready when all
     /// handlers are done and all sockets gone, at the latest after twice [`Limits::grace`], or after
-    /// [`Limits::handshake`] for the farewell if that is longer.
+    /// [`Limits::handshake`] for the farewell if that is longer. A handler that holds its thread, without
+    /// an await, is not ended by any of these, nor is a socket whose runtime stands still.
     ///
     /// For hosts that stop by themselves; a listener of this crate does it: see `Serve::until`.
     ///
