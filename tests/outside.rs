@@ -210,3 +210,41 @@ fn nothing_is_kept_of_a_runtime_that_has_ended() {
         thread::yield_now();
     }
 }
+
+/// Spawns another of its kind when it is dropped, so often.
+struct Chain(socketkit::Socket<Chat>, u8);
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        if let Some(left) = self.1.checked_sub(1) {
+            let next = Chain(self.0.clone(), left);
+            self.0.spawn(async move {
+                let _next = next;
+                std::future::pending().await
+            });
+        }
+    }
+}
+
+#[test]
+fn what_spawns_when_its_runtime_drops_it_ends_with_the_runtime() {
+    let [runtime, _] = runtimes();
+    let (io, addr) = serve(&runtime);
+    let client = connect(addr);
+    let socket = io.sockets().remove(0);
+    let (runs, running) = mpsc::channel();
+    let chain = Chain(socket.clone(), 3);
+    socket.spawn(async move {
+        let _chain = chain;
+        runs.send(()).unwrap();
+        std::future::pending().await
+    });
+    running.recv_timeout(PATIENCE).unwrap();
+    let (ends, ended) = mpsc::channel();
+    thread::spawn(move || {
+        drop(runtime);
+        ends.send(()).unwrap();
+    });
+    ended.recv_timeout(PATIENCE).unwrap();
+    drop(client);
+}

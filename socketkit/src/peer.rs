@@ -12,7 +12,7 @@ use crate::{
 use std::{
     fmt,
     future::Future,
-    hint,
+    hint, iter,
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -195,16 +195,25 @@ impl Peer {
 
     /// Runs a future until it is done or the socket has ended; drops it if it has already.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        // A runtime that ends drops what it is given, and what that holds may spawn: not under the lock.
+        let future = Arc::new(Mutex::new(Some(future)));
+        let (given, mut ended) = (future.clone(), Vec::new());
         let mut tasks = lock(&self.tasks);
         if matches!(*tasks, Tasks::None) {
             *tasks = Tasks::Some(JoinSet::new());
         }
         if let Tasks::Some(tasks) = &mut *tasks {
-            while let Some(done) = tasks.try_join_next() {
-                log_panic(self.id, done);
-            }
-            tasks.spawn_on(future, &self.runtime);
+            ended.extend(iter::from_fn(|| tasks.try_join_next()));
+            let task = async move {
+                let future = lock(&given).take();
+                if let Some(future) = future {
+                    future.await;
+                }
+            };
+            tasks.spawn_on(task, &self.runtime);
         }
+        drop(tasks);
+        ended.into_iter().for_each(|done| log_panic(self.id, done));
     }
 
     /// Tells everybody who waits for a reply that it will not come.
