@@ -83,6 +83,23 @@ async fn a_server_that_is_dropped_while_many_connect_frees_its_port_at_once() {
 }
 
 #[tokio::test]
+async fn a_listener_that_others_have_as_well_goes_on_when_a_server_is_dropped() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (addr, other) = (listener.local_addr().unwrap(), listener.try_clone().unwrap());
+    let routes = |listener| {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        Routes::new().at("/chat", service(Limits::default())).serve(listener).into_future()
+    };
+    for listener in [listener, other] {
+        let serve = tokio::spawn(routes(listener));
+        assert_eq!(get(addr, "/chat").await, 426);
+        serve.abort();
+        soon(serve).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
 async fn files_that_begin_with_a_dot_are_not_served() {
     let folder = tempfile::tempdir().unwrap();
     for name in [".env", "page.html"] {

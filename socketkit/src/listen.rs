@@ -144,15 +144,19 @@ impl Routes {
         A: ToSocketAddrs + Send + 'static,
         A::Future: Send,
     {
-        self.over(Box::pin(async move { bind(addr).await }))
+        let bound =
+            async move { Ok(Listening { listener: Arc::new(bind(addr).await?), ours: true }) };
+        self.over(Box::pin(bound))
     }
 
-    /// Listens with a socket that was bound elsewhere.
+    /// Listens with a socket that was bound elsewhere, and that others may have as well, such as a process
+    /// that takes over from this one.
     pub fn serve(self, listener: TcpListener) -> Serve {
-        self.over(Box::pin(async move { Ok(listener) }))
+        let listening = Listening { listener: Arc::new(listener), ours: false };
+        self.over(Box::pin(async move { Ok(listening) }))
     }
 
-    fn over(self, listener: Boxed<io::Result<TcpListener>>) -> Serve {
+    fn over(self, listener: Boxed<io::Result<Listening>>) -> Serve {
         Serve { routes: self, listener, ready: Box::new(|_| {}), until: Box::pin(pending()) }
     }
 
@@ -189,7 +193,7 @@ impl fmt::Debug for Routes {
 #[must_use = "a server does nothing until it is awaited"]
 pub struct Serve {
     routes: Routes,
-    listener: Boxed<io::Result<TcpListener>>,
+    listener: Boxed<io::Result<Listening>>,
     ready: Box<dyn FnOnce(SocketAddr) + Send>,
     until: Boxed<()>,
 }
@@ -216,11 +220,11 @@ impl Serve {
         let limits = routes.limits.clone().unwrap_or_default();
         let site = Site::new(routes.routes, routes.public.open()?);
         let listener = listener.await?;
-        ready(listener.local_addr()?);
-        let listener = Listening(Arc::new(listener));
+        ready(listener.listener.local_addr()?);
         // What HTTP still answers ends with this future.
         let (_open, ended) = watch::channel(());
-        let accepting = Accepting { listener: Arc::downgrade(&listener.0), site, limits, ended };
+        let weak = Arc::downgrade(&listener.listener);
+        let accepting = Accepting { listener: weak, site, limits, ended };
         let (site, limits) = (accepting.site.clone(), accepting.limits.clone());
         // On a worker, which then serves what it accepted: whoever waits for this future may be a thread
         // of its own, and would be woken for each connection.
@@ -263,12 +267,18 @@ impl fmt::Debug for Serve {
 }
 
 /// Keeps a listener open.
-struct Listening(Arc<TcpListener>);
+struct Listening {
+    listener: Arc<TcpListener>,
+    /// Bound here: nobody else has it.
+    ours: bool,
+}
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // A worker may be about to accept, and have it for a little longer.
-        let _ = SockRef::from(&*self.0).shutdown(Shutdown::Both);
+        if self.ours {
+            // A worker may be about to accept, and have it for a little longer.
+            let _ = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
+        }
     }
 }
 
