@@ -13,7 +13,7 @@ use std::{
     pin::pin,
     slice,
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     vec,
@@ -59,8 +59,7 @@ impl Flusher {
         // Where there is one thread, it may stand still: all does.
         let has_others = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         if has_others && !self.watched.swap(true, Ordering::Relaxed) {
-            let watched: Weak<Self> = Arc::downgrade(self);
-            Watchdog::get().watch(watched);
+            Watchdog::get().watch(Arc::downgrade(self));
         }
     }
 

@@ -219,23 +219,23 @@ impl Serve {
         routes.check()?;
         let limits = routes.limits.clone().unwrap_or_default();
         let site = Site::new(routes.routes, routes.public.open()?);
-        let listener = listener.await?;
-        ready(listener.listener.local_addr()?);
+        let listening = listener.await?;
+        ready(listening.listener.local_addr()?);
         // What HTTP still answers ends with this future.
         let (_open, ended) = watch::channel(());
-        let weak = Arc::downgrade(&listener.listener);
-        let accepting = Accepting { listener: weak, site, limits, ended };
+        let listener = Arc::downgrade(&listening.listener);
+        let accepting = Accepting { listener, site, limits, ended };
         let (site, limits) = (accepting.site.clone(), accepting.limits.clone());
         // On a worker, which then serves what it accepted: whoever waits for this future may be a thread
         // of its own, and would be woken for each connection.
         let mut accept = JoinSet::new();
         accept.spawn(accepting.run());
-        let ended = tokio::select! {
+        let accepted = tokio::select! {
             () = until => None,
-            ended = accept.join_next() => ended,
+            accepted = accept.join_next() => accepted,
         };
         accept.shutdown().await;
-        drop(listener);
+        drop(listening);
         let mut stopped = JoinSet::new();
         for route in site.routes() {
             stopped.spawn((route.shutdown)());
@@ -247,7 +247,7 @@ impl Serve {
             tracing::warn!("sockets were still open when the server ended");
         }
         // It panicked, or its runtime is about to end.
-        ended.unwrap_or(Ok(())).map_err(io::Error::other)
+        accepted.unwrap_or(Ok(())).map_err(io::Error::other)
     }
 }
 

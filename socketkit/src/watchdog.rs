@@ -74,8 +74,7 @@ fn worker() -> Option<Arc<Worker>> {
         return None;
     }
     let worker = Arc::new(Worker { turns: AtomicU64::new(0), runtime });
-    let watched: Weak<Worker> = Arc::downgrade(&worker);
-    Watchdog::get().watch(watched);
+    Watchdog::get().watch(Arc::downgrade(&worker));
     Some(worker)
 }
 
@@ -129,7 +128,7 @@ impl Watchdog {
     }
 
     /// Watches this as well, until it is dropped. It rouses when it begins something.
-    pub(crate) fn watch(&'static self, what: Weak<dyn Watch>) {
+    pub(crate) fn watch(&'static self, what: Weak<impl Watch + 'static>) {
         let mut entries = lock(&self.entries);
         // Those that have ended go, however seldom anybody looks.
         entries.retain(|entry| entry.what.strong_count() > 0);
