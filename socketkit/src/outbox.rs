@@ -2,9 +2,8 @@
 //!
 //! Whoever writes takes all frames at once, and the socket with them ([`Queue::take`]), writes
 //! without the lock ([`write`](crate::turn::write)), and gives back what the transport did not take
-//! ([`Queue::put_back`]). So emitters never wait for a system
-//! call, there is one writer at a time, and a frame that was handed to the transport is neither
-//! dropped nor replaced.
+//! ([`Queue::put_back`]). So emitters never wait for a system call, there is one writer at a time, and
+//! a frame that was handed to the transport is neither dropped nor replaced.
 
 use crate::{
     Disconnect, Limits, Policy,
@@ -149,7 +148,7 @@ impl Queue {
     fn insert(&mut self, at: usize, frame: Queued) {
         self.count += 1;
         self.bytes += frame.bytes.len();
-        self.frames.insert(at, frame);
+        queued::insert(&mut self.frames, at, frame);
     }
 
     /// Queues the close frame, after all that waits; nothing is taken from now on. Broadcasts that are
@@ -220,7 +219,8 @@ impl Queue {
         Some(Turn { frames, sent: self.sent, stream: self.stream.take() })
     }
 
-    /// Ends a turn of writing. True if there is more to write.
+    /// Ends a turn of writing. True if there is more to write, and nobody else is to write it: with what
+    /// comes until then.
     pub(crate) fn put_back(
         &mut self,
         stream: Option<OwnedWriteHalf>,
@@ -273,7 +273,7 @@ impl Queue {
             // The connection waits for the last frame.
             self.wake();
         }
-        !blocked && !self.frames.is_empty()
+        !(blocked || self.asked || self.corked || self.frames.is_empty())
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -354,7 +354,7 @@ impl Queue {
     }
 
     fn flush_by(&mut self, urgent: bool) -> Flush {
-        if self.blocked.is_some() || self.writing {
+        if self.blocked.is_some() || (urgent && self.writing) {
             Flush::Pending
         } else if urgent {
             Flush::Now

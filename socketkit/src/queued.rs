@@ -24,6 +24,17 @@ pub(crate) enum Sort {
 /// Frames that wait for one receiver: mostly one at a time, which costs no allocation.
 pub(crate) type Frames = SmallVec<[Queued; 1]>;
 
+/// Frames that there is room for as soon as a second one waits: more are on their way then.
+const ROOM: usize = 16;
+
+/// Adds a frame before the one at this place.
+pub(crate) fn insert(frames: &mut Frames, at: usize, frame: Queued) {
+    if frames.len() == 1 {
+        frames.reserve(ROOM - 1);
+    }
+    frames.insert(at, frame);
+}
+
 /// Takes out the control frames before all others, but for the last if that is the close frame: it comes
 /// after all.
 pub(crate) fn take_controls(frames: &mut Frames, is_closed: bool) -> Frames {

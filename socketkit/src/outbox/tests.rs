@@ -84,6 +84,40 @@ fn a_control_frame_that_comes_while_others_are_written_is_not_behind_what_is_lef
 }
 
 #[test]
+fn what_comes_while_others_are_written_is_left_to_who_writes_next_but_not_to_nobody() {
+    #[derive(PartialEq)]
+    enum Next {
+        Flusher,
+        Connection,
+        Nobody,
+    }
+    let limits = Limits::default();
+    let push = |queue: &mut Queue, text: &'static str| {
+        queue.push(text.as_bytes().into(), (Policy::Reliable, 0), Kind::Emit, &limits).1
+    };
+    for next in [Next::Flusher, Next::Connection, Next::Nobody] {
+        let mut queue = queue();
+        assert_eq!(push(&mut queue, "one"), Flush::Ask);
+        let turn = queue.take(true).unwrap();
+        if next == Next::Connection {
+            queue.cork(std::task::Waker::noop());
+        }
+        let expected = if next == Next::Connection { Flush::Pending } else { Flush::Ask };
+        assert_eq!(push(&mut queue, "two"), expected);
+        assert_eq!(push(&mut queue, "three"), Flush::Pending);
+        if next == Next::Nobody {
+            // The flusher has come already.
+            assert!(queue.take(true).is_none());
+        }
+        let written = write(turn.frames, turn.sent, |slices| Ok(slices[0].len())).unwrap();
+        let has_more = queue.put_back(None, written, &limits, Instant::now());
+        assert_eq!(has_more, next == Next::Nobody);
+        assert!(next != Next::Connection || !queue.uncork());
+        assert_eq!(drain(&mut queue, 99, &limits), "twothree");
+    }
+}
+
+#[test]
 fn a_lagging_receiver_loses_volatile_and_keeps_the_latest() {
     let (mut queue, limits) = (queue(), Limits::default().queue(4));
     assert_eq!(push(&mut queue, "a", Policy::Latest, &limits), Pushed::Queued);
