@@ -13,7 +13,10 @@ use tests::{
     chat::{Chat, ClientEvent, PATIENCE, ServerEvent, client_event::*},
     raw::{self, TEXT, frame},
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+};
 
 /// A server on a runtime that nothing else keeps awake.
 fn serve(runtime: &Runtime) -> (Io<Chat>, SocketAddr) {
@@ -174,20 +177,58 @@ fn what_others_emit_does_not_wait_for_a_handler_that_has_emitted_and_computes() 
 
 #[test]
 fn a_runtime_that_stands_still_keeps_no_socket_of_another_waiting() {
-    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
-    let still = Builder::new_current_thread().enable_all().build().unwrap();
-    let (ready, addr) = mpsc::channel();
-    let serve = service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap());
-    still.spawn(serve.into_future());
-    let first = still.block_on(async {
-        tokio::task::spawn_blocking(move || connect(addr.recv_timeout(PATIENCE).unwrap())).await
-    });
+    let [_, many] = runtimes();
+    let one = Builder::new_current_thread().enable_all().build().unwrap();
+    for other in [many, one] {
+        let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+        let still = Builder::new_current_thread().enable_all().build().unwrap();
+        let (ready, addr) = mpsc::channel();
+        let serve = service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap());
+        still.spawn(serve.into_future());
+        let first = still.block_on(async {
+            tokio::task::spawn_blocking(move || connect(addr.recv_timeout(PATIENCE).unwrap())).await
+        });
+        let runtime = other.handle().clone();
+        let (ends, ended) = oneshot::channel::<()>();
+        let driven = thread::spawn(move || other.block_on(ended).unwrap());
+        let (ready, addr) = mpsc::channel();
+        let serve = service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap());
+        runtime.spawn(serve.into_future());
+        let mut second = connect(addr.recv_timeout(PATIENCE).unwrap());
+        let io = service.io();
+        runtime.spawn(async move { io.broadcast(ServerEvent::Told("x".into())) });
+        assert_eq!(text(&mut second), r#"{"event":"told","data":"x"}"#);
+        ends.send(()).unwrap();
+        driven.join().unwrap();
+        drop((first, still));
+    }
+}
+
+#[test]
+fn the_rest_of_a_broadcast_does_not_wait_for_tasks_that_compute() {
     let [_, runtime] = runtimes();
-    let mut second = connect(listen(&runtime, &service));
-    let io = service.io();
-    runtime.spawn(async move { io.broadcast(ServerEvent::Told("x".into())) });
-    assert_eq!(text(&mut second), r#"{"event":"told","data":"x"}"#);
-    drop((first, still));
+    let (io, addr) = serve(&runtime);
+    let mut clients: Vec<_> = (0..1000).map(|_| connect(addr)).collect();
+    // So many are not written to by this thread itself, and not by one turn of a task.
+    io.broadcast(ServerEvent::Told("x".into()));
+    text(&mut clients[0]);
+    let computing = compute(&runtime, 2);
+    for client in &mut clients[1..] {
+        assert_eq!(text(client), r#"{"event":"told","data":"x"}"#);
+    }
+    drop(computing);
+}
+
+/// Has every worker run a task that gives way to nobody until what is returned is dropped.
+fn compute(runtime: &Runtime, workers: usize) -> Vec<mpsc::Sender<()>> {
+    let tasks = (0..workers).map(|_| {
+        let (ends, ended) = mpsc::channel::<()>();
+        runtime.spawn(async move {
+            let _ = ended.recv_timeout(2 * PATIENCE);
+        });
+        ends
+    });
+    tasks.collect()
 }
 
 #[test]

@@ -8,29 +8,21 @@ use crate::{
 };
 use smallvec::SmallVec;
 use std::{
-    future::{Future, poll_fn},
-    mem,
-    pin::pin,
-    slice,
+    collections::VecDeque,
+    mem, slice,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    vec,
 };
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::Notify,
-    task,
-    time::Instant,
-};
+use tokio::{runtime::Handle, sync::Notify, task, time::Instant};
 
 /// Receivers that are written to before other tasks may get their turn: about a millisecond of
 /// system calls.
 const SLICE: usize = 256;
 
-/// Receivers from which on a flush is cut into pieces that run on all workers. Fewer are written by
-/// one: what is emitted meanwhile shares their writes, and no two workers wait for one another.
+/// Receivers for each worker that writes. Fewer are written to by one: what is emitted meanwhile shares
+/// their writes, and no two workers wait for one another.
 const PIECE: usize = 2048;
 
 /// Looks of the watchdog after which the task is not waited for any more: about ten milliseconds, longer
@@ -40,14 +32,32 @@ const PATIENCE: u32 = 5;
 /// The receivers that somebody emitted to, and the task that writes to them.
 #[derive(Debug, Default)]
 pub(crate) struct Flusher {
-    asked: Mutex<Vec<Arc<Peer>>>,
+    asked: Mutex<Asked>,
     wake: Notify,
     running: AtomicBool,
     stopped: AtomicBool,
     watched: AtomicBool,
-    /// Odd while the task has its turn.
-    turns: AtomicU64,
+    /// Tasks beside the first that write to very many.
+    others: AtomicUsize,
     pub(crate) activity: Activity,
+}
+
+/// Receivers that are still to be written to: here until that begins, whoever comes to it.
+#[derive(Debug, Default)]
+struct Asked {
+    peers: VecDeque<Arc<Peer>>,
+    /// How often tasks came for some.
+    taken: u64,
+}
+
+impl Asked {
+    /// Those that wait for longest.
+    fn take(&mut self) -> VecDeque<Arc<Peer>> {
+        if self.peers.len() <= SLICE {
+            return mem::take(&mut self.peers);
+        }
+        self.peers.drain(..SLICE).collect()
+    }
 }
 
 impl Flusher {
@@ -56,9 +66,7 @@ impl Flusher {
         if !self.running.swap(true, Ordering::AcqRel) {
             runtime.spawn(Running(self.clone()).run());
         }
-        // Where there is one thread, it may stand still: all does.
-        let has_others = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
-        if has_others && !self.watched.swap(true, Ordering::Relaxed) {
+        if !self.watched.swap(true, Ordering::Relaxed) {
             Watchdog::get().watch(Arc::downgrade(self));
         }
     }
@@ -86,7 +94,7 @@ impl Flusher {
         if self.is_direct(1) {
             return write(&[peer]);
         }
-        lock(&self.asked).push(peer);
+        lock(&self.asked).peers.push_back(peer);
         self.wake();
     }
 
@@ -100,7 +108,7 @@ impl Flusher {
     }
 
     /// Asks to write to all of `peers`.
-    pub(crate) fn ask_all(&self, mut peers: Vec<Arc<Peer>>) {
+    pub(crate) fn ask_all(&self, peers: Vec<Arc<Peer>>) {
         if peers.is_empty() {
             return;
         }
@@ -108,10 +116,10 @@ impl Flusher {
             return write(&peers);
         }
         let mut asked = lock(&self.asked);
-        if asked.is_empty() {
-            *asked = peers;
+        if asked.peers.is_empty() {
+            asked.peers = peers.into();
         } else {
-            asked.append(&mut peers);
+            asked.peers.extend(peers);
         }
         drop(asked);
         self.wake();
@@ -120,29 +128,42 @@ impl Flusher {
     /// Has the task write, or writes in its place if it has just gone.
     fn wake(&self) {
         self.wake.notify_one();
-        if self.watched.load(Ordering::Relaxed) {
-            Watchdog::get().rouse();
-        }
+        Watchdog::get().rouse();
         if !self.is_running() {
-            write(&self.take());
+            self.write_all();
         }
     }
 
-    fn take(&self) -> Vec<Arc<Peer>> {
-        mem::take(&mut *lock(&self.asked))
+    fn left(&self) -> usize {
+        lock(&self.asked).peers.len()
+    }
+
+    /// Writes to some. Whether others are left.
+    fn write_some(&self, count: u64) -> bool {
+        let mut asked = lock(&self.asked);
+        asked.taken += count;
+        let mut some = asked.take();
+        drop(asked);
+        write(some.make_contiguous());
+        self.left() > 0
+    }
+
+    fn write_all(&self) {
+        while self.write_some(1) {}
     }
 }
 
 impl Watch for Flusher {
     fn at(&self) -> Option<u64> {
-        let turns = self.turns.load(Ordering::Acquire);
-        (turns.is_multiple_of(2) && !lock(&self.asked).is_empty()).then_some(turns)
+        let asked = lock(&self.asked);
+        (!asked.peers.is_empty()).then_some(asked.taken)
     }
 
     /// Writes in place of the task, which waits for a worker or a runtime that is at something else.
     fn help(&self, looks: u32) {
         if looks >= PATIENCE {
-            write(&self.take());
+            // Some at each look, which others need as well, until the task comes for the rest.
+            self.write_some(0);
         }
     }
 }
@@ -152,40 +173,35 @@ struct Running(Arc<Flusher>);
 
 impl Running {
     async fn run(self) {
-        let mut work = pin!(self.work());
-        poll_fn(|cx| {
-            self.0.turns.fetch_add(1, Ordering::AcqRel);
-            let poll = work.as_mut().poll(cx);
-            self.0.turns.fetch_add(1, Ordering::AcqRel);
-            poll
-        })
-        .await;
-    }
-
-    async fn work(&self) {
-        let mut pace = Pace::new(Handle::current().metrics().num_workers());
+        let workers = Handle::current().metrics().num_workers();
+        let (flusher, mut pace) = (&self.0, Pace::new(workers));
         loop {
-            if !self.0.stopped.load(Ordering::Acquire) {
-                self.0.wake.notified().await;
+            if !flusher.stopped.load(Ordering::Acquire) {
+                flusher.wake.notified().await;
             }
             // Every task that is ready runs first: what they emit to the same receivers shares a write.
-            pace.begin(&self.0.activity).await;
-            let asked = self.0.take();
-            if asked.is_empty() && self.0.stopped.load(Ordering::Acquire) {
+            pace.begin(&flusher.activity).await;
+            while flusher.write_some(1) {
+                self.share(workers, pace);
+                pace.give_way(&flusher.activity).await;
+            }
+            if flusher.stopped.load(Ordering::Acquire) {
                 return;
             }
-            self.flush(asked, &mut pace).await;
         }
     }
 
-    /// Writes to every receiver: to very many in pieces that run on all workers.
-    async fn flush(&self, mut peers: Vec<Arc<Peer>>, pace: &mut Pace) {
-        while peers.len() > PIECE {
-            let piece = Piece(peers.split_off(peers.len() - PIECE).into_iter());
-            let (flusher, mut pace) = (self.0.clone(), *pace);
-            task::spawn(async move { piece.write(&flusher.activity, &mut pace).await });
+    /// Has other workers write as well, if there are very many.
+    fn share(&self, workers: usize, mut pace: Pace) {
+        let others = self.0.others.load(Ordering::Relaxed);
+        if others + 1 < workers && self.0.left() > PIECE * (others + 1) {
+            let other = Other::new(self.0.clone());
+            task::spawn(async move {
+                while other.0.write_some(1) {
+                    pace.give_way(&other.0.activity).await;
+                }
+            });
         }
-        Piece(peers.into_iter()).write(&self.0.activity, pace).await;
     }
 }
 
@@ -193,26 +209,23 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.store(false, Ordering::Release);
         // What it was asked for and did not come to: its runtime is not that of every socket.
-        write(&self.0.take());
+        self.0.write_all();
     }
 }
 
-/// Receivers that are still to be written to, however the runtime ends.
-struct Piece(vec::IntoIter<Arc<Peer>>);
+/// One more that writes, until it is dropped.
+struct Other(Arc<Flusher>);
 
-impl Piece {
-    async fn write(mut self, activity: &Activity, pace: &mut Pace) {
-        while self.0.len() > SLICE {
-            write(self.0.as_slice().get(..SLICE).unwrap_or_default());
-            self.0.by_ref().take(SLICE).for_each(drop);
-            pace.give_way(activity).await;
-        }
+impl Other {
+    fn new(flusher: Arc<Flusher>) -> Self {
+        flusher.others.fetch_add(1, Ordering::Relaxed);
+        Self(flusher)
     }
 }
 
-impl Drop for Piece {
+impl Drop for Other {
     fn drop(&mut self) {
-        write(self.0.as_slice());
+        self.0.others.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -276,6 +289,8 @@ mod tests {
         let (peer, mut far) = receiver().await;
         let flusher = Arc::new(Flusher::default());
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // The watchdog would write as well.
+        flusher.watched.store(true, Ordering::Relaxed);
         flusher.start(other.handle());
         emit(&flusher, &peer).await.unwrap();
         assert!(!peer.queue().is_empty(), "the task has not run");
