@@ -2,9 +2,9 @@
 
 use http::Request;
 use socketkit::{Client, Limits, Reject, Routes, Server, Service};
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::mpsc, time::Duration};
 use tests::{
-    chat::{Chat, ClientEvent, listen, soon, until},
+    chat::{Chat, ClientEvent, PATIENCE, listen, soon, until},
     raw::{self, Bytes, CLOSE, Plain, SUBPROTOCOL, code},
 };
 use tokio::sync::oneshot;
@@ -97,6 +97,31 @@ async fn a_listener_that_others_have_as_well_goes_on_when_a_server_is_dropped() 
         serve.abort();
         soon(serve).await.unwrap_err();
     }
+}
+
+#[test]
+fn a_server_that_stops_frees_its_port_though_its_workers_are_at_something_else() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let ((ready, addr), (stop, stopped)) = (mpsc::channel(), oneshot::channel::<()>());
+    let serve = service(Limits::default()).listen("127.0.0.1:0");
+    let serve = serve.ready(move |addr| ready.send(addr).unwrap()).until(stopped).into_future();
+    let handle = runtime.handle().clone();
+    let server = std::thread::spawn(move || runtime.block_on(serve));
+    let addr: SocketAddr = addr.recv_timeout(PATIENCE).unwrap();
+    let ((computes, computing), (ends, ended)) = (mpsc::channel(), mpsc::channel::<()>());
+    handle.spawn(async move {
+        computes.send(()).unwrap();
+        let _ = ended.recv_timeout(2 * PATIENCE);
+    });
+    computing.recv_timeout(PATIENCE).unwrap();
+    stop.send(()).unwrap();
+    let late = std::time::Instant::now() + PATIENCE;
+    while std::net::TcpStream::connect(addr).is_ok() {
+        assert!(std::time::Instant::now() < late, "it still accepts");
+    }
+    drop(ends);
+    server.join().unwrap().unwrap();
 }
 
 #[tokio::test]

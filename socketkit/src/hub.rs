@@ -143,13 +143,14 @@ impl<P: Protocol> Hub<P> {
         }
         let member = members.sockets.remove(id.slot() as usize);
         members.leaving -= usize::from(member.leaving);
-        let emptied = members.rooms.exit(id.slot());
-        if members.sockets.is_empty() {
+        let rooms = members.rooms.exit(id.slot());
+        let emptied = members.sockets.is_empty();
+        drop(members);
+        // Only now: what a room does when it is dropped is its own, and what a waker does.
+        drop((member, rooms));
+        if emptied {
             self.emptied.notify_waiters();
         }
-        drop(members);
-        // Only now: what a room does when it is dropped is its own.
-        drop((member, emptied));
     }
 
     /// Waits until no socket is left.

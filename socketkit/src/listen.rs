@@ -234,7 +234,8 @@ impl Serve {
             () = until => None,
             accepted = accept.join_next() => accepted,
         };
-        accept.shutdown().await;
+        // Not waited for: all workers may be at something else, and the port is to be free.
+        accept.abort_all();
         drop(listening);
         let mut stopped = JoinSet::new();
         for route in site.routes() {
@@ -242,8 +243,11 @@ impl Serve {
         }
         // Handlers and `on_disconnect` have their grace, farewells some time on top.
         let patience = 2 * (limits.grace + limits.handshake);
-        if timeout(patience, async { while stopped.join_next().await.is_some() {} }).await.is_err()
-        {
+        let ended = async {
+            while accept.join_next().await.is_some() {}
+            while stopped.join_next().await.is_some() {}
+        };
+        if timeout(patience, ended).await.is_err() {
             tracing::warn!("sockets were still open when the server ended");
         }
         // It panicked, or its runtime is about to end.
