@@ -14,17 +14,17 @@ use tests::{
     raw::{self, TEXT, frame},
 };
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::oneshot,
 };
 
 /// A server on a runtime that nothing else keeps awake.
 fn serve(runtime: &Runtime) -> (Io<Chat>, SocketAddr) {
     let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
-    (service.io(), listen(runtime, &service))
+    (service.io(), listen(runtime.handle(), &service))
 }
 
-fn listen(runtime: &Runtime, service: &Service<Chat>) -> SocketAddr {
+fn listen(runtime: &Handle, service: &Service<Chat>) -> SocketAddr {
     let (ready, addr) = mpsc::channel();
     runtime.spawn(
         service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap()).into_future(),
@@ -129,7 +129,7 @@ fn a_handler_that_computes_keeps_no_other_socket_waiting() {
         .on(async |ask: Ask| ask.text)
         .fallback(async |_: ClientEvent| {})
         .build();
-    let addr = listen(&runtime, &service);
+    let addr = listen(runtime.handle(), &service);
     let (mut one, mut two) = (connect(addr), connect(addr));
     for id in 0..10 {
         one.write_all(&frame(TEXT, r#"{"event":"tell","data":""}"#)).unwrap();
@@ -161,7 +161,7 @@ fn what_others_emit_does_not_wait_for_a_handler_that_has_emitted_and_computes() 
         })
         .fallback(async |_: ClientEvent| {})
         .build();
-    let addr = listen(&runtime, &service);
+    let addr = listen(runtime.handle(), &service);
     let (mut one, mut two, mut three) = (connect(addr), connect(addr), connect(addr));
     let told = |text: &str| format!(r#"{{"event":"told","data":"{text}"}}"#);
     for round in 0..10 {
@@ -191,10 +191,7 @@ fn a_runtime_that_stands_still_keeps_no_socket_of_another_waiting() {
         let runtime = other.handle().clone();
         let (ends, ended) = oneshot::channel::<()>();
         let driven = thread::spawn(move || other.block_on(ended).unwrap());
-        let (ready, addr) = mpsc::channel();
-        let serve = service.listen("127.0.0.1:0").ready(move |addr| ready.send(addr).unwrap());
-        runtime.spawn(serve.into_future());
-        let mut second = connect(addr.recv_timeout(PATIENCE).unwrap());
+        let mut second = connect(listen(&runtime, &service));
         let io = service.io();
         runtime.spawn(async move { io.broadcast(ServerEvent::Told("x".into())) });
         assert_eq!(text(&mut second), r#"{"event":"told","data":"x"}"#);
@@ -212,7 +209,7 @@ fn the_rest_of_a_broadcast_does_not_wait_for_tasks_that_compute() {
     // So many are not written to by this thread itself, and not by one turn of a task.
     io.broadcast(ServerEvent::Told("x".into()));
     text(&mut clients[0]);
-    let computing = compute(&runtime, 2);
+    let computing = compute(&runtime);
     for client in &mut clients[1..] {
         assert_eq!(text(client), r#"{"event":"told","data":"x"}"#);
     }
@@ -220,8 +217,8 @@ fn the_rest_of_a_broadcast_does_not_wait_for_tasks_that_compute() {
 }
 
 /// Has every worker run a task that gives way to nobody until what is returned is dropped.
-fn compute(runtime: &Runtime, workers: usize) -> Vec<mpsc::Sender<()>> {
-    let tasks = (0..workers).map(|_| {
+fn compute(runtime: &Runtime) -> Vec<mpsc::Sender<()>> {
+    let tasks = (0..runtime.metrics().num_workers()).map(|_| {
         let (ends, ended) = mpsc::channel::<()>();
         runtime.spawn(async move {
             let _ = ended.recv_timeout(2 * PATIENCE);

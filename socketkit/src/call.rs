@@ -226,8 +226,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         // Whoever waits for it is woken, which is nobody's business under the lock.
-        let settled = self.peer.settle(self.id);
-        drop(settled);
+        drop(self.peer.settle(self.id));
     }
 }
 

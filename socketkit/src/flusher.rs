@@ -26,7 +26,7 @@ const SLICE: usize = 256;
 const PIECE: usize = 2048;
 
 /// Looks of the watchdog after which the task is not waited for any more: about ten milliseconds, longer
-/// than a turn takes where workers are busy and not stuck.
+/// than one slice takes where workers are busy and not stuck.
 const PATIENCE: u32 = 5;
 
 /// The receivers that somebody emitted to, and the task that writes to them.
@@ -134,22 +134,18 @@ impl Flusher {
         }
     }
 
-    fn left(&self) -> usize {
-        lock(&self.asked).peers.len()
-    }
-
-    /// Writes to some. Whether others are left.
-    fn write_some(&self, count: u64) -> bool {
+    /// Writes to some. How many are left.
+    fn write_some(&self, count: u64) -> usize {
         let mut asked = lock(&self.asked);
         asked.taken += count;
         let mut some = asked.take();
         drop(asked);
         write(some.make_contiguous());
-        self.left() > 0
+        lock(&self.asked).peers.len()
     }
 
     fn write_all(&self) {
-        while self.write_some(1) {}
+        while self.write_some(1) > 0 {}
     }
 }
 
@@ -181,8 +177,8 @@ impl Running {
             }
             // Every task that is ready runs first: what they emit to the same receivers shares a write.
             pace.begin(&flusher.activity).await;
-            while flusher.write_some(1) {
-                self.share(workers, pace);
+            while let left @ 1.. = flusher.write_some(1) {
+                self.share(left, workers, pace);
                 pace.give_way(&flusher.activity).await;
             }
             if flusher.stopped.load(Ordering::Acquire) {
@@ -192,12 +188,12 @@ impl Running {
     }
 
     /// Has other workers write as well, if there are very many.
-    fn share(&self, workers: usize, mut pace: Pace) {
+    fn share(&self, left: usize, workers: usize, mut pace: Pace) {
         let others = self.0.others.load(Ordering::Relaxed);
-        if others + 1 < workers && self.0.left() > PIECE * (others + 1) {
+        if others + 1 < workers && left > PIECE * (others + 1) {
             let other = Other::new(self.0.clone());
             task::spawn(async move {
-                while other.0.write_some(1) {
+                while other.0.write_some(1) > 0 {
                     pace.give_way(&other.0.activity).await;
                 }
             });
