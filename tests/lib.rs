@@ -1,9 +1,10 @@
-//! What the tests share: a browser to drive, a server that follows a script, and clients that are
-//! not ours.
+//! What the tests share: a browser to drive, a server that follows a script, a network that fails
+//! when it is told, and clients that are not ours.
 
 pub mod browser;
 pub mod chat;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod stage;
 
