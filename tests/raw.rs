@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{Message, Utf8Bytes, client::IntoClientRequest},
+    tungstenite::{Message, Utf8Bytes, client::IntoClientRequest, protocol::CloseFrame},
 };
 
 /// The subprotocol, as `wire.md` writes it.
@@ -40,9 +40,36 @@ impl Plain {
     ///
     /// When the server does not upgrade.
     pub async fn open(addr: SocketAddr, ours: bool) -> Self {
-        let mut request = format!("ws://{addr}/ws").into_client_request().expect("a url");
-        if ours {
-            let value = SUBPROTOCOL.parse().expect("a header");
+        Self::offering(addr, if ours { SUBPROTOCOL } else { "" }).await
+    }
+
+    /// Connects to `/ws` and offers to go on with a session.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not upgrade.
+    pub async fn resuming(addr: SocketAddr, token: &str, seen: u64, attempt: u64) -> Self {
+        Self::offering(addr, &format!("{SUBPROTOCOL}, resume.{token}.{seen}.{attempt}")).await
+    }
+
+    /// Connects to `/ws` and offers these subprotocols, if there are any.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not upgrade.
+    pub async fn offering(addr: SocketAddr, protocols: &str) -> Self {
+        Self::at(addr, "/ws", protocols).await
+    }
+
+    /// Connects to a path and offers these subprotocols, if there are any.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not upgrade.
+    pub async fn at(addr: SocketAddr, path: &str, protocols: &str) -> Self {
+        let mut request = format!("ws://{addr}{path}").into_client_request().expect("a url");
+        if !protocols.is_empty() {
+            let value = protocols.parse().expect("a header");
             request.headers_mut().insert("sec-websocket-protocol", value);
         }
         let stream = soon(TcpStream::connect(addr)).await.expect("it listens");
@@ -81,7 +108,7 @@ impl Plain {
         soon(self.socket.next()).await.and_then(Result::ok)
     }
 
-    /// The next text but for heartbeats.
+    /// The next text but for heartbeats and what was seen.
     ///
     /// # Panics
     ///
@@ -89,7 +116,7 @@ impl Plain {
     pub async fn line(&mut self) -> String {
         loop {
             match self.any().await {
-                Some(Message::Text(text)) if text.as_str() == "{}" => {}
+                Some(Message::Text(text)) if is_control(&text) => {}
                 Some(Message::Text(text)) => return text.as_str().to_owned(),
                 Some(Message::Ping(_) | Message::Pong(_)) => {}
                 other => panic!("instead of a text: {other:?}"),
@@ -105,6 +132,31 @@ impl Plain {
     pub async fn next(&mut self) -> Value {
         let line = self.line().await;
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// The next text but for heartbeats and what was seen, parsed; the code if the server closes instead.
+    ///
+    /// # Panics
+    ///
+    /// When it does not send JSON.
+    pub async fn first(&mut self) -> Result<Value, u16> {
+        loop {
+            match self.any().await {
+                Some(Message::Text(text)) if is_control(&text) => {}
+                Some(Message::Text(text)) => return Ok(serde_json::from_str(&text).expect("JSON")),
+                Some(Message::Close(Some(close))) => return Err(close.code.into()),
+                Some(Message::Close(None)) => return Err(1005),
+                Some(_) => {}
+                None => return Err(1006),
+            }
+        }
+    }
+
+    /// Closes with a code, and waits until the server has as well.
+    pub async fn leave(&mut self, code: u16) {
+        let close = CloseFrame { code: code.into(), reason: "".into() };
+        self.message(Message::Close(Some(close))).await;
+        self.closed().await;
     }
 
     /// Reads on until the server closes: the code and the reason, 1005 for none, 1006 if it does not
@@ -243,7 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
         }
     }
 
-    /// The next text but for heartbeats.
+    /// The next text but for heartbeats and what was seen.
     ///
     /// # Panics
     ///
@@ -251,7 +303,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
     pub async fn line(&mut self) -> String {
         loop {
             match self.frame().await {
-                Some((TEXT, text)) if text == b"{}" => {}
+                Some((TEXT, text)) if is_control(std::str::from_utf8(&text).expect("text")) => {}
                 Some((TEXT, text)) => return String::from_utf8(text).expect("text is UTF-8"),
                 Some((PING | PONG, _)) => {}
                 other => panic!("instead of a text: {other:?}"),
@@ -278,6 +330,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
     async fn more(&mut self) -> bool {
         soon(self.stream.read_buf(&mut self.unread)).await.is_ok_and(|read| read > 0)
     }
+}
+
+/// Whether a text is a heartbeat, or says what was seen.
+fn is_control(text: &str) -> bool {
+    text == "{}" || text.starts_with(r#"{"seen":"#)
 }
 
 /// The code in a close frame, 1005 for none.

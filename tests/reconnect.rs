@@ -65,7 +65,7 @@ async fn a_client_comes_back_when_its_server_does() {
     client.emit(ClientEvent::Tell("later".into()));
     let call = tokio::spawn(client.call(Ask { text: "still there?".into() }));
     let (_, stop) = start(addr).await;
-    soon(status.wait_for(|status| *status == Status::Open)).await.unwrap();
+    soon(status.wait_for(Status::is_connected)).await.unwrap();
     assert_eq!(soon(call).await.unwrap().unwrap(), "still there?");
     assert_eq!(next(&mut client).await, ServerEvent::Told("hello".into()));
     drop(client);
@@ -129,13 +129,13 @@ async fn it_comes_back_on_the_codes_that_ask_for_it_and_on_no_others() {
         status.mark_unchanged();
         // A handler that closes its socket still answers.
         soon(client.call(Ask { text: format!("code {code}") })).await.unwrap();
-        let left = soon(status.wait_for(|status| *status != Status::Open)).await.unwrap().clone();
+        let left = soon(status.wait_for(|status| !status.is_connected())).await.unwrap().clone();
         if again {
             assert!(
                 matches!(left, Status::Waiting { .. } | Status::Connecting),
                 "{code}: {left:?}"
             );
-            soon(status.wait_for(|status| *status == Status::Open)).await.unwrap();
+            soon(status.wait_for(Status::is_connected)).await.unwrap();
         } else {
             let closed = Status::Closed { code: CloseCode(code), reason: "as you wish".into() };
             assert_eq!(left, closed);

@@ -205,7 +205,7 @@ async fn the_heartbeat_of_the_server_counts_from_its_hello() {
     let client = soon(connecting).await.unwrap().unwrap();
     let mut status = client.status();
     // Within 20 s; by its own interval it would take 50.
-    soon(status.wait_for(|status| *status != Status::Open)).await.unwrap();
+    soon(status.wait_for(|status| !status.is_connected())).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,8 +258,8 @@ async fn what_came_over_the_last_connection_comes_before_what_the_next_brings() 
     let mut client = soon(Client::<Chat>::builder(url).limits(limits).connect()).await.unwrap();
     let mut status = client.status();
     // It is connected again before anything is read, and can be used.
-    soon(status.wait_for(|status| *status != Status::Open)).await.unwrap();
-    soon(status.wait_for(|status| *status == Status::Open)).await.unwrap();
+    soon(status.wait_for(|status| !status.is_connected())).await.unwrap();
+    soon(status.wait_for(Status::is_connected)).await.unwrap();
     for connection in 0..2 {
         for number in 0..50 {
             let expected = ServerEvent::Told(format!("{connection} {number}"));
@@ -291,7 +291,7 @@ async fn a_handler_may_call_over_the_next_connection() {
     until(|| service.io().len() == 1).await;
     service.io().broadcast(ServerEvent::Told("go".into()));
     service.io().all().close_with(socketkit::CloseCode::RESTART, "");
-    soon(status.wait_for(|status| *status != Status::Open)).await.unwrap();
+    soon(status.wait_for(|status| !status.is_connected())).await.unwrap();
     lost.send(()).unwrap();
     assert_eq!(soon(answered.recv()).await.unwrap().unwrap(), "again");
 }

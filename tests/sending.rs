@@ -122,7 +122,7 @@ async fn the_end_of_a_socket_waits_for_nothing_that_is_held() {
     let before = tokio::time::Instant::now();
     let client = soon(service.local()).await;
     let mut status = client.status();
-    soon(status.wait_for(|status| *status != socketkit::Status::Open)).await.unwrap();
+    soon(status.wait_for(|status| !status.is_connected())).await.unwrap();
     until(|| service.io().is_empty()).await;
     assert!(before.elapsed().is_zero(), "{:?}", before.elapsed());
 }

@@ -64,8 +64,11 @@ async fn storm(seed: u64) {
     let opened = Arc::new(AtomicUsize::new(0));
     let codes = Arc::new(Mutex::new(Vec::new()));
     let (opens, ends) = (opened.clone(), codes.clone());
+    // Who goes without a farewell is waited for, and does not come back.
+    let away = Duration::from_millis(500);
+    let limits = Limits::default().stall(PATIENCE).handshake(PATIENCE).resume(away);
     let service = Server::<Chat>::new()
-        .limits(Limits::default().stall(PATIENCE).handshake(PATIENCE))
+        .limits(limits)
         .on_connect(async move || {
             opens.fetch_add(1, SeqCst);
         })

@@ -89,11 +89,14 @@ async fn greeted(addr: SocketAddr) -> Plain {
     plain
 }
 
-/// Asserts that `hello` is canonical; its id is the server's own.
-fn is_hello(line: &str) {
+/// Asserts that `hello` is canonical; its id is the server's own, and so is the token of one who can
+/// come back.
+fn is_hello(line: &str, returns: bool) {
     let mut hello: Value = serde_json::from_str(line).expect("JSON");
-    let session = hello["hello"]["session"].take();
-    let hello = format!(r#"{{"hello":{{"session":{session},"heartbeat":25000,"limit":65536}}}}"#);
+    let [session, token] = ["session", "token"].map(|member| hello["hello"][member].take());
+    let token = if returns { format!(r#","token":{token}"#) } else { String::new() };
+    let hello =
+        format!(r#"{{"hello":{{"session":{session},"heartbeat":25000,"limit":65536{token}}}}}"#);
     assert!(session.is_string() && line == hello, "{line}");
 }
 
@@ -103,7 +106,7 @@ async fn a_session_goes_line_by_line_as_specified() {
     let addr = listen(&service).await;
     let mut other = greeted(addr).await;
     let mut c = Plain::open(addr, true).await;
-    is_hello(&c.line().await);
+    is_hello(&c.line().await, true);
     assert_eq!(c.line().await, HISTORY);
     c.send(r#"{"event":"typing"}"#).await;
     assert_eq!(other.line().await, r#"{"event":"someone_typing"}"#);
@@ -158,7 +161,7 @@ async fn a_session_goes_line_by_line_as_specified() {
 async fn a_client_that_offers_no_subprotocol_is_taken_as_one_of_ours() {
     let addr = listen(&service(Limits::default())).await;
     let mut plain = Plain::open(addr, false).await;
-    is_hello(&plain.line().await);
+    is_hello(&plain.line().await, false);
     assert_eq!(plain.line().await, HISTORY);
     plain.send(r#"{"event":"echo","id":1,"data":7}"#).await;
     assert_eq!(plain.line().await, r#"{"reply":1,"data":7}"#);

@@ -3,29 +3,48 @@
 use crate::{
     Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject, Socket,
     admission::Permit,
-    context::Ended,
+    context::{Ended, Resumed},
     handler::{Application, Erased, Handling, Listening, caught},
     hub::Hub,
-    listener::ErasedListener,
+    listener::Listeners,
     peer::Peer,
     reply::guarded,
-    server::Authorize,
+    seat::Identity,
+    server::{Authorize, Identify},
     wire,
 };
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    any::Any,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
 /// What the builder made, with all its types.
 pub(crate) struct App<P: Protocol, St, Se> {
     pub(crate) table: Vec<Box<dyn Erased<Context<P, St, Se>>>>,
-    pub(crate) on_connect: Vec<Box<dyn ErasedListener<Context<P, St, Se>>>>,
-    pub(crate) on_disconnect: Vec<Box<dyn ErasedListener<Context<P, St, Se, Ended>>>>,
+    pub(crate) on_connect: Listeners<Context<P, St, Se>>,
+    pub(crate) on_disconnect: Listeners<Context<P, St, Se, Ended>>,
+    pub(crate) on_suspend: Listeners<Context<P, St, Se, Ended>>,
+    pub(crate) on_resume: Listeners<Context<P, St, Se, Resumed>>,
+    pub(crate) identify: Option<Identify<Se>>,
     pub(crate) state: Arc<St>,
     pub(crate) authorize: Authorize<St, Se>,
     pub(crate) hub: Arc<Hub<P>>,
 }
 
-/// Makes the application of a socket that was let in.
-pub(crate) type Admitted = Box<dyn FnOnce(Arc<Peer>, Permit) -> Box<dyn Application> + Send>;
+/// What `authorize` made of somebody who is let in.
+pub(crate) struct Admitted {
+    pub(crate) session: Arc<dyn Any + Send + Sync>,
+    /// Who it is, if the server can tell.
+    pub(crate) identity: Option<Box<dyn Identity>>,
+}
+
+/// What it made of one who comes back, and a place that may be another.
+pub(crate) struct Renewed {
+    pub(crate) session: Arc<dyn Any + Send + Sync>,
+    pub(crate) permit: Option<Permit>,
+}
 
 /// A built server without its types.
 pub(crate) trait Authorizer: Send + Sync {
@@ -34,6 +53,14 @@ pub(crate) trait Authorizer: Send + Sync {
         self: Arc<Self>,
         handshake: Handshake,
     ) -> Pin<Box<dyn Future<Output = Result<Admitted, Reject>> + Send>>;
+
+    /// The application of a socket that was let in.
+    fn open(
+        self: Arc<Self>,
+        session: Arc<dyn Any + Send + Sync>,
+        peer: Arc<Peer>,
+        permit: Option<Permit>,
+    ) -> Box<dyn Application>;
 }
 
 impl<P, St, Se> Authorizer for App<P, St, Se>
@@ -49,13 +76,53 @@ where
         Box::pin(async move {
             let opening = Opening { state: self.state.clone() };
             let session = caught(guarded(|| Ok((self.authorize)(handshake, &opening)))?).await?;
-            let admitted: Admitted = Box::new(move |peer, permit| {
-                let socket = Socket::new(peer, Io { hub: self.hub.clone() });
-                let context = Context::new(socket, self.state.clone(), session);
-                Box::new(Member { app: self, context, _permit: permit })
-            });
-            Ok(admitted)
+            let identity = self.identify.as_ref().map(|identify| identify(&session));
+            Ok(Admitted { session, identity })
         })
+    }
+
+    fn open(
+        self: Arc<Self>,
+        session: Arc<dyn Any + Send + Sync>,
+        peer: Arc<Peer>,
+        permit: Option<Permit>,
+    ) -> Box<dyn Application> {
+        let Ok(session) = session.downcast::<Se>() else {
+            // It is what this server's own `authorize` made.
+            return Box::new(Refused { _permit: permit });
+        };
+        let socket = Socket::new(peer, Io { hub: self.hub.clone() });
+        let context = Context::new(socket, self.state.clone(), session);
+        Box::new(Member { app: self, context, permit })
+    }
+}
+
+impl<P, St, Se> App<P, St, Se>
+where
+    P: Protocol,
+    St: Send + Sync + 'static,
+    Se: Send + Sync + 'static,
+{
+    /// Runs listeners one after the other, whatever became of those before; nothing if there are none.
+    fn listen<C: Send + Sync + 'static>(
+        self: Arc<Self>,
+        listeners: impl Fn(&Self) -> &Listeners<C> + Send + 'static,
+        context: C,
+    ) -> Option<Listening> {
+        if listeners(&self).is_empty() {
+            return None;
+        }
+        Some(Box::pin(async move {
+            let mut result = Ok(());
+            for listener in listeners(&self) {
+                let ended = match guarded(|| listener.call(&context)) {
+                    Ok(listening) => listening.await,
+                    Err(reject) => Err(reject),
+                };
+                result = result.and(ended);
+            }
+            result
+        }))
     }
 }
 
@@ -63,7 +130,7 @@ where
 struct Member<P: Protocol, St, Se> {
     app: Arc<App<P, St, Se>>,
     context: Context<P, St, Se>,
-    _permit: Permit,
+    permit: Option<Permit>,
 }
 
 impl<P, St, Se> Application for Member<P, St, Se>
@@ -113,23 +180,38 @@ where
         })
     }
 
+    fn connected(&self, is_connected: bool) {
+        self.app.hub.connected(self.context.socket().id(), is_connected);
+    }
+
+    fn renew(&mut self, renewed: Box<dyn Any + Send>) {
+        let Ok(Renewed { session, permit }) = renewed.downcast().map(|renewed| *renewed) else {
+            return;
+        };
+        if let Ok(session) = session.downcast() {
+            self.context.set_session(session);
+        }
+        self.permit = permit.or(self.permit.take());
+    }
+
+    fn suspended(&self, why: Disconnect) -> Option<Listening> {
+        let context = self.context.ended(why);
+        self.app.clone().listen(|app| &app.on_suspend, context)
+    }
+
+    fn resumed(&self, replayed: u64) -> Option<Listening> {
+        let context = self.context.resumed(replayed);
+        self.app.clone().listen(|app| &app.on_resume, context)
+    }
+
     fn leaving(&self) {
         self.app.hub.leaving(self.context.socket().id());
     }
 
     fn ended(&self, why: Disconnect) -> Listening {
-        let (app, context) = (self.app.clone(), self.context.ended(why));
-        Box::pin(async move {
-            let mut result = Ok(());
-            for listener in &app.on_disconnect {
-                let ended = match guarded(|| listener.call(&context)) {
-                    Ok(listening) => listening.await,
-                    Err(reject) => Err(reject),
-                };
-                result = result.and(ended);
-            }
-            result
-        })
+        let context = self.context.ended(why);
+        let listening = self.app.clone().listen(|app| &app.on_disconnect, context);
+        listening.unwrap_or_else(|| Box::pin(ready(Ok(()))))
     }
 
     fn left(&self) {
@@ -146,7 +228,7 @@ impl<P: Protocol, St, Se> Drop for Member<P, St, Se> {
 
 /// A socket that was refused: it is told why and hears nothing else.
 pub(crate) struct Refused {
-    pub(crate) _permit: Permit,
+    pub(crate) _permit: Option<Permit>,
 }
 
 impl Application for Refused {

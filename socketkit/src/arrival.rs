@@ -3,8 +3,9 @@
 
 use crate::{
     Handshake, Protocol, Service,
-    connection::Connection,
+    entry::Entry,
     head::{First, Upgrade},
+    life::Life,
     transport::{Batch, poll_batch},
     upgrade::{closing_bytes, switching_bytes},
 };
@@ -78,7 +79,7 @@ impl Arrival {
 
 impl<P: Protocol> Service<P> {
     /// Opens the socket, or refuses it. Gives everything back where HTTP has to answer.
-    pub(crate) async fn arrive(self, arrival: Arrival) -> Result<Option<Connection>, Arrival> {
+    pub(crate) async fn arrive(self, arrival: Arrival) -> Result<Option<Life>, Arrival> {
         if !self.is_welcome(&arrival.handshake) {
             return Err(arrival);
         }
@@ -93,7 +94,8 @@ impl<P: Protocol> Service<P> {
                 let reply = switching_bytes(&key, handshake.offers_subprotocol());
                 // Mostly nothing: no memory is kept for it.
                 let unread = read.get(length..).unwrap_or_default().into();
-                Ok(Some(self.connect(stream, unread, handshake, opened, Some(reply))))
+                let (admitted, permit) = opened;
+                Ok(self.enter(Entry::new(stream, unread, handshake, Some(reply)), admitted, permit))
             }
             Err(reply) => {
                 let answer = async {

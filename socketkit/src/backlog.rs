@@ -15,6 +15,8 @@ pub(crate) struct Waiting {
     pub(crate) data: Range<usize>,
     pub(crate) index: usize,
     pub(crate) id: Option<u32>,
+    /// Its number among the frames that count.
+    pub(crate) number: u64,
 }
 
 /// See the module. An idle socket owns no memory for it.
@@ -94,6 +96,19 @@ impl Backlog {
         Some(first)
     }
 
+    /// The number of the event that came first.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.0.as_ref().and_then(|events| events.waiting.front()).map(|first| first.number)
+    }
+
+    /// Another session has begun: nobody waits for answers any more, and their numbers are over.
+    pub(crate) fn forget_session(&mut self) {
+        if let Some(events) = &mut self.0 {
+            events.calls.clear();
+            events.waiting.iter_mut().for_each(|event| (event.id, event.number) = (None, 1));
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0 = None;
     }
@@ -104,7 +119,7 @@ mod tests {
     use super::*;
 
     fn event(text: &'static str, id: Option<u32>) -> Waiting {
-        Waiting { text: Utf8Bytes::from_static(text), data: 0..0, index: 0, id }
+        Waiting { text: Utf8Bytes::from_static(text), data: 0..0, index: 0, id, number: 1 }
     }
 
     #[test]

@@ -199,13 +199,22 @@ impl Question {
             Ok::<_, Infallible>(())
         });
         check(&draft).map_err(rejected)?;
-        let (pushed, flush) = peer.push(draft.finish(peer.role), (Policy::Reliable, 0), Kind::Emit);
+        let frame = draft.finish(peer.role);
+        let mut queue = peer.queue();
+        let (pushed, flush) = queue.push(frame, (Policy::Reliable, 0), Kind::Emit, &peer.limits);
+        peer.calls().pushed(id);
+        drop(queue);
         flusher.flush(peer, flush);
         match pushed {
-            Pushed::Closed => Err(CallError::Closed),
-            _ => Ok(call),
+            Pushed::Closed | Pushed::Dropped => Err(CallError::Closed),
+            Pushed::Queued | Pushed::Replaced => Ok(call),
         }
     }
+}
+
+/// The refusal of an event that is longer than the server reads.
+pub(crate) fn too_large(limit: usize) -> CallError {
+    rejected(Reject::new("too_large", format!("a frame of over {limit} bytes")))
 }
 
 /// A call that was sent; it is forgotten when nobody waits for it any more.
@@ -226,7 +235,9 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         // Whoever waits for it is woken, which is nobody's business under the lock.
-        drop(self.peer.settle(self.id));
+        if self.peer.settle(self.id).is_some() {
+            self.peer.queue().withdraw(self.id);
+        }
     }
 }
 

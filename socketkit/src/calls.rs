@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct Calls<C> {
     last: u32,
-    waiting: BTreeMap<u32, C>,
+    /// Who waits, and whether the call is in the queue or was sent.
+    waiting: BTreeMap<u32, (C, bool)>,
 }
 
 impl<C> Calls<C> {
@@ -23,20 +24,33 @@ impl<C> Calls<C> {
             self.last = self.last.wrapping_add(1);
             // After 2^32 calls an old one may still be in flight.
             if !self.waiting.contains_key(&self.last) {
-                self.waiting.insert(self.last, waiter);
+                self.waiting.insert(self.last, (waiter, false));
                 return Ok(self.last);
             }
         }
     }
 
+    /// A call was put into the queue.
+    pub(crate) fn pushed(&mut self, id: u32) {
+        if let Some((_, is_pushed)) = self.waiting.get_mut(&id) {
+            *is_pushed = true;
+        }
+    }
+
     /// Ends a call: who waits for it, unless it is not in flight.
     pub(crate) fn settle(&mut self, id: u32) -> Option<C> {
-        self.waiting.remove(&id)
+        self.waiting.remove(&id).map(|(waiter, _)| waiter)
+    }
+
+    /// Ends the calls that were put into the queue and of which `is_lost` says so.
+    pub(crate) fn lose(&mut self, is_lost: impl Fn(u32) -> bool) -> Vec<C> {
+        let lost = self.waiting.extract_if(.., |id, (_, is_pushed)| *is_pushed && is_lost(*id));
+        lost.map(|(_, (waiter, _))| waiter).collect()
     }
 
     /// Ends every call.
     pub(crate) fn settle_all(&mut self) -> impl Iterator<Item = C> + use<C> {
-        std::mem::take(&mut self.waiting).into_values()
+        std::mem::take(&mut self.waiting).into_values().map(|(waiter, _)| waiter)
     }
 
     /// Whether a reply is waited for.

@@ -1,22 +1,13 @@
-//! A client as its connections see it: the table of handlers, and the queue of `recv`.
+//! A client as its session sees it: the table of handlers, and the queue of `recv`.
 
 use crate::{
     Events, FromContext, Protocol, Reject, Remote, State,
-    handler::{Application, Handling, Listening},
-    peer::{Peer, lock},
+    handler::{Application, Greeted, Handling},
     table::Table,
     wire::Hello,
 };
-use std::{
-    fmt,
-    future::ready,
-    sync::{Arc, Mutex},
-};
-use tokio::sync::{
-    OwnedMutexGuard,
-    mpsc::{self, error::TrySendError},
-    oneshot,
-};
+use std::{fmt, future::ready, sync::Arc};
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// What a client's handlers can draw their arguments from: [`Remote`] and [`State`].
 pub struct ClientContext<P: Protocol, St> {
@@ -47,30 +38,9 @@ pub(crate) struct ClientApp<P: Protocol, St> {
     pub(crate) table: Table<ClientContext<P, St>>,
     pub(crate) context: ClientContext<P, St>,
     pub(crate) sender: mpsc::Sender<P::Server>,
-    /// Held by the connection whose events are handled: those of the next wait for it.
-    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl<P: Protocol, St> ClientApp<P, St> {
-    /// The application of one connection; `greeted` is told when the server has said hello.
-    pub(crate) fn member(
-        self: Arc<Self>,
-        peer: Arc<Peer>,
-        greeted: oneshot::Sender<()>,
-    ) -> Member<P, St> {
-        Member { app: self, peer, greeted: Mutex::new(Some(greeted)), turn: Arc::default() }
-    }
-}
-
-/// One connection of a client.
-pub(crate) struct Member<P: Protocol, St> {
-    app: Arc<ClientApp<P, St>>,
-    peer: Arc<Peer>,
-    greeted: Mutex<Option<oneshot::Sender<()>>>,
-    turn: Arc<Mutex<Option<OwnedMutexGuard<()>>>>,
-}
-
-impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
+impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
     fn index_of(&self, name: &str) -> Option<usize> {
         P::Server::index_of(name)
     }
@@ -85,16 +55,16 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
     }
 
     fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject> {
-        if let Some(Some(handler)) = self.app.table.get(index) {
-            return handler.call(data, reply, &self.app.context);
+        if let Some(Some(handler)) = self.table.get(index) {
+            return handler.call(data, reply, &self.context);
         }
         if reply.is_some() {
             return Err(Reject::new("unknown_event", "no handler answers this call"));
         }
         let event = P::Server::decode(index, data).map_err(|error| Reject::bad_data(&error))?;
-        Ok(match self.app.sender.try_send(event) {
+        Ok(match self.sender.try_send(event) {
             Err(TrySendError::Full(event)) => {
-                let sender = self.app.sender.clone();
+                let sender = self.sender.clone();
                 Box::pin(async move {
                     // Nobody receives any more: the client is closing.
                     let _ = sender.send(event).await;
@@ -106,31 +76,15 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for Member<P, St> {
     }
 
     fn skipped(&self, name: &str) {
-        self.app.context.remote.shared.skip(name);
+        self.context.remote.shared.skip(name);
     }
 
-    fn greeted(&self, hello: &Hello<'_>) {
-        self.app.context.remote.shared.up(&self.peer, hello.limit);
-        if let Some(greeted) = lock(&self.greeted).take() {
-            let _ = greeted.send(());
-        }
+    fn greeted(&self, hello: &Hello<'_>, how: Greeted) {
+        self.context.remote.shared.up(hello, how);
     }
 
     fn is_patient(&self) -> bool {
         // What was received waits for whoever receives, as it does while there is a connection.
-        !self.app.context.remote.shared.is_closing()
-    }
-
-    fn opened(&self) -> Listening {
-        let (turn, mine) = (self.app.turn.clone(), self.turn.clone());
-        Box::pin(async move {
-            let turn = turn.lock_owned().await;
-            *lock(&mine) = Some(turn);
-            Ok(())
-        })
-    }
-
-    fn leaving(&self) {
-        self.app.context.remote.shared.down();
+        !self.context.remote.shared.is_closing()
     }
 }

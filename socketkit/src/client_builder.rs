@@ -186,11 +186,10 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
         // No channel holds more than this.
         let received = limits.received.clamp(1, Semaphore::MAX_PERMITS);
         let (sender, events) = mpsc::channel(received);
-        let remote = Remote::new(Arc::new(Shared::new(limits)));
+        let remote = Remote::new(Arc::new(Shared::new(limits, opened)));
         let context = ClientContext { remote: remote.clone(), state: self.shared };
-        let app = Arc::new(ClientApp { table: self.table, context, sender, turn: Arc::default() });
-        let course = Reconnect { dialer, opened, shared: remote.shared.clone() };
-        tokio::spawn(course.run(move |peer, greeted| Box::new(app.clone().member(peer, greeted))));
+        let app = Box::new(ClientApp { table: self.table, context, sender });
+        tokio::spawn(Reconnect::new(dialer, remote.shared.clone(), app).run());
         Client { remote, events }
     }
 

@@ -7,12 +7,14 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// What a handler can draw its arguments from: the socket, the state, the session.
 ///
-/// `Phase` is [`Live`], or [`Ended`] in `on_disconnect`, where [`Disconnect`] can be asked for.
+/// `Phase` is [`Live`]; [`Ended`] in `on_disconnect` and `on_suspend`, where [`Disconnect`] can be asked
+/// for; or [`Resumed`] in `on_resume`, where [`Replayed`] can.
 pub struct Context<P: Protocol, St, Se, Phase = Live> {
     socket: Socket<P>,
     state: Arc<St>,
     session: Arc<Se>,
     disconnect: Option<Box<Disconnect>>,
+    replayed: u64,
     phase: PhantomData<fn() -> Phase>,
 }
 
@@ -20,25 +22,38 @@ pub struct Context<P: Protocol, St, Se, Phase = Live> {
 #[derive(Debug)]
 pub enum Live {}
 
-/// The phase of a socket that has ended.
+/// The phase of a socket that has ended, or whose connection has.
 #[derive(Debug)]
 pub enum Ended {}
 
+/// The phase of a socket that has a connection again.
+#[derive(Debug)]
+pub enum Resumed {}
+
+/// How many messages go out again to a socket that came back, or have waited for it: an argument of
+/// [`on_resume`](crate::Server::on_resume).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed(pub u64);
+
 impl<P: Protocol, St, Se> Context<P, St, Se> {
     pub(crate) fn new(socket: Socket<P>, state: Arc<St>, session: Arc<Se>) -> Self {
-        Self { socket, state, session, disconnect: None, phase: PhantomData }
+        Self { socket, state, session, disconnect: None, replayed: 0, phase: PhantomData }
     }
 
-    /// The same for a socket that has ended.
+    /// The same for a socket that has ended, or whose connection has.
     pub(crate) fn ended(&self, disconnect: Disconnect) -> Context<P, St, Se, Ended> {
-        let Self { socket, state, session, .. } = self.clone();
-        Context {
-            socket,
-            state,
-            session,
-            disconnect: Some(Box::new(disconnect)),
-            phase: PhantomData,
-        }
+        let disconnect = Some(Box::new(disconnect));
+        Context { disconnect, ..self.with(self.state.clone(), self.session.clone()) }
+    }
+
+    /// The same for a socket that came back.
+    pub(crate) fn resumed(&self, replayed: u64) -> Context<P, St, Se, Resumed> {
+        Context { replayed, ..self.with(self.state.clone(), self.session.clone()) }
+    }
+
+    /// Another connection was let in as this.
+    pub(crate) fn set_session(&mut self, session: Arc<Se>) {
+        self.session = session;
     }
 }
 
@@ -64,13 +79,13 @@ impl<P: Protocol, St, Se, Phase> Context<P, St, Se, Phase> {
     }
 
     /// The same socket with another state and session.
-    pub(crate) fn with<St2, Se2>(
+    pub(crate) fn with<St2, Se2, Phase2>(
         &self,
         state: Arc<St2>,
         session: Arc<Se2>,
-    ) -> Context<P, St2, Se2, Phase> {
+    ) -> Context<P, St2, Se2, Phase2> {
         let (socket, disconnect) = (self.socket.clone(), self.disconnect.clone());
-        Context { socket, state, session, disconnect, phase: PhantomData }
+        Context { socket, state, session, disconnect, replayed: self.replayed, phase: PhantomData }
     }
 }
 
@@ -116,6 +131,12 @@ extract! {
 impl<P: Protocol, St, Se> FromContext<Context<P, St, Se, Ended>> for Disconnect {
     fn from_context(context: &Context<P, St, Se, Ended>) -> Result<Self, Reject> {
         context.disconnect.as_deref().cloned().ok_or_else(Reject::fault)
+    }
+}
+
+impl<P: Protocol, St, Se> FromContext<Context<P, St, Se, Resumed>> for Replayed {
+    fn from_context(context: &Context<P, St, Se, Resumed>) -> Result<Self, Reject> {
+        Ok(Self(context.replayed))
     }
 }
 

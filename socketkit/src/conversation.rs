@@ -1,43 +1,51 @@
 //! What a connection does with the frames of its peer: hands events to their handlers, one after
 //! the other, replies to whoever called, and answers each call once.
 
+mod greeting;
+mod reading;
+
 use crate::{
-    CallError, CloseCode, Disconnect, Policy, Reject,
-    backlog::{Backlog, Refused, Waiting},
-    call,
-    decoder::{Decoder, Incoming, Stopped},
+    Disconnect, Policy, Reject,
+    backlog::{Backlog, Waiting},
     delivery::Kind,
-    end::{By, End, fault, refusal},
+    end::refusal,
     frame::{self, Draft},
     handler::{Application, Handling, Listening},
+    notices::{Notice, Notices},
     peer::Peer,
+    pulse::Pulse,
+    rate::Rate,
     reply::guarded,
-    session::{Heard, Session},
+    session::Tally,
     turn::Flush,
-    wire::{self, Frame, Hello},
+    wire::{self, Frame},
 };
 use std::{
     mem,
-    ops::Range,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-/// See the module.
+/// See the module. It outlives connections, as its session does.
 pub(crate) struct Conversation {
     pub(crate) peer: Arc<Peer>,
     pub(crate) app: Box<dyn Application>,
-    pub(crate) session: Session,
-    decoder: Decoder,
-    /// A client has not heard the server's `hello`.
+    pub(crate) pulse: Pulse,
+    rate: Rate,
+    pub(crate) tally: Tally,
+    /// The session can resume: the peer is told what was processed.
+    resumes: bool,
+    /// A client has not heard the server's `hello` on this connection.
     strange: bool,
+    /// It has on an earlier one.
+    is_known: bool,
     /// It has heard it just now, and with it the interval of heartbeats.
     pub(crate) is_retimed: bool,
     work: Work,
     backlog: Backlog,
+    notices: Notices,
 }
 
 /// An event as it came.
@@ -47,186 +55,69 @@ struct Received<'a> {
     data: &'a str,
     index: usize,
     id: Option<u32>,
+    /// Its number among the frames that count.
+    number: u64,
 }
 
 /// What the application is at.
 enum Work {
     /// The listeners that run before the first event.
     Opening(Listening),
-    /// A handler.
-    Handling(Handling, usize, Option<u32>),
+    /// Those that run when a connection was lost, or is there again.
+    Noticing(Listening),
+    Handling(Handled),
     Idle,
 }
 
+/// A handler at work.
+struct Handled {
+    handling: Handling,
+    index: u32,
+    id: Option<u32>,
+    number: u64,
+    /// Its session is over, and another has begun: nobody waits for its answer.
+    is_stale: bool,
+}
+
 impl Conversation {
-    pub(crate) fn new(peer: Arc<Peer>, app: Box<dyn Application>) -> Self {
-        let work = Work::Opening(app.opened());
-        let strange = peer.role == Role::Client;
-        let session = Session::new(&peer.limits, !strange, Instant::now().into_std());
-        let backlog = Backlog::default();
-        let decoder = Decoder::default();
-        Self { peer, app, session, decoder, strange, is_retimed: false, work, backlog }
-    }
-
-    /// Whether there is no room for more events.
-    pub(crate) fn is_full(&self) -> bool {
-        self.backlog.is_full(&self.peer.limits)
-    }
-
-    /// Whether reading may go on: a handler may be waiting for a reply behind other events.
-    pub(crate) fn may_read(&self) -> bool {
-        !self.is_full() || self.is_calling()
-    }
-
-    /// Whether a reply of the peer is waited for.
-    fn is_calling(&self) -> bool {
-        !self.peer.calls().is_empty()
-    }
-
-    /// Takes in a batch of bytes; when that was done, and until when to leave the next one unread.
-    pub(crate) fn digest(
-        &mut self,
-        bytes: &mut [u8],
-        cx: &mut Context<'_>,
-    ) -> Result<(Instant, Option<Instant>), End> {
-        let peer = self.peer.clone();
-        let mut answers = Vec::new();
-        let mut heard = Heard { bytes: bytes.len(), ..Heard::default() };
-        let mut decoder = mem::take(&mut self.decoder);
-        let form = (peer.role, &*peer.limits);
-        let decoded = decoder.decode(bytes, form, &mut answers, |incoming, length| {
-            heard.messages += 1;
-            heard.payload += length;
-            self.receive(incoming, cx)
-        });
-        self.decoder = decoder;
-        // Not before: handlers may have taken their time.
-        let now = Instant::now();
-        let pause = self.session.hear(heard, &peer.limits, now.into_std());
-        match decoded {
-            Ok(()) => {}
-            Err(Stopped::By(end)) => return Err(end),
-            Err(Stopped::Fault(error)) => return Err(fault(&error).into()),
-        }
-        if !answers.is_empty() {
-            peer.queue().push_pong(answers.into(), &peer.limits);
-        }
-        Ok((now, pause.map(|pause| now + pause)))
-    }
-
-    fn receive(&mut self, incoming: Incoming<'_>, cx: &mut Context<'_>) -> Result<(), End> {
-        match incoming {
-            Incoming::Text(text) => self.frame(text, cx),
-            Incoming::Sign => Ok(()),
-            Incoming::Binary => Err(CloseCode::BINARY.into()),
-            Incoming::Close(close) => {
-                let disconnect = close.map_or(CloseCode::NO_CODE.into(), |close| {
-                    Disconnect::new(CloseCode(close.code.into()), close.reason.as_str().to_owned())
-                });
-                Err(End { disconnect, by: By::Peer })
-            }
+    /// That of a session that begins; a server's can resume if it `resumes`.
+    pub(crate) fn new(peer: Arc<Peer>, app: Box<dyn Application>, resumes: bool) -> Self {
+        let (is_server, now) = (peer.role == Role::Server, Instant::now().into_std());
+        Self {
+            work: Work::Opening(app.opened()),
+            pulse: Pulse::new(peer.limits.heartbeat, is_server, now),
+            rate: Rate::new(is_server, now),
+            tally: Tally::default(),
+            resumes,
+            strange: !is_server,
+            is_known: false,
+            is_retimed: false,
+            backlog: Backlog::default(),
+            notices: Notices::default(),
+            peer,
+            app,
         }
     }
 
-    fn frame(&mut self, text: &str, cx: &mut Context<'_>) -> Result<(), End> {
-        let frame = wire::read(text).map_err(|_| CloseCode::BAD_FRAME)?;
-        if mem::take(&mut self.strange) {
-            let Frame::Hello(hello) = frame else {
-                return Err(CloseCode::BAD_FRAME.into());
-            };
-            let hello: Hello<'_> = serde_json::from_str(hello).map_err(|_| CloseCode::BAD_FRAME)?;
-            self.session.set_heartbeat(Duration::from_millis(hello.heartbeat));
-            self.is_retimed = true;
-            self.app.greeted(&hello);
-            return Ok(());
-        }
-        match frame {
-            Frame::Heartbeat => {}
-            Frame::Event { ref name, id, data } => match self.app.index_of(name) {
-                Some(index) => self.event(Received { text, data, index, id }, cx)?,
-                None if !self.app.is_name(name) => return Err(CloseCode::BAD_FRAME.into()),
-                None => self.unknown(name, id, text),
-            },
-            Frame::Reply { id, data } => {
-                if let Some(caller) = self.peer.settle(id) {
-                    // Whoever called may have stopped to wait.
-                    let _ = caller.send(Ok((text.into(), span(text, data))));
-                }
-            }
-            Frame::Failure { id: Some(id), error } => {
-                if let Some(caller) = self.peer.settle(id) {
-                    let _ = caller.send(Err(call::refused(error)));
-                }
-            }
-            Frame::Failure { id: None, error } => match call::refused(error) {
-                CallError::Rejected { code, message } => {
-                    tracing::warn!(socket = %self.peer.id, code, message, "an event was refused");
-                }
-                _ => return Err(CloseCode::BAD_FRAME.into()),
-            },
-            Frame::Hello(_) => return Err(CloseCode::BAD_FRAME.into()),
-        }
-        Ok(())
+    /// Another connection begins.
+    pub(crate) fn begin_connection(&mut self) {
+        self.pulse.begin(Instant::now().into_std());
+        self.strange = self.peer.role == Role::Client;
     }
 
-    /// Handles an event, at once or when those before it are done.
-    fn event(&mut self, event: Received<'_>, cx: &mut Context<'_>) -> Result<(), End> {
-        if self.peer.is_dismissed() {
-            return Ok(());
-        }
-        if let Some(id) = event.id
-            && !self.admit(event.index, id)?
-        {
-            return Ok(());
-        }
-        self.app.received(event.index, event.text);
-        if matches!(self.work, Work::Idle) && self.backlog.is_empty() {
-            self.begin(event);
-            // What `on_connect` refuses ends the connection; no other work does.
-            let _ = self.poll_work(cx);
-            return Ok(());
-        }
-        let Received { text, data, index, id } = event;
-        let waiting = Waiting { text: text.into(), data: span(text, data), index, id };
-        self.backlog.push(waiting, &self.peer.limits);
-        let too_much = self.backlog.excess() > self.peer.limits.backlog;
-        if too_much && self.is_calling() {
-            return Err(CloseCode::TOO_SLOW.into());
-        }
-        Ok(())
+    /// Whether the server is yet to say `hello`.
+    pub(crate) fn is_strange(&self) -> bool {
+        self.strange
     }
 
-    /// Takes a call, or answers that there are too many.
-    fn admit(&self, index: usize, id: u32) -> Result<bool, Disconnect> {
-        let at_work = match self.work {
-            Work::Handling(_, _, id) => id,
-            Work::Opening(_) | Work::Idle => None,
-        };
-        match self.backlog.admit(id, at_work, &self.peer.limits) {
-            Ok(()) => Ok(true),
-            Err(Refused::InUse) => Err(Disconnect::new(CloseCode::BAD_FRAME, "call id in use")),
-            Err(Refused::Busy) => {
-                self.fail(index, Some(id), &Reject::busy());
-                Ok(false)
-            }
-        }
+    /// The connection was lost, and the session goes on without.
+    pub(crate) fn suspend(&mut self, why: Disconnect) {
+        self.notices.suspended(why);
     }
 
-    /// Answers an event that nobody has heard of. Its payload is not decoded; but a frame of another
-    /// order may have its `id` behind it.
-    fn unknown(&self, name: &str, id: Option<u32>, text: &str) {
-        let id = id.or_else(|| match wire::read_any(text) {
-            Ok(Frame::Event { id, .. }) => id,
-            _ => None,
-        });
-        self.app.skipped(name);
-        if self.peer.role == Role::Client && id.is_none() {
-            return;
-        }
-        let mut draft = Draft::new(128);
-        let reject = Reject::new("unknown_event", "unknown event");
-        wire::write_failure(draft.out(), id, Some(name), &reject);
-        self.push(draft);
+    /// Another takes its place: so many frames go out again or have waited.
+    pub(crate) fn resume(&mut self, replayed: u64) {
+        self.notices.resumed(replayed);
     }
 
     /// The event whose turn it is. The application may have sent the peer away meanwhile.
@@ -239,7 +130,7 @@ impl Conversation {
 
     /// Starts the handler of an event.
     fn begin(&mut self, event: Received<'_>) {
-        let Received { text, data, index, id } = event;
+        let Received { text, data, index, id, number } = event;
         let app = &self.app;
         let start = |data: &str, id| guarded(|| app.handle(index, data, id));
         let (id, handling) = match start(data, id) {
@@ -258,7 +149,12 @@ impl Conversation {
             },
         };
         match handling {
-            Ok(handling) => self.work = Work::Handling(handling, index, id),
+            Ok(handling) => {
+                self.work = {
+                    let index = index as u32;
+                    Work::Handling(Handled { handling, index, id, number, is_stale: false })
+                };
+            }
             Err(reject) => self.answer(index, id, Err(reject)),
         }
     }
@@ -279,19 +175,36 @@ impl Conversation {
                     }
                     self.peer.queue().release();
                 }
-                Work::Handling(handling, index, id) => {
-                    let answer = ready!(handling.as_mut().poll(cx));
-                    let (index, id) = (*index, *id);
+                Work::Noticing(noticing) => {
+                    let noticed = ready!(noticing.as_mut().poll(cx));
                     self.work = Work::Idle;
-                    self.answer(index, id, answer);
-                }
-                Work::Idle => match self.next() {
-                    Some(Waiting { text, data, index, id }) => {
-                        let data = text.get(data).unwrap_or("null");
-                        self.begin(Received { text: &text, data, index, id });
+                    if let Err(reject) = noticed {
+                        self.log("on_suspend or on_resume", reject);
                     }
-                    None => return Poll::Ready(Ok(())),
-                },
+                }
+                Work::Handling(handled) => {
+                    let answer = ready!(handled.handling.as_mut().poll(cx));
+                    let Handled { index, id, is_stale, .. } = *handled;
+                    self.work = Work::Idle;
+                    if !is_stale {
+                        self.answer(index as usize, id, answer);
+                    }
+                }
+                Work::Idle => {
+                    if let Some(notice) = self.notices.next() {
+                        let noticing = match notice {
+                            Notice::Suspended(why) => self.app.suspended(why),
+                            Notice::Resumed(replayed) => self.app.resumed(replayed),
+                        };
+                        self.work = noticing.map_or(Work::Idle, Work::Noticing);
+                    } else if let Some(next) = self.next() {
+                        let Waiting { text, data, index, id, number } = next;
+                        let data = text.get(data).unwrap_or("null");
+                        self.begin(Received { text: &text, data, index, id, number });
+                    } else {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
             }
         }
     }
@@ -360,11 +273,4 @@ impl Conversation {
             queue.push_control(frame::ping(self.peer.role));
         }
     }
-}
-
-/// Where a part of a text is.
-fn span(text: &str, part: &str) -> Range<usize> {
-    // An absent payload is a constant elsewhere: the range is then outside of the text.
-    let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
-    start..start.wrapping_add(part.len())
 }

@@ -109,10 +109,20 @@ impl Dialer {
         }
     }
 
-    /// Opens a stream and makes the handshake.
-    pub(crate) fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Line, ConnectError>> + Send>> {
-        let dialer = self.clone();
+    /// Opens a stream and makes the handshake, with `ticket` for the session to go on with.
+    pub(crate) fn dial(
+        &self,
+        ticket: Option<String>,
+    ) -> Pin<Box<dyn Future<Output = Result<Line, ConnectError>> + Send>> {
+        let mut dialer = self.clone();
+        let protocols = match ticket {
+            Some(ticket) => HeaderValue::try_from(format!("{}, {ticket}", wire::SUBPROTOCOL)),
+            None => Ok(HeaderValue::from_static(wire::SUBPROTOCOL)),
+        };
         Box::pin(async move {
+            // A token of the server's that no header can hold.
+            let protocols = protocols.map_err(|_| ConnectError::Url("its token is not valid"))?;
+            dialer.headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocols);
             match &dialer.to {
                 To::Pipe(pipe, uri) => {
                     let mut request = Request::new(());
@@ -179,7 +189,6 @@ impl Dialer {
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, &key)
-            .header(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL))
             .body(Empty::<Bytes>::new())
             .map_err(|_| ConnectError::Url("it does not make a valid request"))?;
         request.headers_mut().extend(self.headers.clone());

@@ -19,6 +19,19 @@ pub(crate) enum By {
     Nobody,
 }
 
+impl End {
+    /// Whether a session goes on when a connection of it ends so: it was lost, or its client gave it up to
+    /// come back. One that leaves on purpose says so.
+    pub(crate) fn leaves_session(&self) -> bool {
+        let code = self.disconnect.code;
+        match self.by {
+            By::Nobody => true,
+            By::Us => code == CloseCode::TIMEOUT,
+            By::Peer => code == CloseCode::TIMEOUT || code == CloseCode::TOO_SLOW,
+        }
+    }
+}
+
 impl From<Disconnect> for End {
     fn from(disconnect: Disconnect) -> Self {
         let lost = disconnect.code == CloseCode::LOST;

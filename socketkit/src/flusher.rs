@@ -261,7 +261,7 @@ mod tests {
         let write = Some(near.unwrap().into_split().1);
         let limits = Arc::new(Limits::default());
         let id = SocketId::nowhere(1);
-        let peer = Peer::new(id, Role::Server, limits, Handshake::default(), write);
+        let peer = Peer::new(id, Role::Server, limits, Handshake::default(), write, None);
         (Arc::new(peer), far.unwrap().0)
     }
 

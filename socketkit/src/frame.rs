@@ -3,8 +3,8 @@
 //! A server's frames are not masked (RFC 6455 section 5.1), so the bytes of a broadcast are the same
 //! for every receiver. A client masks each of its own.
 
-use crate::Disconnect;
-use std::{cell::Cell, sync::Arc};
+use crate::{Disconnect, wire};
+use std::{cell::Cell, io::Cursor, str, sync::Arc};
 use tokio_tungstenite::tungstenite::{
     Bytes,
     protocol::{
@@ -97,6 +97,28 @@ pub(crate) fn close(disconnect: &Disconnect, role: Role) -> FrameBytes {
     control(Frame::close(frame), role)
 }
 
+/// The payload of a frame of ours.
+pub(crate) fn payload(frame: &[u8]) -> Vec<u8> {
+    let mut cursor = Cursor::new(frame);
+    let Ok(Some((header, _))) = FrameHeader::parse(&mut cursor) else { return Vec::new() };
+    let masked = frame.get(cursor.position() as usize..).unwrap_or_default();
+    let mask = header.mask.unwrap_or_default();
+    masked.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect()
+}
+
+/// The id of a call, if this is one of ours.
+pub(crate) fn call(frame: &[u8]) -> Option<u32> {
+    match wire::read(str::from_utf8(&payload(frame)).ok()?) {
+        Ok(wire::Frame::Event { id, .. }) => id,
+        _ => None,
+    }
+}
+
+/// The same text of a client with another mask.
+pub(crate) fn remask(frame: &[u8]) -> FrameBytes {
+    masked(Frame::message(payload(frame), OpCode::Data(Data::Text), true))
+}
+
 fn control(frame: Frame, role: Role) -> FrameBytes {
     debug_assert!(matches!(frame.header().opcode, OpCode::Control(Control::Close | Control::Ping)));
     if role == Role::Client { masked(frame) } else { formatted(frame) }
@@ -131,6 +153,18 @@ mod tests {
             assert_eq!(frame[..header.len()], header);
             assert_eq!(frame.len(), header.len() + length);
         }
+    }
+
+    #[test]
+    fn a_text_is_the_same_under_another_mask() {
+        for length in [0, 1, 5, 126, 70_000] {
+            let body = vec![b'x'; length];
+            let frame = text(&body, Role::Client);
+            let again = remask(&frame);
+            assert_eq!((payload(&frame), payload(&again)), (body.clone(), body));
+            assert!(length == 0 || frame != again, "in 2^-32 of runs");
+        }
+        assert_eq!(payload(&text(b"{}", Role::Server)), b"{}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Handlers: plain async functions of an event, and how a connection calls them.
 
-use crate::{Disconnect, Event, FromContext, IntoReply, Reject, frame::Draft, wire};
+use crate::{Disconnect, Event, FromContext, Gap, IntoReply, Reject, frame::Draft, wire};
 use futures_util::FutureExt;
 use serde::{Serialize, de::IgnoredAny};
-use std::{future::Future, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin};
+use std::{any::Any, future::Future, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin};
 
 /// A function of an event and of things that [`FromContext`] can supply.
 ///
@@ -114,6 +114,17 @@ pub(crate) async fn caught<T>(
     }
 }
 
+/// How a server received a client.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Greeted {
+    /// To its first session.
+    New,
+    /// To the session that it had, of which so many frames come again or have waited.
+    Resumed(u64),
+    /// To a new session after an old one: why, and how many events may or may not have arrived.
+    Reset(Gap, u64),
+}
+
 /// What a connection hands its peer's events to.
 pub(crate) trait Application: Send {
     /// Index of the event that is called `name`.
@@ -137,9 +148,25 @@ pub(crate) trait Application: Send {
     fn skipped(&self, _name: &str) {}
 
     /// The server introduced itself.
-    fn greeted(&self, _hello: &wire::Hello<'_>) {}
+    fn greeted(&self, _hello: &wire::Hello<'_>, _how: Greeted) {}
 
-    /// Whether what is unfinished when the connection has ended may take as long as it takes.
+    /// Whether there is a connection, as the server counts them.
+    fn connected(&self, _is_connected: bool) {}
+
+    /// Another connection goes on with the session: what `authorize` made of it.
+    fn renew(&mut self, _admitted: Box<dyn Any + Send>) {}
+
+    /// The connection was lost. What runs then, if anything does.
+    fn suspended(&self, _why: Disconnect) -> Option<Listening> {
+        None
+    }
+
+    /// There is another, over which so many frames went out again. What runs then, if anything does.
+    fn resumed(&self, _replayed: u64) -> Option<Listening> {
+        None
+    }
+
+    /// Whether what is unfinished when the session has ended may take as long as it takes.
     fn is_patient(&self) -> bool {
         false
     }
@@ -149,7 +176,7 @@ pub(crate) trait Application: Send {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// The connection has ended: the socket is not counted any more.
+    /// The session has ended: the socket is not counted any more.
     fn leaving(&self) {}
 
     /// Runs once, after the last event was handled.

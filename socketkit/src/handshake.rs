@@ -139,6 +139,11 @@ impl Handshake {
         self.has_token("sec-websocket-protocol", crate::wire::SUBPROTOCOL)
     }
 
+    /// The words of a header that is a list of them.
+    pub(crate) fn words(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.lines(name).flatten().flat_map(|line| line.split(',')).map(str::trim_ascii)
+    }
+
     /// Whether a header that is a list of words has one of them.
     pub(crate) fn has_token(&self, name: &str, token: &str) -> bool {
         has_token(self.lines(name).flatten(), token)

@@ -47,6 +47,8 @@ struct Members<R> {
     count: u64,
     /// Sockets of `sockets` that have ended and are in their rooms until `on_disconnect` has run.
     leaving: usize,
+    /// Sockets that have no connection, and are waited for.
+    away: usize,
     /// How sockets are closed that are yet to open.
     stopping: Option<Disconnect>,
 }
@@ -55,6 +57,7 @@ struct Members<R> {
 struct Member {
     peer: Arc<Peer>,
     leaving: bool,
+    away: bool,
 }
 
 /// Which sockets are meant.
@@ -79,6 +82,7 @@ impl<P: Protocol> Hub<P> {
             rooms: Rooms::new(),
             count: 0,
             leaving: 0,
+            away: 0,
             stopping: None,
         };
         Self {
@@ -115,7 +119,7 @@ impl<P: Protocol> Hub<P> {
             return (make(SocketId::nowhere(count)), Some(CloseCode::FULL.into()));
         };
         let peer = make(id);
-        entry.insert(Member { peer: peer.clone(), leaving: false });
+        entry.insert(Member { peer: peer.clone(), leaving: false, away: false });
         (peer, None)
     }
 
@@ -131,8 +135,25 @@ impl<P: Protocol> Hub<P> {
         let mut members = lock(&self.members);
         if let Some(member) = members.member(id).filter(|member| !member.leaving) {
             member.leaving = true;
+            let was_away = std::mem::take(&mut member.away);
             members.leaving += 1;
+            members.away -= usize::from(was_away);
         }
+    }
+
+    /// Notes whether a socket has a connection.
+    pub(crate) fn connected(&self, id: SocketId, is_connected: bool) {
+        let mut members = lock(&self.members);
+        if let Some(member) = members.member(id).filter(|member| !member.leaving) {
+            let was_away = std::mem::replace(&mut member.away, !is_connected);
+            members.away = members.away - usize::from(was_away) + usize::from(!is_connected);
+        }
+    }
+
+    /// How many sockets have a connection.
+    pub(crate) fn connected_len(&self) -> usize {
+        let members = lock(&self.members);
+        members.len() - members.away
     }
 
     /// Forgets a socket and takes it out of its rooms.
@@ -143,6 +164,7 @@ impl<P: Protocol> Hub<P> {
         }
         let member = members.sockets.remove(id.slot() as usize);
         members.leaving -= usize::from(member.leaving);
+        members.away -= usize::from(member.away);
         let rooms = members.rooms.exit(id.slot());
         let emptied = members.sockets.is_empty();
         drop(members);
@@ -232,16 +254,21 @@ impl<P: Protocol> Hub<P> {
             return Delivery::default();
         };
         let mut delivery = Delivery::default();
-        let (mut ask, mut now) = (Vec::new(), Vec::new());
+        let (mut ask, mut now, mut wake) = (Vec::new(), Vec::new(), Vec::new());
         lock(&self.members).each(selection, |peer| {
-            let (pushed, flush) = peer.push(frame.clone(), policy, Kind::Broadcast);
+            let (pushed, flush, signals) =
+                peer.push_quietly(frame.clone(), policy, Kind::Broadcast);
             delivery.count(pushed);
+            if !signals.is_empty() {
+                wake.push(signals);
+            }
             match flush {
                 Flush::Pending => {}
                 Flush::Ask => ask.push(peer.clone()),
                 Flush::Now => now.push(peer.clone()),
             }
         });
+        drop(wake);
         self.flusher.ask_all(ask);
         write(&now);
         delivery
@@ -261,8 +288,10 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn close_all(&self, disconnect: &Disconnect) {
         let mut members = lock(&self.members);
         members.stopping = Some(disconnect.clone());
-        for (_, member) in &members.sockets {
-            member.peer.close(disconnect.clone());
+        let peers: Vec<_> = members.sockets.iter().map(|(_, member)| member.peer.clone()).collect();
+        drop(members);
+        for peer in peers {
+            peer.close(disconnect.clone());
         }
     }
 

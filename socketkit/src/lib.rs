@@ -156,10 +156,14 @@ mod delivery;
 #[cfg(feature = "client")]
 mod dial;
 mod end;
+mod ending;
+#[cfg(feature = "server")]
+mod entry;
 mod event;
 mod extract;
 mod flusher;
 mod frame;
+mod gap;
 mod handler;
 mod handshake;
 mod head;
@@ -168,6 +172,8 @@ mod held;
 mod hub;
 #[cfg(feature = "server")]
 mod inspect;
+#[cfg(feature = "server")]
+mod life;
 mod limits;
 #[cfg(feature = "http")]
 mod listen;
@@ -175,13 +181,17 @@ mod listen;
 mod listener;
 #[cfg(all(feature = "client", feature = "server"))]
 mod local;
+mod moment;
+mod notices;
 mod outbox;
 mod pace;
 mod peer;
 mod protocol;
 #[cfg(feature = "http")]
 mod public;
+mod pulse;
 mod queued;
+mod rate;
 #[cfg(feature = "client")]
 mod reconnect;
 #[cfg(feature = "client")]
@@ -189,6 +199,7 @@ mod remote;
 mod reply;
 #[cfg(feature = "server")]
 mod rooms;
+mod seat;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
@@ -202,10 +213,9 @@ mod socket;
 #[cfg(feature = "http")]
 mod stalling;
 mod table;
+mod ticket;
 mod transport;
 mod turn;
-#[cfg(feature = "client")]
-mod unsent;
 #[cfg(feature = "server")]
 mod upgrade;
 mod watchdog;
@@ -220,12 +230,13 @@ pub use client_app::ClientContext;
 pub use client_builder::ClientBuilder;
 pub use close::{CloseCode, Disconnect};
 #[cfg(feature = "server")]
-pub use context::{Context, Ended, Live, Opening};
+pub use context::{Context, Ended, Live, Opening, Replayed, Resumed};
 pub use delivery::{Delivery, EmitError};
 #[cfg(feature = "client")]
 pub use dial::ConnectError;
 pub use event::{Event, Events, NoEvents, Policy};
 pub use extract::{FromContext, Session, State};
+pub use gap::Gap;
 pub use handler::Handler;
 pub use handshake::{Handshake, PeerAddr};
 #[cfg(feature = "server")]

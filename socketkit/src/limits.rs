@@ -137,6 +137,21 @@ limits! {
     queue_hard_bytes: usize = 4 * 1024 * 1024,
     /// Time in which a receiver with a full queue, or of a file, has to take at least one byte: 5 s.
     stall: Duration = Duration::from_secs(5),
+    /// Time that a session lives without a connection: 60 s. Zero means that none outlives its connection.
+    ///
+    /// A client that comes back within it misses nothing and repeats nothing. Then the session ends with
+    /// what it was lost with, and a client that comes back is told that there is a gap. Meanwhile a socket
+    /// is in its rooms, `volatile` events for it are dropped, `latest` ones replaced, and others wait
+    /// within [`queue`](Self::queue): beyond it, it ends. A client that offers no subprotocol, as
+    /// `new WebSocket(url)`, cannot come back.
+    resume: Duration = Duration::from_secs(60),
+    /// Messages that were sent and not seen yet, kept to be sent again: 1,024.
+    ///
+    /// A client sends no more until the server says that it has seen some. A server forgets the oldest: a
+    /// client that would need it comes back to a new session, and is told so.
+    window: usize = 1_024,
+    /// Bytes of these: 256 KiB. There is always room for one.
+    window_bytes: usize = 256 * 1024,
     /// Interval of heartbeats on a silent connection: 25 s; at least 1 ms.
     ///
     /// A peer of which nothing was heard for two intervals is closed with 4408; not one that is not
@@ -176,7 +191,7 @@ limits! {
     ///
     /// The client then stops reading, as with [`waiting`](Self::waiting).
     received: usize = 64,
-    /// Events and calls that a client keeps while it is not connected: 256, and
+    /// Messages that a client keeps while it is not connected: 256, and
     /// [`queue_bytes`](Self::queue_bytes).
     ///
     /// One more is dropped, and its [`Delivery`](crate::Delivery) says so; a call fails with

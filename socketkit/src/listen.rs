@@ -320,8 +320,8 @@ impl Accepting {
                 }
             });
             tokio::spawn(async move {
-                let Some(connection) = arrival.await else { return };
-                connection.run().await;
+                let Some(life) = arrival.await else { return };
+                life.run().await;
             });
         }
     }

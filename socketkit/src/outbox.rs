@@ -3,25 +3,37 @@
 //! Whoever writes takes all frames at once, and the socket with them ([`Queue::take`]), writes
 //! without the lock ([`write`](crate::turn::write)), and gives back what the transport did not take
 //! ([`Queue::put_back`]). So emitters never wait for a system call, there is one writer at a time, and
-//! a frame that was handed to the transport is neither dropped nor replaced.
+//! a frame that was handed to the transport is neither dropped nor replaced: it has its number and
+//! stays in the window until the receiver has seen it.
+
+mod line;
+mod locked;
+mod pressure;
+
+pub(crate) use line::{Gate, Last, Summons};
+pub(crate) use locked::{Locked, Signals};
 
 use crate::{
     Disconnect, Limits, Policy,
     delivery::{Kind, Pushed},
     frame::FrameBytes,
     held::Held,
+    moment::Moment,
     queued::{self, Frames, Queued, Sort},
+    session::Window,
     turn::{Flush, Turn, Written},
 };
 use std::{sync::Arc, task::Waker};
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
-/// The queue of one receiver.
+/// The queue of one receiver. It outlives connections: see [`Gate`].
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// A TCP socket, unless a writer has it; any other stream is written by its connection.
     stream: Option<OwnedWriteHalf>,
     frames: Frames,
+    window: Window<FrameBytes>,
     /// Broadcasts that wait until `on_connect` has run, so that its snapshot comes first.
     held: Option<Box<Held>>,
     /// Frames and bytes that wait, those in the hands of a writer included, held ones not.
@@ -31,6 +43,8 @@ pub(crate) struct Queue {
     sent: usize,
     /// Bytes that are left of what comes before all else: no limit counts them.
     ahead: usize,
+    role: Role,
+    gate: Gate,
     /// A writer is at work.
     writing: bool,
     /// Its connection writes at the end of its turn.
@@ -38,9 +52,9 @@ pub(crate) struct Queue {
     /// The flusher was asked.
     asked: bool,
     /// The transport took no more; its task waits until it does. Since when not one byte.
-    blocked: Option<Instant>,
+    blocked: Option<Moment>,
     /// When a text was last taken: a page sees no control frames.
-    spoke: Instant,
+    spoke: Moment,
     /// The newest answer to pings, while the queue is full (RFC 6455 section 5.5.3).
     pong: Option<FrameBytes>,
     end: Option<Box<Disconnect>>,
@@ -50,6 +64,9 @@ pub(crate) struct Queue {
     closed: bool,
     /// The direction to the peer is over.
     shut: bool,
+    /// Who is to be woken when the lock is free: the connection, senders.
+    wakes: bool,
+    notifies: bool,
     /// The connection's task.
     waker: Option<Waker>,
     /// Senders that wait for room; made for the first of them.
@@ -57,25 +74,37 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new(stream: Option<OwnedWriteHalf>, now: Instant) -> Self {
+    /// That of a session that begins: a server's with its first connection, a client's before it.
+    /// Without `keeps` it cannot resume.
+    pub(crate) fn new(
+        role: Role,
+        keeps: bool,
+        stream: Option<OwnedWriteHalf>,
+        now: Instant,
+    ) -> Self {
         Self {
             stream,
             frames: Frames::new(),
+            window: Window::new(keeps),
             held: Some(Box::default()),
             count: 0,
             bytes: 0,
             sent: 0,
             ahead: 0,
+            role,
+            gate: if role == Role::Server { Gate::Open } else { Gate::Away },
             writing: false,
             corked: false,
             asked: false,
             blocked: None,
-            spoke: now,
+            spoke: now.into(),
             pong: None,
             end: None,
             discards: false,
             closed: false,
             shut: false,
+            wakes: false,
+            notifies: false,
             waker: None,
             room: None,
         }
@@ -92,16 +121,25 @@ impl Queue {
         if self.closed || (self.end.is_some() && kind != Kind::Answer) {
             return (Pushed::Closed, Flush::Pending);
         }
+        let is_away = self.gate != Gate::Open;
         let is_held = kind == Kind::Broadcast && self.held.is_some();
         let lags = is_held || self.blocked.is_some() || self.writing;
         let (count, size) = self.all();
-        let full = limits.fills(count, size);
-        if policy == Policy::Volatile && lags && limits.quarter_fills(count, size) {
+        let full = self.fills(count, size, bytes.len(), limits);
+        if policy == Policy::Volatile && (is_away || (lags && limits.quarter_fills(count, size))) {
             return (Pushed::Dropped, Flush::Pending);
         }
-        let sort = if policy == Policy::Latest { Sort::Latest(index as u32) } else { Sort::Text };
-        let replaced = policy == Policy::Latest && full && self.remove(sort);
+        let sort = match policy {
+            Policy::Reliable => Sort::Text,
+            Policy::Volatile => Sort::Volatile,
+            Policy::Latest => Sort::Latest(index as u32),
+        };
+        let replaces = policy == Policy::Latest && (full || is_away);
+        let replaced = replaces && self.can_replace(sort, bytes.len(), limits) && self.remove(sort);
         if full && !replaced && self.is_hopeless(limits) {
+            if self.role == Role::Client {
+                return (Pushed::Dropped, Flush::Pending);
+            }
             self.give_up();
             return (Pushed::Closed, Flush::Pending);
         }
@@ -128,10 +166,10 @@ impl Queue {
         }
     }
 
-    /// Queues what comes before all else, and is not dropped.
+    /// Queues what comes before all else on a connection, and is not dropped.
     pub(crate) fn push_first(&mut self, bytes: FrameBytes) {
         self.ahead = bytes.len();
-        self.frames.push(Queued { bytes, sort: Sort::Control });
+        queued::insert(&mut self.frames, 0, Queued { bytes, sort: Sort::Control });
     }
 
     /// Queues the answer to pings. Who reads nothing but pings gets the newest alone, when there is
@@ -156,19 +194,21 @@ impl Queue {
     pub(crate) fn push_close(&mut self, bytes: FrameBytes) {
         if !self.closed {
             self.held = None;
+            if self.role == Role::Client && self.gate != Gate::Open {
+                // The server has not said how far it is.
+                let mut frames = std::mem::take(&mut self.frames);
+                self.drop_from(&mut frames);
+            }
+            self.gate = Gate::Open;
             self.insert(self.frames.len(), Queued { bytes, sort: Sort::Control });
             self.seal();
         }
     }
 
     /// Takes nothing from now on.
-    pub(crate) fn seal(&mut self) {
+    fn seal(&mut self) {
         self.closed = true;
-        self.notify_senders();
-    }
-
-    fn notify_senders(&self) {
-        self.room.iter().for_each(|room| room.notify_waiters());
+        self.notifies = true;
     }
 
     /// Drops frames, but for one that has begun to go out.
@@ -181,21 +221,9 @@ impl Queue {
 
     /// Ends the time in which broadcasts are held.
     pub(crate) fn release(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.count += held.len();
-            self.bytes += held.bytes();
-            self.frames.extend(*held);
+        for frame in self.held.take().into_iter().flat_map(|held| *held) {
+            self.insert(self.frames.len(), frame);
         }
-    }
-
-    /// Ends it since its peer is too slow: what waits is dropped.
-    pub(crate) fn give_up(&mut self) {
-        self.end(crate::CloseCode::TOO_SLOW.into());
-        self.discards = self.writing;
-        self.held = None;
-        let mut frames = std::mem::take(&mut self.frames);
-        self.drop_from(&mut frames);
-        self.frames = frames;
     }
 
     /// Asks the connection to close; the first who asks decides how.
@@ -203,19 +231,25 @@ impl Queue {
         if self.end.is_none() && !self.closed {
             self.end = Some(Box::new(disconnect));
             self.wake();
-            self.notify_senders();
+            self.notifies = true;
         }
     }
 
     /// Takes all frames for writing; `None` if there are none, another writer is at work, or the
     /// transport took no more and is not known to be `writable` again.
-    pub(crate) fn take(&mut self, writable: bool) -> Option<Turn> {
+    pub(crate) fn take(&mut self, writable: bool, limits: &Limits) -> Option<Turn> {
         self.asked = false;
-        if self.writing || self.frames.is_empty() || (self.blocked.is_some() && !writable) {
+        if self.gate != Gate::Open || self.writing || self.frames.is_empty() {
             return None;
         }
+        if self.blocked.is_some() && !writable {
+            return None;
+        }
+        let frames = match self.role {
+            Role::Server => std::mem::take(&mut self.frames),
+            Role::Client => self.take_for_window(limits)?,
+        };
         self.writing = true;
-        let frames = std::mem::take(&mut self.frames);
         Some(Turn { frames, sent: self.sent, stream: self.stream.take() })
     }
 
@@ -233,22 +267,25 @@ impl Queue {
             // It was given up meanwhile; the socket goes with this turn.
             return false;
         }
-        let Written { mut rest, sent, mut frames, mut bytes, text, blocked } = written;
-        let over_tcp = stream.is_some();
-        self.stream = stream;
+        let Written { done, mut rest, sent, mut bytes, text, blocked, broken } = written;
+        let (over_tcp, mut count) = (stream.is_some(), done.len());
+        self.stream = stream.filter(|_| self.gate != Gate::Away);
         self.sent = sent;
         let since = self.blocked.filter(|_| bytes == 0);
         if self.ahead > 0 {
             let ahead = bytes.min(self.ahead);
             (self.ahead, bytes) = (self.ahead - ahead, bytes - ahead);
-            frames -= usize::from(self.ahead == 0);
+            count -= usize::from(self.ahead == 0);
         }
-        self.count -= frames;
+        self.count -= count;
         self.bytes -= bytes;
+        self.keep(done, limits);
         if text {
-            self.spoke = now;
+            self.spoke = now.into();
         }
-        self.blocked = blocked.then(|| since.unwrap_or(now));
+        if self.gate == Gate::Open {
+            self.blocked = blocked.then(|| since.unwrap_or(now.into()));
+        }
         if blocked && over_tcp {
             // The connection waits for the socket; on any other stream it has written itself, and
             // would go round for ever.
@@ -263,8 +300,12 @@ impl Queue {
             rest.append(&mut self.frames);
             self.frames = rest;
         }
+        if broken || self.gate != Gate::Open {
+            self.left_by_writer(broken, now);
+            return false;
+        }
         if !self.is_full(limits) {
-            self.notify_senders();
+            self.notifies = true;
             if let Some(pong) = self.pong.take() {
                 self.push_control(pong);
             }
@@ -280,12 +321,13 @@ impl Queue {
         self.blocked.is_some()
     }
 
-    /// The transport is broken: nothing can be sent any more.
+    /// Nothing can be sent any more, over whatever connection.
     pub(crate) fn fail(&mut self) {
         self.end(crate::CloseCode::LOST.into());
         self.seal();
         self.shut();
         self.frames = Frames::new();
+        self.window = Window::new(false);
         self.held = None;
         self.blocked = None;
         (self.count, self.bytes, self.ahead) = (0, 0, 0);
@@ -305,80 +347,16 @@ impl Queue {
 
     /// When texts were last taken.
     pub(crate) fn spoke(&self) -> Instant {
-        self.spoke
-    }
-
-    /// When a receiver that takes nothing is given up.
-    pub(crate) fn stalled(&self, limits: &Limits) -> Option<Instant> {
-        self.blocked.filter(|_| self.is_full(limits)).map(|since| since + limits.stall)
-    }
-
-    /// Is notified when there may be room: always the same, so that nobody waits for one that was
-    /// given up.
-    pub(crate) fn room(&mut self) -> Arc<Notify> {
-        self.room.get_or_insert_default().clone()
-    }
-
-    /// Whether a sender has to wait for room.
-    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
-        !self.is_full(limits) || self.closed || self.end.is_some()
+        self.spoke.into()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0 && self.ahead == 0
     }
 
-    /// The connection begins a turn, and writes what is pushed when that ends. Whether its task is
-    /// that of the last turn; and how it was asked to close, if it was.
-    pub(crate) fn cork(&mut self, waker: &Waker) -> (bool, Option<Disconnect>) {
-        let is_known = self.waker.as_ref().is_some_and(|known| known.will_wake(waker));
-        self.set_waker(waker);
-        self.corked = true;
-        (is_known, self.end.as_deref().cloned())
-    }
-
-    /// The turn ends. Whether there is nothing to write.
-    pub(crate) fn uncork(&mut self) -> bool {
-        self.corked = false;
-        self.frames.is_empty() && self.blocked.is_none()
-    }
-
-    /// Remembers the connection's task.
-    pub(crate) fn set_waker(&mut self, waker: &Waker) {
-        self.waker.get_or_insert_with(|| waker.clone()).clone_from(waker);
-    }
-
-    /// Wakes the connection's task.
-    pub(crate) fn wake(&self) {
-        self.waker.iter().for_each(Waker::wake_by_ref);
-    }
-
-    fn flush_by(&mut self, urgent: bool) -> Flush {
-        if self.blocked.is_some() || (urgent && self.writing) {
-            Flush::Pending
-        } else if urgent {
-            Flush::Now
-        } else if self.corked || std::mem::replace(&mut self.asked, true) {
-            Flush::Pending
-        } else {
-            Flush::Ask
-        }
-    }
-
-    /// Whether more waits than a receiver that keeps up needs; what is held waits for us.
-    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
-        limits.fills(self.count, self.bytes)
-    }
-
-    /// Frames and bytes that wait, with those that are held.
-    fn all(&self) -> (usize, usize) {
-        let (count, bytes) = self.held.as_ref().map_or((0, 0), |held| (held.len(), held.bytes()));
-        (self.count + count, self.bytes + bytes)
-    }
-
-    fn is_hopeless(&self, limits: &Limits) -> bool {
-        self.all().1 >= limits.queue_hard_bytes
-            || self.blocked.is_some_and(|since| since.elapsed() >= limits.stall)
+    /// Wakes the connection's task, when the lock is free.
+    pub(crate) fn wake(&mut self) {
+        self.wakes = true;
     }
 
     /// Removes the unsent frame of a `latest` event. The newer one goes to the end, so that the

@@ -5,7 +5,8 @@ use crate::{
     calls::Calls,
     delivery::{Kind, Pushed},
     frame::FrameBytes,
-    outbox::Queue,
+    outbox::{Locked, Queue, Signals},
+    seat::Seat,
     turn::Flush,
     turn::{self, Turn},
 };
@@ -44,6 +45,14 @@ impl SocketId {
         Self(count << Self::SLOT | ((1 << Self::SLOT) - 1))
     }
 
+    pub(crate) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(bytes))
+    }
+
     /// Where its hub keeps it.
     pub(crate) fn slot(self) -> u32 {
         (self.0 & ((1 << Self::SLOT) - 1)) as u32
@@ -73,6 +82,7 @@ pub(crate) const GROUP: usize = 16;
 #[repr(C)]
 pub(crate) struct Peer {
     queue: Mutex<Queue>,
+    seat: Mutex<Seat>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) id: SocketId,
     pub(crate) role: Role,
@@ -93,21 +103,25 @@ enum Tasks {
 }
 
 impl Peer {
-    /// A peer on the present runtime, with the half of a TCP socket that emitters write to.
+    /// A peer on the present runtime, with the half of a TCP socket that emitters write to, and the seat of
+    /// a session that can resume.
     pub(crate) fn new(
         id: SocketId,
         role: Role,
         limits: Arc<Limits>,
         handshake: Handshake,
         stream: Option<OwnedWriteHalf>,
+        seat: Option<Seat>,
     ) -> Self {
         let now = Instant::now();
+        let keeps = seat.is_some();
         Self {
             id,
             role,
             handshake,
             runtime: Handle::current(),
-            queue: Mutex::new(Queue::new(stream, now)),
+            queue: Mutex::new(Queue::new(role, keeps, stream, now)),
+            seat: Mutex::new(seat.unwrap_or_else(Seat::none)),
             calls: Mutex::new(Calls::new()),
             tasks: Mutex::new(Tasks::None),
             dismissed: AtomicBool::new(false),
@@ -120,8 +134,13 @@ impl Peer {
         hint::black_box((Arc::strong_count(self), self.id));
     }
 
-    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.queue)
+    pub(crate) fn queue(&self) -> Locked<'_> {
+        Locked::new(&self.queue)
+    }
+
+    /// Who may sit here. Its lock is taken before that of the queue.
+    pub(crate) fn seat(&self) -> MutexGuard<'_, Seat> {
+        lock(&self.seat)
     }
 
     pub(crate) fn calls(&self) -> MutexGuard<'_, Calls<oneshot::Sender<Answer>>> {
@@ -136,6 +155,18 @@ impl Peer {
         kind: Kind,
     ) -> (Pushed, Flush) {
         self.queue().push(bytes, policy, kind, &self.limits)
+    }
+
+    /// The same for one who holds a lock, and wakes when that is free.
+    pub(crate) fn push_quietly(
+        &self,
+        bytes: FrameBytes,
+        policy: (Policy, usize),
+        kind: Kind,
+    ) -> (Pushed, Flush, Signals) {
+        let mut queue = self.queue();
+        let (pushed, flush) = queue.push(bytes, policy, kind, &self.limits);
+        (pushed, flush, queue.unlock())
     }
 
     /// Writes what waits, as far as the transport takes it at once; any other stream than a TCP
@@ -154,18 +185,14 @@ impl Peer {
             queue.wake();
             return Err(false);
         }
-        queue.take(writable).ok_or_else(|| queue.is_blocked())
+        queue.take(writable, &self.limits).ok_or_else(|| queue.is_blocked())
     }
 
     /// Goes on with a turn, and with what comes meanwhile. Whether the transport takes no more.
     pub(crate) fn write(&self, mut turn: Turn, writable: bool, now: Instant) -> bool {
         loop {
             let Turn { frames, sent, stream: Some(stream) } = turn else { return false };
-            let Ok(written) = turn::write(frames, sent, |slices| turn::send(&stream, slices))
-            else {
-                self.queue().fail();
-                return false;
-            };
+            let written = turn::write(frames, sent, |slices| turn::send(&stream, slices));
             let blocked = written.blocked;
             if !self.queue().put_back(Some(stream), written, &self.limits, now) {
                 return blocked;

@@ -13,11 +13,15 @@ pub(crate) struct Queued {
 /// What may happen to a frame that waits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Sort {
-    /// A page sees it.
+    /// It waits its turn, and a page sees it.
     Text,
+    /// It is dropped when the connection is lost.
+    Volatile,
     /// A newer one of the same event, by its index, may take its place.
     Latest(u32),
-    /// A page does not see it.
+    /// It was sent before over a connection that is lost: it has its number.
+    Again,
+    /// It is the connection's own, a page does not see it, and it does not count.
     Control,
 }
 

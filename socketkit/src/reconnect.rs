@@ -1,154 +1,180 @@
 //! The life of a client: one connection after another, with a pause before each but the first.
 
 use crate::{
-    CloseCode, ConnectError, Disconnect, Handshake, SocketId, Status,
-    connection::Connection,
+    CloseCode, ConnectError, Disconnect, Status,
+    connection::{Connection, Over},
     conversation::Conversation,
     dial::{Dialer, Line},
+    end::{By, End},
+    ending,
     handler::Application,
-    peer::Peer,
     remote::Shared,
 };
-use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep, timeout, timeout_at},
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
 };
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio::time::{Instant, sleep, timeout};
 
 /// See the module.
 pub(crate) struct Reconnect {
-    pub(crate) dialer: Dialer,
-    pub(crate) shared: Arc<Shared>,
-    /// Is told how the first connection went; if it could not be made, there is no second.
-    pub(crate) opened: Option<oneshot::Sender<Result<(), ConnectError>>>,
+    dialer: Dialer,
+    shared: Arc<Shared>,
+    conversation: Conversation,
+    /// Connections that were tried since the session began.
+    attempts: u32,
+    ended: Ended,
+}
+
+/// Where its runtime ended before it: whoever waits for the client learns so.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.end(CloseCode::LOST.into());
+    }
+}
+
+/// How one connection went.
+struct Went {
+    end: End,
+    /// The server had said hello.
+    was_open: bool,
+    /// What there is of it.
+    connection: Option<Connection>,
+}
+
+impl Went {
+    fn nowhere() -> Self {
+        Self { end: CloseCode::LOST.into(), was_open: false, connection: None }
+    }
 }
 
 impl Reconnect {
+    pub(crate) fn new(dialer: Dialer, shared: Arc<Shared>, app: Box<dyn Application>) -> Self {
+        let conversation = Conversation::new(shared.peer.clone(), app, false);
+        let ended = Ended(shared.clone());
+        Self { dialer, shared, conversation, attempts: 0, ended }
+    }
+
     /// Connects again and again until the client is closed, or is told not to come back.
-    pub(crate) async fn run(
-        mut self,
-        app: impl Fn(Arc<Peer>, oneshot::Sender<()>) -> Box<dyn Application>,
-    ) {
+    pub(crate) async fn run(mut self) {
         let shared = self.shared.clone();
         shared.flusher.start(&shared.runtime);
-        let mut attempt = 0_u32;
-        let end = loop {
-            let (started, is_first) = (Instant::now(), self.opened.is_some());
-            let (disconnect, was_open) = match self.dial().await {
-                Ok(line) => self.serve(line, started + shared.limits.handshake, &app).await,
-                Err(error) if self.opened.is_some() => {
-                    self.tell(Err(error));
-                    break CloseCode::LOST.into();
+        let mut pauses = 0_u32;
+        let (end, connection) = loop {
+            let (started, is_first) = (Instant::now(), shared.is_awaited());
+            let went = match self.dial().await {
+                Ok(line) => self.serve(line, started + shared.limits.handshake).await,
+                Err(error) if is_first => {
+                    shared.tell(Err(error));
+                    break (CloseCode::LOST.into(), None);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be made");
-                    (CloseCode::LOST.into(), false)
+                    Went::nowhere()
                 }
             };
+            let Went { end, was_open, connection } = went;
             // One that is closed as soon as it was open is no success.
             if was_open && started.elapsed() > shared.limits.backoff.1 {
-                attempt = 0;
+                pauses = 0;
             }
             if is_first && !was_open {
-                self.tell(Err(ConnectError::Closed(Box::new(disconnect.clone()))));
-                break disconnect;
+                let disconnect = end.disconnect.clone();
+                shared.tell(Err(ConnectError::Closed(Box::new(disconnect))));
+                break (end, connection);
             }
             if shared.is_closing() {
-                break CloseCode::DONE.into();
+                break (Disconnect::from(CloseCode::DONE).into(), connection);
             }
-            if !disconnect.code.reconnects() {
-                break disconnect;
+            if !end.disconnect.code.reconnects() {
+                break (end, connection);
             }
-            let retry_in = pause(attempt, shared.limits.backoff, &disconnect);
-            attempt = attempt.saturating_add(1);
+            let retry_in = pause(pauses, shared.limits.backoff, &end.disconnect);
+            pauses = pauses.saturating_add(1);
+            self.leave(connection, end);
             shared.status.send_replace(Status::Waiting { retry_in });
-            tokio::select! {
-                () = sleep(retry_in) => {}
-                () = shared.closing.notified() => {}
-            }
+            let closing = shared.closing.notified();
+            meanwhile(&mut self.conversation, async {
+                tokio::select! {
+                    () = sleep(retry_in) => {}
+                    () = closing => {}
+                }
+            })
+            .await;
             if shared.is_closing() {
-                break CloseCode::DONE.into();
+                break (Disconnect::from(CloseCode::DONE).into(), None);
             }
             shared.status.send_replace(Status::Connecting);
         };
-        shared.end(end);
+        let disconnect = end.disconnect.clone();
+        ending::end(connection, self.conversation, end).await;
+        shared.end(disconnect);
+        drop(self.ended);
     }
 
-    async fn dial(&self) -> Result<Line, ConnectError> {
-        tokio::select! {
-            line = timeout(self.shared.limits.handshake, self.dialer.dial()) => {
-                line.unwrap_or(Err(ConnectError::Timeout))
+    async fn dial(&mut self) -> Result<Line, ConnectError> {
+        let ticket = self.shared.token().map(|token| {
+            self.attempts = self.attempts.saturating_add(1);
+            let seen = self.conversation.tally.resume();
+            format!("resume.{token}.{seen}.{}", self.attempts)
+        });
+        let dialing = timeout(self.shared.limits.handshake, self.dialer.dial(ticket));
+        let dialing = async {
+            tokio::select! {
+                line = dialing => line.unwrap_or(Err(ConnectError::Timeout)),
+                () = self.shared.closing.notified() => Err(ConnectError::Timeout),
             }
-            () = self.shared.closing.notified() => Err(ConnectError::Timeout),
-        }
+        };
+        meanwhile(&mut self.conversation, dialing).await
     }
 
-    /// Serves one connection; how it ended, and whether the server had said hello.
-    async fn serve(
-        &mut self,
-        (transport, write, bytes): Line,
-        deadline: Instant,
-        app: impl Fn(Arc<Peer>, oneshot::Sender<()>) -> Box<dyn Application>,
-    ) -> (Disconnect, bool) {
-        let limits = self.shared.limits.clone();
-        let peer =
-            Peer::new(SocketId::nowhere(0), Role::Client, limits, Handshake::default(), write);
-        let peer = Arc::new(peer);
-        if self.shared.is_closing() {
-            peer.close(CloseCode::DONE.into());
-        }
-        let (greeted, mut is_greeted) = oneshot::channel();
-        let conversation = Conversation::new(peer.clone(), app(peer.clone(), greeted));
-        let mut run = pin!(Connection::new(transport, conversation, bytes.into()).run());
-        tokio::select! {
-            greeted = timeout_at(deadline, &mut is_greeted) => {
-                if let Ok(greeted) = greeted {
-                    // Or the connection has ended, and says so in a moment.
-                    let was_open = greeted.is_ok();
-                    if was_open {
-                        self.tell(Ok(()));
-                    }
-                    return (run.await, was_open);
-                }
-                let late = Disconnect::from(CloseCode::TIMEOUT);
-                peer.close(late.clone());
-                // Nobody waits for the farewell.
-                self.tell(Err(ConnectError::Closed(Box::new(late))));
-                (run.await, false)
-            }
-            () = self.shared.closing.notified() => {
-                peer.close(CloseCode::DONE.into());
-                (run.await, false)
-            }
-            disconnect = &mut run => {
-                // One that was open and ended in one turn was open.
-                let was_open = is_greeted.try_recv().is_ok();
-                if was_open {
-                    self.tell(Ok(()));
-                }
-                (disconnect, was_open)
-            }
-        }
+    /// Serves one connection.
+    async fn serve(&mut self, (transport, write, unread): Line, deadline: Instant) -> Went {
+        let conversation = &mut self.conversation;
+        conversation.begin_connection();
+        conversation.peer.queue().attach(write, Instant::now());
+        let mut connection = Connection::new(transport, unread.into()).awaiting_hello_by(deadline);
+        let over = connection.serve(conversation).await;
+        let end = match over {
+            Over::Ended(end) => end,
+            Over::Superseded => CloseCode::LOST.into(),
+        };
+        let was_open = !conversation.is_strange();
+        Went { end, was_open, connection: Some(connection) }
     }
 
-    fn tell(&mut self, result: Result<(), ConnectError>) {
-        if let Some(opened) = self.opened.take() {
-            // Whoever connected may have given up; the client was then dropped, and closes.
-            let _ = opened.send(result);
+    /// Gives a connection up. What is the session's waits for the next.
+    fn leave(&self, connection: Option<Connection>, end: End) {
+        let peer = self.shared.peer.clone();
+        let last = peer.queue().lose(Instant::now());
+        if let Some(connection) = connection
+            && end.by != By::Nobody
+        {
+            tokio::spawn(connection.leave(last, end.disconnect, peer));
         }
     }
+}
+
+/// Waits, while handlers go on.
+async fn meanwhile<T>(conversation: &mut Conversation, wait: impl Future<Output = T>) -> T {
+    let mut wait = pin!(wait);
+    poll_fn(|cx| {
+        let waited = wait.as_mut().poll(cx);
+        if waited.is_pending() {
+            // A client refuses nobody.
+            let _ = conversation.poll_work(cx);
+        }
+        waited
+    })
+    .await
 }
 
 /// The longest pause that a server can ask for.
 const LONGEST_WISH: Duration = Duration::from_secs(3600);
-
-impl Drop for Reconnect {
-    /// Where its runtime ended before it: whoever waits for the client learns so.
-    fn drop(&mut self) {
-        self.shared.end(CloseCode::LOST.into());
-    }
-}
 
 /// How long to wait before the next attempt: full jitter, and not before the server said so.
 fn pause(attempt: u32, (shortest, longest): (Duration, Duration), last: &Disconnect) -> Duration {

@@ -1,15 +1,15 @@
 //! The server as a client sees it: a handle that outlives connections.
 
 use crate::{
-    Call, CallError, CloseCode, Delivery, Disconnect, Event, Events, Limits, Policy, Protocol,
-    Reject,
+    Call, CallError, CloseCode, ConnectError, Delivery, Disconnect, Event, Events, Gap, Handshake,
+    Limits, Policy, Protocol, Reject, SocketId,
     call::{InFlight, Question},
     delivery::{Kind, Pushed},
     flusher::Flusher,
     frame::Draft,
+    handler::Greeted,
     peer::{Peer, lock},
-    unsent::{Item, Unsent},
-    wire,
+    wire::{self, Hello},
 };
 use std::{
     borrow::Cow,
@@ -17,7 +17,7 @@ use std::{
     marker::PhantomData,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,20 @@ pub enum Status {
     Connecting,
     /// Connected: the server has said hello.
     Open,
+    /// Connected again, and the session goes on: nothing was lost and nothing is repeated.
+    Resumed {
+        /// How many messages of the server come again, or have waited.
+        replayed: u64,
+    },
+    /// Connected again, to a new session: what the server sent meanwhile was missed. What was emitted and
+    /// never sent goes out now.
+    Reset {
+        /// Why the old session does not go on.
+        reason: Gap,
+        /// How many events of ours were sent and may or may not have arrived: they are not sent again, and
+        /// calls among them end with [`CallError::Lost`].
+        unconfirmed: u64,
+    },
     /// The connection was lost, and the next attempt is made after a pause.
     Waiting {
         /// The pause.
@@ -47,6 +61,13 @@ pub enum Status {
         /// The reason that came with it, often empty.
         reason: Cow<'static, str>,
     },
+}
+
+impl Status {
+    /// Whether there is a connection, and the server has said hello: `Open`, `Resumed`, `Reset`.
+    pub fn is_connected(&self) -> bool {
+        matches!(self, Self::Open | Self::Resumed { .. } | Self::Reset { .. })
+    }
 }
 
 /// The server of a [`Client`](crate::Client): a cheap handle to clone and to send to other tasks.
@@ -64,8 +85,9 @@ impl<P: Protocol> Remote<P> {
     ///
     /// While there is no connection it is kept for the next, up to
     /// [`Limits::unsent`](crate::Limits::unsent); a `volatile` one is dropped, and of a `latest` one
-    /// only the newest waits. An event that was on its way when a connection broke may be lost. One
-    /// that is longer than the server reads is logged and counted as dropped.
+    /// only the newest waits. An event that was on its way when a connection broke is sent again, and
+    /// handled once, if the session goes on; what if not says [`Status::Reset`]. One that is longer than
+    /// the server reads is logged and counted as dropped.
     pub fn emit(&self, event: impl Into<P::Client>) -> Delivery {
         let event = event.into();
         let (name, index) = (event.name(), event.index());
@@ -80,8 +102,8 @@ impl<P: Protocol> Remote<P> {
 
     /// Sends an event and waits for its typed reply.
     ///
-    /// While there is no connection it is kept for the next, as with [`emit`](Self::emit); its
-    /// deadline goes on running.
+    /// While there is no connection it is kept for the next, as with [`emit`](Self::emit), and so is its
+    /// reply; its deadline goes on running.
     ///
     /// # Errors
     ///
@@ -92,13 +114,7 @@ impl<P: Protocol> Remote<P> {
         let question = Question::new(event);
         let (timeout, runtime) = (self.shared.limits.call, self.shared.runtime.clone());
         let shared = self.shared.clone();
-        let answer = async move {
-            let in_flight = match shared.ask(question?) {
-                Asked::Now(in_flight) => in_flight?,
-                Asked::Later(turn) => turn.await.unwrap_or(Err(CallError::Closed))?,
-            };
-            in_flight.answer().await
-        };
+        let answer = async move { shared.ask(&question?)?.answer().await };
         Call::new(answer, timeout, runtime)
     }
 
@@ -146,44 +162,46 @@ impl<P: Protocol> fmt::Debug for Remote<P> {
 /// What a client, its handles and its connections share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) peer: Arc<Peer>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) status: watch::Sender<Status>,
     /// Wakes the task when the client was closed.
     pub(crate) closing: Notify,
+    is_closing: AtomicBool,
     pub(crate) runtime: Handle,
     /// Bytes of the longest frame that the server reads, as far as it has said so.
     limit: AtomicUsize,
     skipped: AtomicU64,
-    link: Mutex<Link>,
+    greeting: Mutex<Greeting>,
 }
 
-/// The connection, or what waits for one.
+/// What the server said last, and who waits for it to say so first.
 #[derive(Debug)]
-enum Link {
-    Up(Arc<Peer>),
-    Down(Unsent),
-    Closed,
-}
-
-/// What became of a question.
-enum Asked {
-    Now(Result<InFlight, CallError>),
-    Later(oneshot::Receiver<Result<InFlight, CallError>>),
+struct Greeting {
+    token: Option<String>,
+    opened: Option<oneshot::Sender<Result<(), ConnectError>>>,
 }
 
 impl Shared {
-    /// For a client on the present runtime.
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// For a client on the present runtime; `opened` is told how the first connection went.
+    pub(crate) fn new(
+        limits: Limits,
+        opened: Option<oneshot::Sender<Result<(), ConnectError>>>,
+    ) -> Self {
+        let limits = Arc::new(limits);
+        let (id, handshake) = (SocketId::nowhere(0), Handshake::default());
         Self {
-            limits: Arc::new(limits),
+            peer: Arc::new(Peer::new(id, Role::Client, limits.clone(), handshake, None, None)),
+            limits,
             flusher: Arc::default(),
             status: watch::Sender::new(Status::Connecting),
             closing: Notify::new(),
+            is_closing: AtomicBool::new(false),
             runtime: Handle::current(),
             limit: AtomicUsize::new(usize::MAX),
             skipped: AtomicU64::new(0),
-            link: Mutex::new(Link::Down(Unsent::default())),
+            greeting: Mutex::new(Greeting { token: None, opened }),
         }
     }
 
@@ -192,33 +210,13 @@ impl Shared {
             tracing::error!(event = name, "{}", reject.message);
             return Delivery::of(Pushed::Dropped);
         }
-        let mut link = lock(&self.link);
-        match &mut *link {
-            Link::Up(peer) => {
-                let (pushed, flush) = peer.push(draft.finish(Role::Client), policy, Kind::Emit);
-                let peer = peer.clone();
-                drop(link);
-                self.flusher.flush(&peer, flush);
-                Delivery::of(pushed)
-            }
-            Link::Down(unsent) => Delivery::of(unsent.push_event(draft, policy, &self.limits)),
-            Link::Closed => Delivery::of(Pushed::Closed),
-        }
+        let (pushed, flush) = self.peer.push(draft.finish(Role::Client), policy, Kind::Emit);
+        self.flusher.flush(&self.peer, flush);
+        Delivery::of(pushed)
     }
 
-    fn ask(&self, question: Question) -> Asked {
-        match &mut *lock(&self.link) {
-            Link::Up(peer) => Asked::Now(self.ask_now(&question, peer)),
-            Link::Down(unsent) => match unsent.push_call(question, &self.limits) {
-                Some(later) => Asked::Later(later),
-                None => Asked::Now(Err(CallError::Closed)),
-            },
-            Link::Closed => Asked::Now(Err(CallError::Closed)),
-        }
-    }
-
-    fn ask_now(&self, question: &Question, peer: &Arc<Peer>) -> Result<InFlight, CallError> {
-        question.ask(peer.clone(), &self.flusher, |draft| self.fits(draft))
+    fn ask(&self, question: &Question) -> Result<InFlight, CallError> {
+        question.ask(self.peer.clone(), &self.flusher, |draft| self.fits(draft))
     }
 
     /// Whether the server reads a frame of this length; it would close on a longer one.
@@ -230,49 +228,41 @@ impl Shared {
         Err(Reject::new("too_large", format!("a frame of over {limit} bytes")))
     }
 
-    /// The server said hello, and how long a frame it reads: it gets all that waited, in order.
-    pub(crate) fn up(&self, peer: &Arc<Peer>, limit: u64) {
-        self.limit.store(usize::try_from(limit).unwrap_or(usize::MAX), Ordering::Relaxed);
-        let mut link = lock(&self.link);
-        let unsent = match &mut *link {
-            Link::Down(unsent) => unsent.take(),
-            Link::Up(_) => return,
-            Link::Closed => return peer.close(CloseCode::DONE.into()),
-        };
-        let mut told = Vec::new();
-        for item in unsent {
-            match item {
-                Item::Event(draft, policy) if self.fits(&draft).is_ok() => {
-                    let frame = draft.finish(Role::Client);
-                    let (_, flush) = peer.push(frame, policy, Kind::Emit);
-                    self.flusher.flush(peer, flush);
-                }
-                Item::Event(..) => {
-                    tracing::error!(limit, "an event that waited is too large for the server");
-                }
-                Item::Call(question, turn) => told.push((turn, self.ask_now(&question, peer))),
-            }
-        }
-        *link = Link::Up(peer.clone());
-        drop(link);
-        for (turn, asked) in told {
-            // Whoever asked may have stopped to wait.
-            let _ = turn.send(asked);
-        }
-        self.status.send_replace(Status::Open);
+    /// The server said hello.
+    pub(crate) fn up(&self, hello: &Hello<'_>, how: Greeted) {
+        let limit = usize::try_from(hello.limit).unwrap_or(usize::MAX);
+        self.limit.store(limit, Ordering::Relaxed);
+        lock(&self.greeting).token = hello.token.as_deref().map(str::to_owned);
+        self.status.send_replace(match how {
+            Greeted::New => Status::Open,
+            Greeted::Resumed(replayed) => Status::Resumed { replayed },
+            Greeted::Reset(reason, unconfirmed) => Status::Reset { reason, unconfirmed },
+        });
+        self.tell(Ok(()));
     }
 
-    /// The connection is gone.
-    pub(crate) fn down(&self) {
-        let mut link = lock(&self.link);
-        if matches!(*link, Link::Up(_)) {
-            *link = Link::Down(Unsent::default());
-        }
+    /// What proves that the session is ours.
+    pub(crate) fn token(&self) -> Option<String> {
+        lock(&self.greeting).token.clone().filter(|_| !self.limits.resume.is_zero())
+    }
+
+    /// Tells whoever connected how that went. False if there is nobody, any more.
+    pub(crate) fn tell(&self, result: Result<(), ConnectError>) -> bool {
+        let opened = lock(&self.greeting).opened.take();
+        // Whoever connected may have given up; the client was then dropped, and closes.
+        opened.is_some_and(|opened| opened.send(result).is_ok())
+    }
+
+    /// Whether the first connection is still to be made, and somebody waits for it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        lock(&self.greeting).opened.is_some()
     }
 
     /// Over, and how is said once: nothing is taken any more, and what waited is dropped.
     pub(crate) fn end(&self, Disconnect { code, reason }: Disconnect) {
-        self.set_link(Link::Closed);
+        self.is_closing.store(true, Ordering::Release);
+        self.peer.queue().fail();
+        self.peer.lose_calls();
         self.flusher.stop();
         self.status.send_if_modified(|status| {
             let is_first = !matches!(status, Status::Closed { .. });
@@ -285,19 +275,13 @@ impl Shared {
 
     /// Asks for the end.
     pub(crate) fn close(&self) {
-        if let Link::Up(peer) = self.set_link(Link::Closed) {
-            peer.close(CloseCode::DONE.into());
-        }
+        self.is_closing.store(true, Ordering::Release);
+        self.peer.close(CloseCode::DONE.into());
         self.closing.notify_one();
     }
 
-    /// What it was before; it is dropped without the lock, since whoever waits is then told.
-    fn set_link(&self, link: Link) -> Link {
-        std::mem::replace(&mut *lock(&self.link), link)
-    }
-
     pub(crate) fn is_closing(&self) -> bool {
-        matches!(*lock(&self.link), Link::Closed)
+        self.is_closing.load(Ordering::Acquire)
     }
 
     pub(crate) fn skip(&self, name: &str) {

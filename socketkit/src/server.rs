@@ -1,14 +1,17 @@
 //! The builder of a server.
 
+mod sessions;
+
 use crate::{
     Context, EmitError, Event, Events, FromContext, Handler, Handshake, Inspected, IntoReply, Io,
     Limits, Listener, Opening, Protocol, Reject, Service,
     application::App,
-    context::Ended,
+    context::{Ended, Resumed},
     handler::{Ignored, Typed},
     hub::Hub,
     inspect::Hooks,
     listener::{self, Listeners, TypedListener},
+    seat::Identity,
     slots::{Exhaustive, Fill, FreeFor, Open, Rest},
     table::{self, Fallback, Table},
 };
@@ -18,6 +21,9 @@ use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 pub(crate) type Authorize<St, Se> =
     Box<dyn Fn(Handshake, &Opening<St>) -> Authorizing<Se> + Send + Sync>;
 pub(crate) type Authorizing<Se> = Pin<Box<dyn Future<Output = Result<Arc<Se>, Reject>> + Send>>;
+
+/// Tells who somebody is.
+pub(crate) type Identify<Se> = Box<dyn Fn(&Se) -> Box<dyn Identity> + Send + Sync>;
 
 /// A server of the protocol `P`: a builder that ends in [`build`](Self::build) or `listen`.
 ///
@@ -57,6 +63,9 @@ pub struct Server<P: Protocol, St = (), Se = (), Slots = <<P as Protocol>::Clien
     table: Table<Context<P, St, Se>>,
     on_connect: Listeners<Context<P, St, Se>>,
     on_disconnect: Listeners<Context<P, St, Se, Ended>>,
+    on_suspend: Listeners<Context<P, St, Se, Ended>>,
+    on_resume: Listeners<Context<P, St, Se, Resumed>>,
+    identify: Option<Identify<Se>>,
     /// The state. (A field called like a method turns up in errors about that.)
     shared: Arc<St>,
     authorize: Authorize<St, Se>,
@@ -92,6 +101,9 @@ impl<P: Protocol> Server<P> {
             table: P::Client::NAMES.iter().map(|_| None).collect(),
             on_connect: Vec::new(),
             on_disconnect: Vec::new(),
+            on_suspend: Vec::new(),
+            on_resume: Vec::new(),
+            identify: None,
             shared: Arc::new(()),
             authorize: Box::new(move |_, _| Box::pin(std::future::ready(Ok(unit.clone())))),
             settings,
@@ -108,22 +120,19 @@ where
     /// Shares `state` with every handler from here on, as [`State<St>`](crate::State).
     pub fn state<St: Send + Sync + 'static>(self, state: St) -> Server<P, St, Se, Slots> {
         let (unit, authorize) = (self.shared, self.authorize);
-        let live = {
-            let unit = unit.clone();
-            move |context: &Context<P, St, Se>| {
-                context.with(unit.clone(), context.session().clone())
-            }
-        };
-        let ended = {
-            let unit = unit.clone();
-            move |context: &Context<P, St, Se, Ended>| {
-                context.with(unit.clone(), context.session().clone())
-            }
-        };
+        fn convert<P: Protocol, St, Se, Phase>(
+            unit: Arc<()>,
+        ) -> impl Fn(&Context<P, St, Se, Phase>) -> Context<P, (), Se, Phase> + Clone {
+            move |context| context.with(unit.clone(), context.session().clone())
+        }
+        let ended = convert(unit.clone());
         Server {
-            table: table::adapt(self.table, &live),
-            on_connect: listener::adapt(self.on_connect, &live),
+            table: table::adapt(self.table, &convert(unit.clone())),
+            on_connect: listener::adapt(self.on_connect, &convert(unit.clone())),
             on_disconnect: listener::adapt(self.on_disconnect, &ended),
+            on_suspend: listener::adapt(self.on_suspend, &ended),
+            on_resume: listener::adapt(self.on_resume, &convert(unit.clone())),
+            identify: self.identify,
             shared: Arc::new(state),
             authorize: Box::new(move |handshake, _| {
                 authorize(handshake, &Opening { state: unit.clone() })
@@ -163,6 +172,9 @@ where
             table: table::adapt(self.table, &Context::without_session),
             on_connect: listener::adapt(self.on_connect, &Context::without_session),
             on_disconnect: listener::adapt(self.on_disconnect, &Context::without_session),
+            on_suspend: listener::adapt(self.on_suspend, &Context::without_session),
+            on_resume: listener::adapt(self.on_resume, &Context::without_session),
+            identify: None,
             shared: self.shared,
             authorize: Box::new(move |handshake, opening| {
                 let before = before(handshake.clone(), opening);
@@ -324,6 +336,9 @@ where
                 .collect(),
             on_connect: self.on_connect,
             on_disconnect: self.on_disconnect,
+            on_suspend: self.on_suspend,
+            on_resume: self.on_resume,
+            identify: self.identify,
             state: self.shared,
             authorize: self.authorize,
             hub: self.settings.hub.clone(),
@@ -339,8 +354,18 @@ where
     }
 
     fn refill<Filled>(self) -> Server<P, St, Se, Filled> {
-        let Self { table, on_connect, on_disconnect, shared, authorize, settings, .. } = self;
-        Server { table, on_connect, on_disconnect, shared, authorize, settings, slots: PhantomData }
+        Server {
+            table: self.table,
+            on_connect: self.on_connect,
+            on_disconnect: self.on_disconnect,
+            on_suspend: self.on_suspend,
+            on_resume: self.on_resume,
+            identify: self.identify,
+            shared: self.shared,
+            authorize: self.authorize,
+            settings: self.settings,
+            slots: PhantomData,
+        }
     }
 }
 

@@ -3,23 +3,18 @@
 use crate::{
     CloseCode, Disconnect, Handshake, Io, Limits, Protocol, Reject,
     admission::{Admission, Permit},
-    application::{Admitted, Authorizer, Refused},
+    application::{Admitted, Authorizer},
     browser,
-    connection::Connection,
-    conversation::Conversation,
     end::refusal,
-    frame::{Draft, FrameBytes},
+    entry::Entry,
     hub::Hub,
-    peer::Peer,
-    transport::{Stream, Transport},
+    ticket::Ticket,
     upgrade::{Reply, downcast, plain, refusal_of, refused, switching},
-    wire::{self, Hello},
 };
 use http::{Request, StatusCode, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::{
-    borrow::Cow,
     convert::Infallible,
     fmt,
     future::Future,
@@ -27,8 +22,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio::{sync::oneshot, time::timeout};
 
 /// Why a page of another host may not connect.
 const FOREIGN: &str = "this origin may not connect";
@@ -46,8 +40,8 @@ pub struct Service<P: Protocol> {
     inner: Arc<Inner<P>>,
 }
 
-/// A socket that was let in, or how it is closed; and its place.
-type Opened = (Result<Admitted, Disconnect>, Permit);
+/// A socket that was let in, or how it is closed; and its place: one that comes back has it already.
+pub(crate) type Opened = (Result<Admitted, Disconnect>, Option<Permit>);
 
 struct Inner<P: Protocol> {
     app: Arc<dyn Authorizer>,
@@ -81,7 +75,8 @@ impl<P: Protocol> Service<P> {
     /// Serves a socket over any stream on which a WebSocket handshake was made elsewhere.
     ///
     /// The origin is checked and `authorize` runs on the handshake; a refusal is sent as a close frame.
-    /// The future ends with the socket and says how it ended.
+    /// The future ends with the stream, whose session may go on without it, and says how it ended; where the
+    /// session ends as well, when all that runs then has run.
     ///
     /// # Cancel safety
     ///
@@ -96,27 +91,33 @@ impl<P: Protocol> Service<P> {
     {
         let (service, handshake) = (self.clone(), handshake.into());
         let task = tokio::spawn(async move {
+            let (told, over) = oneshot::channel();
             let opening = async move {
                 let opened = match service.is_welcome(&handshake) {
                     true => service.open(&handshake).await,
                     false => Err(Reject::new("forbidden", FOREIGN)),
                 };
-                let opened = match opened {
+                let (admitted, permit) = match opened {
                     Ok((admitted, permit)) => (Ok(admitted), permit),
                     Err(reject) => match service.may_refuse(&handshake) {
-                        Some(permit) => (Err(refusal(&reject)), permit),
+                        Some(permit) => (Err(refusal(&reject)), Some(permit)),
                         // Where too many are told already, this one is not.
                         None => return Err(refusal(&reject)),
                     },
                 };
-                Ok(service.connect(stream, Box::default(), handshake, opened, None))
+                let mut entry = Entry::new(stream, Box::default(), handshake, None);
+                entry.told = Some(told);
+                Ok(service.enter(entry, admitted, permit))
             };
             // In a box of its own, which is gone when the socket is there.
-            let connection = match Box::pin(opening).await {
-                Ok(connection) => connection,
+            match Box::pin(opening).await {
+                Ok(Some(life)) => {
+                    tokio::spawn(life.run());
+                }
+                Ok(None) => {}
                 Err(disconnect) => return disconnect,
-            };
-            connection.run().await
+            }
+            over.await.unwrap_or(CloseCode::INTERNAL.into())
         });
         task.await.unwrap_or(CloseCode::INTERNAL.into())
     }
@@ -136,9 +137,16 @@ impl<P: Protocol> Service<P> {
         self.inner.hub.emptied().await;
     }
 
-    #[cfg(feature = "http")]
     pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.inner.limits
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub<P>> {
+        &self.inner.hub
+    }
+
+    pub(crate) fn authorizer(&self) -> Arc<dyn Authorizer> {
+        self.inner.app.clone()
     }
 
     /// Whether the last segment of a path is one of the files.
@@ -173,20 +181,20 @@ impl<P: Protocol> Service<P> {
         };
         let reply = switching(&handshake);
         tokio::spawn(async move {
-            let connection = Box::pin(async move {
+            let entry = Box::pin(async move {
                 let upgraded = self.upgraded_in_time(upgrade).await?;
-                Some(match downcast(upgraded) {
-                    Ok((stream, bytes)) => {
-                        self.connect(stream, bytes.into(), handshake, opened, None)
-                    }
+                let (admitted, permit) = opened;
+                let entry = match downcast(upgraded) {
+                    Ok((stream, bytes)) => Entry::new(stream, bytes.into(), handshake, None),
                     Err(upgraded) => {
-                        let stream = TokioIo::new(upgraded);
-                        self.connect(stream, Box::default(), handshake, opened, None)
+                        Entry::new(TokioIo::new(upgraded), Box::default(), handshake, None)
                     }
-                })
+                };
+                self.enter(entry, admitted, permit)
             });
-            let Some(connection) = connection.await else { return };
-            connection.run().await;
+            if let Some(life) = entry.await {
+                life.run().await;
+            }
         });
         reply
     }
@@ -199,7 +207,7 @@ impl<P: Protocol> Service<P> {
             Err(reject) => {
                 let ours = handshake.offers_subprotocol();
                 match self.may_refuse(handshake).filter(|_| ours) {
-                    Some(permit) => Ok((Err(refusal(&reject)), permit)),
+                    Some(permit) => Ok((Err(refusal(&reject)), Some(permit))),
                     None => Err(Box::new(refused(&reject))),
                 }
             }
@@ -212,10 +220,12 @@ impl<P: Protocol> Service<P> {
     }
 
     /// Decides whether a socket may open, in time.
-    async fn open(&self, handshake: &Handshake) -> Result<(Admitted, Permit), Reject> {
+    async fn open(&self, handshake: &Handshake) -> Result<(Admitted, Option<Permit>), Reject> {
         let inner = &self.inner;
         let permit = inner.admission.enter(handshake.peer().map(|peer| peer.ip()));
-        let permit = permit.ok_or_else(|| Reject::new("busy", "too many sockets"))?;
+        if permit.is_none() && !self.has_place(handshake) {
+            return Err(Reject::new("busy", "too many sockets"));
+        }
         match timeout(inner.limits.handshake, inner.app.clone().authorize(handshake.clone())).await
         {
             Ok(admitted) => Ok((admitted?, permit)),
@@ -223,49 +233,11 @@ impl<P: Protocol> Service<P> {
         }
     }
 
-    /// Connects a socket that was let in, or one that is only told why not. Before all else it is sent
-    /// `reply`.
-    pub(crate) fn connect<S: Stream + 'static>(
-        &self,
-        stream: S,
-        unread: Box<[u8]>,
-        handshake: Handshake,
-        (admitted, permit): Opened,
-        reply: Option<FrameBytes>,
-    ) -> Connection {
-        let Inner { hub, limits, .. } = &*self.inner;
-        let (transport, write) = Transport::split(stream);
-        let make = |id, greeted: bool| {
-            let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write);
-            let hello = greeted.then(|| hello(&peer));
-            let first = match (reply, hello) {
-                (Some(reply), Some(hello)) => Some([&*reply, &*hello].concat().into()),
-                (reply, hello) => reply.or(hello),
-            };
-            // Before anybody can find the socket, and emit to it.
-            if let Some(first) = first {
-                peer.queue().push_first(first);
-            }
-            Arc::new(peer)
-        };
-        let (peer, admitted) = match admitted {
-            Ok(admitted) => {
-                let (peer, closed) = hub.enter(|id| make(id, true));
-                (peer, closed.map_or(Ok(admitted), Err))
-            }
-            Err(disconnect) => (make(hub.id(), false), Err(disconnect)),
-        };
-        let app = match admitted {
-            Ok(admitted) => {
-                hub.flusher.start(&peer.runtime);
-                admitted(peer.clone(), permit)
-            }
-            Err(disconnect) => {
-                peer.close(disconnect);
-                Box::new(Refused { _permit: permit })
-            }
-        };
-        Connection::new(transport, Conversation::new(peer, app), unread)
+    /// Whether somebody comes back to a session, which has its place.
+    fn has_place(&self, handshake: &Handshake) -> bool {
+        let Ok(Some(ticket)) = Ticket::of(handshake) else { return false };
+        let peer = ticket.session().and_then(|id| self.inner.hub.peer(id));
+        peer.is_some_and(|peer| peer.seat().is_of(&ticket))
     }
 
     pub(crate) fn is_welcome(&self, handshake: &Handshake) -> bool {
@@ -290,20 +262,6 @@ impl<P: Protocol> Service<P> {
             }
         }
     }
-}
-
-/// What the server says first.
-fn hello(peer: &Peer) -> FrameBytes {
-    let mut hello = Draft::new(128);
-    wire::write_hello(
-        hello.out(),
-        &Hello {
-            session: Cow::Owned(peer.id.to_string()),
-            heartbeat: u64::try_from(peer.limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
-            limit: peer.limits.frame as u64,
-        },
-    );
-    hello.finish(Role::Server)
 }
 
 impl<P: Protocol, B> tower_service::Service<Request<B>> for Service<P> {

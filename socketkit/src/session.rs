@@ -1,226 +1,217 @@
-//! One session as a state machine without I/O and without a clock: heartbeat and rate.
+//! The protocol of a session that outlives its connections, without I/O and without a clock.
 //!
-//! Every method that depends on time is given it, so that all of it is tested by calling it.
+//! Each side numbers the frames that count, in its head: what it sends ([`Window`]) and what it processes
+//! ([`Tally`]). When a connection is lost, each learns from the other how far it came, and sends the rest
+//! of its window again. Which connection is the session's is decided by [`Claims`]: what arrives on any
+//! other comes too late.
 
-use crate::{Limits, limits::FOREVER};
-use std::time::{Duration, Instant};
+use crate::moment::Moment;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
-/// The shortest interval of heartbeats.
-const SHORTEST: Duration = Duration::from_millis(1);
+/// Counted frames after which a receiver says how far it is.
+pub(crate) const REPORT: u64 = 64;
 
-/// What one side of a connection knows of its peer. Nobody else needs it: it has no lock.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pulse: Pulse,
-    rate: Rate,
-}
+/// Time after which it says so of fewer.
+pub(crate) const REPORT_WITHIN: Duration = Duration::from_secs(1);
 
-impl Session {
-    /// A session that begins `now`; a server holds its peer to the rate and sends heartbeats.
-    pub(crate) fn new(limits: &Limits, server: bool, now: Instant) -> Self {
-        Self {
-            pulse: Pulse {
-                interval: limits.heartbeat.clamp(SHORTEST, FOREVER),
-                speaks: server,
-                heard: now,
-                beat: now,
-                probed: None,
-            },
-            rate: Rate { limited: server, due: now, open: 0 },
-        }
-    }
-
-    /// Notes what came in of the peer; how long to leave the next of it unread.
-    pub(crate) fn hear(&mut self, heard: Heard, limits: &Limits, now: Instant) -> Option<Duration> {
-        self.pulse.heard = now;
-        self.pulse.probed = None;
-        self.rate.take(heard, limits, now)
-    }
-
-    /// Uses the interval that the server named.
-    pub(crate) fn set_heartbeat(&mut self, interval: Duration) {
-        self.pulse.interval = interval.clamp(SHORTEST, FOREVER);
-    }
-
-    /// What the clock asks for, given when a text was last sent: a page sees nothing else.
-    pub(crate) fn tick(&mut self, spoke: Instant, now: Instant) -> Tick {
-        self.pulse.tick(spoke, now)
-    }
-
-    /// When to [`tick`](Self::tick) next.
-    pub(crate) fn deadline(&self, spoke: Instant) -> Instant {
-        self.pulse.deadline(spoke)
-    }
-}
-
-/// What one read brought.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Heard {
-    /// Messages that it completed.
-    pub(crate) messages: u32,
-    /// Bytes of their payloads.
-    pub(crate) payload: usize,
-    /// Bytes in all.
+/// What a window has room for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) frames: usize,
     pub(crate) bytes: usize,
 }
 
-/// What is due.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Tick {
-    /// Nothing was heard for two intervals, nor for one after a ping.
-    pub(crate) dead: bool,
-    /// No text was sent for an interval: send a heartbeat.
-    pub(crate) beat: bool,
-    /// Nothing was heard for an interval: send a ping, once.
-    pub(crate) ping: bool,
-}
+/// A number that the other side cannot have come to.
+#[derive(Debug, PartialEq)]
+pub(crate) struct OutOfRange;
 
-/// Liveness in both directions.
+/// What was sent and not seen by the other side, to be sent again if a connection is lost.
 #[derive(Debug)]
-struct Pulse {
-    interval: Duration,
-    speaks: bool,
-    heard: Instant,
-    beat: Instant,
-    /// When a ping was sent that nothing was heard after.
-    probed: Option<Instant>,
+pub(crate) struct Window<F> {
+    /// The newest frames that were sent; an idle session owns no memory for them.
+    kept: Option<Box<Kept<F>>>,
+    /// How many frames were sent.
+    sent: u64,
+    /// How many of them were seen, as far as the other side said.
+    seen: u64,
+    /// Frames are kept. They are not for a peer that has not said what it has seen when the window would
+    /// have been full of frames: it is not one that resumes.
+    keeps: bool,
 }
 
-impl Pulse {
-    fn tick(&mut self, spoke: Instant, now: Instant) -> Tick {
-        let silent = now >= self.silence();
-        let asks = self.speaks && self.probed.is_none();
-        let tick = Tick {
-            dead: silent && !asks,
-            beat: self.speaks && now >= self.beat.max(spoke) + self.interval,
-            ping: silent && asks,
-        };
-        if tick.beat {
-            self.beat = now;
-        }
-        if tick.ping {
-            self.probed = Some(now);
-        }
-        tick
-    }
-
-    fn deadline(&self, spoke: Instant) -> Instant {
-        let silence = self.silence();
-        if self.speaks { silence.min(self.beat.max(spoke) + self.interval) } else { silence }
-    }
-
-    /// When the peer has been silent for too long: who can ping does so after one interval, and
-    /// gives it another, however late the ping was sent.
-    fn silence(&self) -> Instant {
-        match self.probed {
-            Some(probed) => probed + self.interval,
-            None if self.speaks => self.heard + self.interval,
-            None => self.heard + 2 * self.interval,
-        }
-    }
-}
-
-/// How fast a peer may send: the generic cell rate algorithm (ITU-T I.371), one number of state.
 #[derive(Debug)]
-struct Rate {
-    /// A client lets its server send as it likes.
-    limited: bool,
-    /// When all that came so far would be over if it had come at the exact rate.
-    due: Instant,
-    /// Bytes that no message has explained yet.
-    open: usize,
+struct Kept<F> {
+    frames: VecDeque<F>,
+    bytes: usize,
 }
 
-/// Bytes of the smallest frame of a client, and of the largest header.
-const FRAME: usize = 6;
-const HEADER: usize = 14;
+impl<F: AsRef<[u8]>> Window<F> {
+    /// One of a session that begins; without `keeps` it counts and keeps nothing.
+    pub(crate) fn new(keeps: bool) -> Self {
+        Self { kept: None, sent: 0, seen: 0, keeps }
+    }
 
-impl Rate {
-    fn take(&mut self, heard: Heard, limits: &Limits, now: Instant) -> Option<Duration> {
-        if !self.limited || limits.rate == 0 {
+    /// Numbers a frame that was sent. The oldest make room for it.
+    pub(crate) fn push(&mut self, frame: F, room: Room) {
+        self.sent += 1;
+        if !self.keeps || self.sent <= self.seen {
+            return;
+        }
+        let kept = self.kept.get_or_insert_default();
+        kept.bytes += frame.as_ref().len();
+        kept.frames.push_back(frame);
+        while kept.frames.len() > room.frames || kept.bytes > room.bytes {
+            if self.seen == 0 && self.sent > room.frames as u64 {
+                (self.keeps, self.kept) = (false, None);
+                return;
+            }
+            kept.pop();
+        }
+    }
+
+    /// Whether a frame of so many bytes can be sent without that an older one is forgotten. There is
+    /// always room for one.
+    pub(crate) fn has_room(&self, more: (usize, usize), room: Room) -> bool {
+        let (frames, bytes) =
+            self.kept.as_ref().map_or((0, 0), |kept| (kept.frames.len(), kept.bytes));
+        let (frames, bytes) = (frames + more.0, bytes + more.1);
+        !self.keeps || frames <= 1 || (frames <= room.frames && bytes <= room.bytes)
+    }
+
+    /// The other side has seen so many frames, of those that were sent and of `writing` that are being
+    /// written.
+    pub(crate) fn see(&mut self, seen: u64, writing: usize) -> Result<(), OutOfRange> {
+        if seen < self.seen || seen > self.sent + writing as u64 {
+            return Err(OutOfRange);
+        }
+        self.seen = seen;
+        // From now on it is one that says so.
+        self.keeps = true;
+        self.drop_until(seen);
+        Ok(())
+    }
+
+    /// Whether everything after the `seen`th frame can be sent again.
+    pub(crate) fn reaches(&self, seen: u64) -> bool {
+        (self.seen.max(self.oldest())..=self.sent).contains(&seen)
+    }
+
+    /// Takes what the other side has not seen, to be sent again: it is numbered anew, with the numbers
+    /// that it had. `None` unless the window [`reaches`](Self::reaches) there.
+    pub(crate) fn rewind(&mut self, seen: u64) -> Option<VecDeque<F>> {
+        if !self.reaches(seen) {
             return None;
         }
-        let explained = heard.payload + HEADER * heard.messages as usize;
-        self.open = (self.open + heard.bytes).saturating_sub(explained);
-        // Fragments without end count as the messages that they could be.
-        let longest = limits.frame.saturating_add(HEADER);
-        let fragments = self.open.saturating_sub(longest) / FRAME;
-        self.open -= fragments * FRAME;
-        let frames = heard.messages.saturating_add(u32::try_from(fragments).unwrap_or(u32::MAX));
-        let interval = Duration::from_secs(1) / limits.rate;
-        self.due = self.due.max(now) + interval * frames;
-        let burst = interval * limits.burst;
-        Some((self.due - now).saturating_sub(burst)).filter(|pause| !pause.is_zero())
+        self.drop_until(seen);
+        (self.sent, self.seen, self.keeps) = (seen, seen, true);
+        Some(self.kept.take().map(|kept| kept.frames).unwrap_or_default())
+    }
+
+    /// How many frames were sent that nobody knows to be seen, in all and as far as they are kept.
+    pub(crate) fn unseen(&self) -> (u64, impl Iterator<Item = &F>) {
+        let kept = self.kept.iter().flat_map(|kept| &kept.frames);
+        (self.sent.saturating_sub(self.seen), kept)
+    }
+
+    /// How many frames precede the oldest that is kept.
+    fn oldest(&self) -> u64 {
+        self.sent - self.kept.as_ref().map_or(0, |kept| kept.frames.len() as u64)
+    }
+
+    /// Keeps only what comes after the `seen`th frame.
+    fn drop_until(&mut self, seen: u64) {
+        let count = seen.saturating_sub(self.oldest());
+        let Some(kept) = &mut self.kept else { return };
+        if count >= kept.frames.len() as u64 {
+            self.kept = None;
+            return;
+        }
+        (0..count).for_each(|_| kept.pop());
+    }
+}
+
+impl<F: AsRef<[u8]>> Kept<F> {
+    fn pop(&mut self) {
+        let frame = self.frames.pop_front();
+        self.bytes -= frame.map_or(0, |frame| frame.as_ref().len());
+    }
+}
+
+impl<F> Default for Kept<F> {
+    fn default() -> Self {
+        Self { frames: VecDeque::new(), bytes: 0 }
+    }
+}
+
+/// What came from the other side.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    received: u64,
+    /// How much of it the other side was told of.
+    reported: u64,
+    /// When the first came that it was not told of.
+    since: Option<Moment>,
+}
+
+impl Tally {
+    /// Numbers a frame that came.
+    pub(crate) fn count(&mut self) -> u64 {
+        self.received += 1;
+        self.received
+    }
+
+    /// Notes when frames came; when to [`report`](Self::report) at the latest, if that is new.
+    pub(crate) fn note(&mut self, now: Instant) -> Option<Instant> {
+        if self.received == self.reported || self.since.is_some() {
+            return None;
+        }
+        self.since = Some(now.into());
+        self.deadline()
+    }
+
+    /// When to report at the latest.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.since.map(|since| Instant::from(since) + REPORT_WITHIN)
+    }
+
+    /// How many frames to say are seen, if it is time to: those before the first that is `pending`, of
+    /// which nobody knows yet whether it will be processed.
+    pub(crate) fn report(&mut self, pending: Option<u64>, now: Instant) -> Option<u64> {
+        let done = pending.map_or(self.received, |pending| pending - 1);
+        let is_late = self.deadline().is_some_and(|deadline| now >= deadline);
+        if done < self.reported + REPORT && !is_late {
+            return None;
+        }
+        self.since = (done < self.received).then(|| now.into());
+        let is_more = done > self.reported;
+        self.reported = self.reported.max(done);
+        is_more.then_some(done)
+    }
+
+    /// How many frames came, for the other side to send those after them again.
+    pub(crate) fn resume(&mut self) -> u64 {
+        (self.reported, self.since) = (self.received, None);
+        self.received
+    }
+}
+
+/// Which of its connections is a session's: of those that its client tried, the last that came. What
+/// arrives over any other comes too late, and nobody reads it.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(u32);
+
+impl Claims {
+    /// Whether a connection may take the session over, as the `attempt`th that its client tried: not if a
+    /// later one has.
+    pub(crate) fn claim(&mut self, attempt: u32) -> bool {
+        let is_later = attempt > self.0;
+        self.0 = self.0.max(attempt);
+        is_later
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn messages(messages: u32) -> Heard {
-        Heard { messages, ..Heard::default() }
-    }
-
-    fn session(limits: &Limits) -> (Session, Instant) {
-        let now = Instant::now();
-        (Session::new(limits, true, now), now)
-    }
-
-    #[test]
-    fn silence_brings_a_heartbeat_a_ping_and_then_the_end() {
-        let limits = Limits::default().heartbeat(SECOND);
-        let (mut session, start) = session(&limits);
-        assert_eq!(session.deadline(start), start + SECOND);
-        assert_eq!(session.tick(start, start), Tick::default());
-        let now = start + SECOND;
-        assert_eq!(session.tick(start, now), Tick { beat: true, ping: true, dead: false });
-        assert_eq!(session.tick(now, now), Tick::default());
-        assert_eq!(session.deadline(now), now + SECOND);
-        session.hear(messages(1), &limits, now);
-        assert_eq!(session.tick(now, now + SECOND), Tick { beat: true, ping: true, dead: false });
-        assert!(session.tick(now + SECOND, now + 2 * SECOND).dead);
-    }
-
-    #[test]
-    fn a_peer_is_asked_before_it_is_given_up_however_late_that_is() {
-        let limits = Limits::default().heartbeat(SECOND);
-        let (mut session, start) = session(&limits);
-        let late = start + 9 * SECOND;
-        assert_eq!(session.tick(start, late), Tick { beat: true, ping: true, dead: false });
-        assert!(!session.tick(late, late + SECOND / 2).dead);
-        assert!(session.tick(late, late + SECOND).dead);
-    }
-
-    #[test]
-    fn a_flood_is_slowed_to_the_rate_after_its_burst() {
-        let limits = Limits::default().rate(10).burst(20);
-        let (mut session, start) = session(&limits);
-        assert_eq!(session.hear(messages(20), &limits, start), None);
-        assert_eq!(session.hear(messages(1), &limits, start), Some(SECOND / 10));
-        assert_eq!(session.hear(messages(1), &limits, start + SECOND), None);
-    }
-
-    #[test]
-    fn fragments_without_end_are_slowed_as_messages_are() {
-        let limits = Limits::default().rate(10).burst(20).frame(1_000);
-        let (mut session, start) = session(&limits);
-        let message = Heard { messages: 1, payload: 1_000, bytes: 1_008 };
-        let begun = Heard { bytes: 1_000, ..Heard::default() };
-        let ended = Heard { messages: 1, payload: 1_000, bytes: 8 };
-        for (second, heard) in (1..).zip([message, begun, ended, message, begun, ended]) {
-            assert_eq!(session.hear(heard, &limits, start + second * SECOND), None);
-        }
-        let empty = Heard { bytes: 1_014 + 22 * FRAME, ..Heard::default() };
-        assert_eq!(session.hear(empty, &limits, start + 99 * SECOND), Some(SECOND / 5));
-    }
-
-    #[test]
-    fn no_rate_is_no_limit() {
-        let limits = Limits::default().rate(0);
-        let (mut session, start) = session(&limits);
-        assert_eq!(session.hear(messages(1_000_000), &limits, start), None);
-    }
-}
+mod properties;

@@ -3,7 +3,7 @@
 use crate::{
     Limits, PeerAddr, Protocol, Service,
     arrival::Arrival,
-    connection::Connection,
+    life::Life,
     public::{Body, Files},
     stalling::Stalling,
 };
@@ -16,7 +16,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service as _;
 
 /// A socket, unless it was refused; or a connection that HTTP has to answer.
-type Arrived = Result<Option<Connection>, Arrival>;
+type Arrived = Result<Option<Life>, Arrival>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A service without the type of its protocol.
@@ -72,12 +72,12 @@ impl Site {
         stream: TcpStream,
         peer: SocketAddr,
         limits: Arc<Limits>,
-    ) -> Option<Connection> {
+    ) -> Option<Life> {
         let limit = limits.longest_head();
         let (stream, unread) =
             match timeout(limits.handshake, Arrival::read(stream, peer, limit)).await {
                 Ok(Ok(Ok(arrival))) => match self.arrive(arrival).await {
-                    Ok(connection) => return connection,
+                    Ok(life) => return life,
                     Err(arrival) => arrival.into_http(),
                 },
                 Ok(Ok(Err(other))) => other,

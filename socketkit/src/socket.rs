@@ -33,12 +33,18 @@ impl<P: Protocol> Socket<P> {
         self.peer.id
     }
 
+    /// Whether there is a connection. Without one the socket waits for its client to come back, or has
+    /// ended.
+    pub fn is_connected(&self) -> bool {
+        self.peer.queue().is_connected()
+    }
+
     /// All sockets of the server.
     pub fn io(&self) -> &Io<P> {
         &self.io
     }
 
-    /// The request that opened this socket.
+    /// The request that opened this socket, not one that came back to it.
     pub fn handshake(&self) -> &Handshake {
         &self.peer.handshake
     }
@@ -147,12 +153,17 @@ pub struct Io<P: Protocol> {
 }
 
 impl<P: Protocol> Io<P> {
-    /// How many sockets are connected.
+    /// How many sockets there are, with those whose client may come back.
     pub fn len(&self) -> usize {
         self.hub.len()
     }
 
-    /// Whether no socket is connected.
+    /// How many of them have a connection.
+    pub fn connected(&self) -> usize {
+        self.hub.connected_len()
+    }
+
+    /// Whether there is no socket.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -176,12 +187,12 @@ impl<P: Protocol> Io<P> {
         self.target(Of::Rooms(vec![room.into()]))
     }
 
-    /// The connected socket of an id.
+    /// The socket of an id, unless it has ended.
     pub fn socket(&self, id: SocketId) -> Option<Socket<P>> {
         self.hub.peer(id).map(|peer| Socket::new(peer, self.clone()))
     }
 
-    /// Every connected socket, in no order.
+    /// Every socket, in no order.
     pub fn sockets(&self) -> Vec<Socket<P>> {
         self.all().sockets()
     }

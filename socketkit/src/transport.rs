@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -103,7 +103,8 @@ impl Transport {
             }
             Self::Stream(stream) => {
                 loop {
-                    let Some(Turn { frames, sent, .. }) = peer.queue().take(true) else {
+                    let Some(Turn { frames, sent, .. }) = peer.queue().take(true, &peer.limits)
+                    else {
                         break;
                     };
                     let written = turn::write(frames, sent, |slices| {
@@ -111,7 +112,7 @@ impl Transport {
                             Poll::Ready(taken) => taken,
                             Poll::Pending => Err(ErrorKind::WouldBlock.into()),
                         }
-                    })?;
+                    });
                     if !peer.queue().put_back(None, written, &peer.limits, now) {
                         break;
                     }
@@ -120,6 +121,26 @@ impl Transport {
                     flushed?;
                 }
                 Ok(peer.queue().is_blocked())
+            }
+        }
+    }
+
+    /// Writes the last bytes, to the other half of a TCP socket if it is there, and ends the direction to
+    /// the peer.
+    pub(crate) async fn write(
+        &mut self,
+        half: Option<OwnedWriteHalf>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        match (self, half) {
+            (Self::Tcp(_), Some(mut half)) => {
+                half.write_all(bytes).await?;
+                half.shutdown().await
+            }
+            (Self::Tcp(_), None) => Err(ErrorKind::NotConnected.into()),
+            (Self::Stream(stream), _) => {
+                stream.write_all(bytes).await?;
+                stream.shutdown().await
             }
         }
     }

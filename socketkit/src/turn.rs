@@ -39,18 +39,20 @@ impl Turn {
 /// What one turn of writing did.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
+    /// The frames that went out as a whole.
+    pub(crate) done: Frames,
     /// What did not go out.
     pub(crate) rest: Frames,
     /// Bytes of the first of these that did.
     pub(crate) sent: usize,
-    /// Whole frames that went out.
-    pub(crate) frames: usize,
     /// Bytes that went out.
     pub(crate) bytes: usize,
     /// Some of them were of a text.
     pub(crate) text: bool,
     /// The transport takes no more for now.
     pub(crate) blocked: bool,
+    /// It takes nothing any more.
+    pub(crate) broken: bool,
 }
 
 /// Frames that one vectored write carries at most.
@@ -80,14 +82,15 @@ const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
 const NO_SIGNAL: i32 = 0;
 
 /// Writes frames, but for the bytes of the first that were `sent`, until all are gone or `sink` takes
-/// no more, which it says by `WouldBlock`.
+/// no more, which it says by `WouldBlock`, or fails.
 pub(crate) fn write(
     mut frames: Frames,
     sent: usize,
     mut sink: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-) -> io::Result<Written> {
+) -> Written {
     let mut written = Written { sent, ..Written::default() };
-    while let Some(waiting) = frames.get(written.frames..).filter(|rest| !rest.is_empty()) {
+    let mut done = 0;
+    while let Some(waiting) = frames.get(done..).filter(|rest| !rest.is_empty()) {
         let first = waiting.first().and_then(|frame| frame.bytes.get(written.sent..));
         let mut many;
         let mut slices = &[IoSlice::new(first.unwrap_or_default())][..];
@@ -101,14 +104,16 @@ pub(crate) fn write(
             slices = many.get(..waiting.len().min(SLICES)).unwrap_or_default();
         }
         let taken = match sink(slices) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(taken) => taken,
+            Ok(taken @ 1..) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 written.blocked = true;
                 break;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+            Ok(0) | Err(_) => {
+                written.broken = true;
+                break;
+            }
         };
         written.bytes += taken;
         written.sent += taken;
@@ -118,10 +123,12 @@ pub(crate) fn write(
                 break;
             }
             written.sent -= frame.bytes.len();
-            written.frames += 1;
+            done += 1;
         }
     }
-    frames.drain(..written.frames);
-    written.rest = frames;
-    Ok(written)
+    if done < frames.len() {
+        written.rest = frames.drain(done..).collect();
+    }
+    written.done = frames;
+    written
 }

@@ -31,6 +31,8 @@ pub(crate) enum Frame<'a> {
     Failure { id: Option<u32>, error: &'a str },
     /// The first frame of the server.
     Hello(&'a str),
+    /// How many of the frames that count the other side has processed.
+    Seen(u64),
 }
 
 /// A text that is no frame of the grammar.
@@ -59,6 +61,18 @@ pub(crate) struct Hello<'a> {
     pub(crate) heartbeat: u64,
     /// Bytes of the longest frame that the server reads.
     pub(crate) limit: u64,
+    /// What the client proves with that the session is its own; none for one that cannot resume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<Cow<'a, str>>,
+    /// The session goes on: how many frames of the client were processed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<u64>,
+    /// The session goes on: how many frames of the server go out again, or have waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replay: Option<u64>,
+    /// Why the session that the client asked for does not go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gap: Option<Cow<'a, str>>,
 }
 
 /// Reads a frame.
@@ -86,6 +100,9 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
             data: data(rest)?,
         });
     }
+    if let Some(seen) = body.strip_prefix("\"seen\":") {
+        return number(seen).filter(|(_, rest)| rest.is_empty()).map(|(seen, _)| Frame::Seen(seen));
+    }
     // Failures are rare: they go the other way, which finds the end of `error`.
     let (id, rest) = int(body.strip_prefix("\"reply\":")?)?;
     Some(Frame::Reply { id, data: data(rest)? })
@@ -98,10 +115,14 @@ fn data(rest: &str) -> Option<&str> {
 
 /// A canonical integer and what follows it.
 fn int(text: &str) -> Option<(u32, &str)> {
+    number(text).and_then(|(number, rest)| Some((number.try_into().ok()?, rest)))
+}
+
+fn number(text: &str) -> Option<(u64, &str)> {
     let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     let canonical = digits == "0" || !digits.starts_with('0');
-    canonical.then(|| digits.parse().ok()).flatten().map(|id| (id, rest))
+    canonical.then(|| digits.parse().ok()).flatten().map(|number| (number, rest))
 }
 
 /// Whether a text is a `name`: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes.
@@ -139,22 +160,25 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
         error: Option<&'a RawValue>,
         #[serde(default, borrow, deserialize_with = "present")]
         hello: Option<&'a RawValue>,
+        #[serde(default, deserialize_with = "present")]
+        seen: Option<u64>,
     }
     // A derived struct would also be read from an array.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(NotAFrame);
     }
-    let Members { event, reply, id, data, error, hello } =
+    let Members { event, reply, id, data, error, hello, seen } =
         serde_json::from_str(text).map_err(|_| NotAFrame)?;
     let data = data.map_or("null", RawValue::get);
-    match (event, reply, error, hello) {
-        (Some(name), None, None, None) if is_name(&name, true) => {
+    match (event, reply, error, hello, seen) {
+        (Some(name), None, None, None, None) if is_name(&name, true) => {
             Ok(Frame::Event { name, id, data })
         }
-        (None, Some(id), None, None) => Ok(Frame::Reply { id, data }),
-        (None, id, Some(error), None) => Ok(Frame::Failure { id, error: error.get() }),
-        (None, None, None, Some(hello)) => Ok(Frame::Hello(hello.get())),
-        (None, None, None, None) => Ok(Frame::Heartbeat),
+        (None, Some(id), None, None, None) => Ok(Frame::Reply { id, data }),
+        (None, id, Some(error), None, None) => Ok(Frame::Failure { id, error: error.get() }),
+        (None, None, None, Some(hello), None) => Ok(Frame::Hello(hello.get())),
+        (None, None, None, None, Some(seen)) => Ok(Frame::Seen(seen)),
+        (None, None, None, None, None) => Ok(Frame::Heartbeat),
         _ => Err(NotAFrame),
     }
 }
@@ -223,6 +247,12 @@ pub(crate) fn write_hello(out: &mut Vec<u8>, hello: &Hello<'_>) {
     out.push(b'}');
 }
 
+/// Appends how many frames were processed.
+pub(crate) fn write_seen(out: &mut Vec<u8>, seen: u64) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{{\"seen\":{seen}}}");
+}
+
 fn write_data<E>(
     out: &mut Vec<u8>,
     data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
@@ -265,6 +295,8 @@ mod tests {
             r#"{"event":"post","id":4294967295,"data":"x"}"#,
             r#"{"reply":7}"#,
             r#"{"reply":7,"data":{"b":1}}"#,
+            r#"{"seen":0}"#,
+            r#"{"seen":18446744073709551615}"#,
         ] {
             let frame = canonical(text).unwrap_or_else(|| panic!("{text} is canonical"));
             assert_eq!(frame, read_any(text).unwrap(), "{text}");
@@ -277,6 +309,7 @@ mod tests {
         let frame = Frame::Event { name: "post".into(), id: Some(3), data: "[1]" };
         assert_eq!(read(text).unwrap(), frame);
         assert_eq!(read(r#" {"trace":1}"#).unwrap(), Frame::Heartbeat);
+        assert_eq!(read(r#"{"trace":1,"seen": 7}"#).unwrap(), Frame::Seen(7));
         assert_eq!(read(r#"{"hello":{"a":1}}"#).unwrap(), Frame::Hello(r#"{"a":1}"#));
     }
 
@@ -309,6 +342,12 @@ mod tests {
             r#"{"event":"a","event":"b"}"#,
             r#"{"event":"a"} x"#,
             r#"{"reply":1,"hello":{}}"#,
+            r#"{"seen":-1}"#,
+            r#"{"seen":1.5}"#,
+            r#"{"seen":"1"}"#,
+            r#"{"seen":null}"#,
+            r#"{"seen":1,"reply":1}"#,
+            r#"{"seen":18446744073709551616}"#,
         ] {
             assert!(read(text).is_err(), "{text}");
         }

@@ -20,7 +20,7 @@ use tokio::{
 #[tokio::test]
 async fn a_peer_that_vanishes_in_the_middle_of_a_frame_is_lost() {
     for how in ["drop", "half close", "reset"] {
-        let mut scene = Scene::new(Limits::default()).await;
+        let mut scene = Scene::new(Limits::default().resume(Duration::ZERO)).await;
         let mut peer = Bytes::greeted(scene.addr).await;
         scene.before();
         assert_eq!(peer.line().await, TOLD_BEFORE);
@@ -42,7 +42,7 @@ async fn a_peer_that_vanishes_in_the_middle_of_a_frame_is_lost() {
 
 #[tokio::test]
 async fn a_peer_that_vanishes_without_reading_what_was_sent_is_lost() {
-    let mut scene = Scene::new(Limits::default()).await;
+    let mut scene = Scene::new(Limits::default().resume(Duration::ZERO)).await;
     let peer = Bytes::upgraded(scene.addr).await;
     until(|| scene.service.io().len() == 2).await;
     scene.before();

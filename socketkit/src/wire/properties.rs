@@ -83,14 +83,24 @@ proptest! {
         session in any::<String>(),
         heartbeat in any::<u64>(),
         limit in any::<u64>(),
+        token in any::<Option<String>>(),
+        seen in any::<Option<u64>>(),
+        replay in any::<Option<u64>>(),
+        gap in any::<Option<String>>(),
     ) {
-        let hello = Hello { session: session.into(), heartbeat, limit };
+        let session = session.into();
+        let (token, gap) = (token.map(Into::into), gap.map(Into::into));
+        let hello = Hello { session, heartbeat, limit, token, seen, replay, gap };
         let text = written(|out| write_hello(out, &hello));
         let Ok(Frame::Hello(read)) = read(&text) else { panic!("{text}") };
         let read: Hello<'_> = serde_json::from_str(read).unwrap();
         prop_assert_eq!(
             (read.session, read.heartbeat, read.limit),
             (hello.session, heartbeat, limit)
+        );
+        prop_assert_eq!(
+            (read.token, read.seen, read.replay, read.gap),
+            (hello.token, seen, replay, hello.gap)
         );
     }
 

@@ -1,0 +1,84 @@
+//! What a client makes of the server's `hello`: its session goes on, or another begins.
+
+use super::{Conversation, Work};
+use crate::{
+    CloseCode, Gap,
+    call::too_large,
+    frame,
+    handler::Greeted,
+    session::Tally,
+    wire::{self, Frame, Hello},
+};
+use std::{collections::HashSet, str, time::Duration};
+
+impl Conversation {
+    pub(super) fn hello(&mut self, hello: &str) -> Result<(), CloseCode> {
+        let hello: Hello<'_> = serde_json::from_str(hello).map_err(|_| CloseCode::BAD_FRAME)?;
+        self.pulse.set_interval(Duration::from_millis(hello.heartbeat));
+        self.is_retimed = true;
+        let how = match hello.seen {
+            Some(seen) if self.resumes => {
+                self.peer.queue().resume(seen).ok_or(CloseCode::BAD_FRAME)?;
+                Greeted::Resumed(hello.replay.unwrap_or(0))
+            }
+            Some(_) => return Err(CloseCode::BAD_FRAME),
+            None => self.start_over(&hello),
+        };
+        self.app.greeted(&hello, how);
+        Ok(())
+    }
+
+    /// Begins a new session. What was sent in an old one and not seen is not sent again: nobody knows what
+    /// became of it. What was never sent is.
+    fn start_over(&mut self, hello: &Hello<'_>) -> Greeted {
+        let limit = usize::try_from(hello.limit).unwrap_or(usize::MAX);
+        let (mut waiting, mut refused) = (HashSet::new(), Vec::new());
+        let peer = self.peer.clone();
+        let mut queue = peer.queue();
+        queue.retain(|frame| {
+            let payload = frame::payload(frame);
+            let Some(id) = event(&payload) else {
+                // An answer, for which nobody waits any more.
+                return false;
+            };
+            let fits = payload.len() <= limit;
+            if fits {
+                waiting.extend(id);
+            } else {
+                refused.push(id);
+            }
+            fits
+        });
+        let (unseen, kept) = queue.restart(hello.token.is_some());
+        // Whoever waits for a reply is told without a lock.
+        let lost = peer.calls().lose(|id| !waiting.contains(&id) && !refused.contains(&Some(id)));
+        drop(queue);
+        drop(lost);
+        for id in refused {
+            tracing::error!(limit, "an event that waited is too large for the server");
+            if let Some(caller) = id.and_then(|id| peer.settle(id)) {
+                // Whoever called may have stopped to wait.
+                let _ = caller.send(Err(too_large(limit)));
+            }
+        }
+        if let Work::Handling(handled) = &mut self.work {
+            (handled.id, handled.number, handled.is_stale) = (None, 1, true);
+        }
+        self.backlog.forget_session();
+        self.tally = Tally::default();
+        self.resumes = hello.token.is_some();
+        if !std::mem::replace(&mut self.is_known, true) {
+            return Greeted::New;
+        }
+        let answers = kept.iter().filter(|frame| event(&frame::payload(frame)).is_none()).count();
+        Greeted::Reset(Gap::of(hello.gap.as_deref()), unseen - answers as u64)
+    }
+}
+
+/// The id of an event, if this is one and it wants an answer.
+fn event(payload: &[u8]) -> Option<Option<u32>> {
+    match wire::read(str::from_utf8(payload).ok()?) {
+        Ok(Frame::Event { id, .. }) => Some(id),
+        _ => None,
+    }
+}

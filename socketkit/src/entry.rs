@@ -1,0 +1,234 @@
+//! Where a connection goes after its handshake: it begins a session, goes on with one, or is told why not.
+
+use crate::{
+    CloseCode, Disconnect, Gap, Handshake, Protocol, Service,
+    admission::Permit,
+    application::{Admitted, Refused},
+    connection::Connection,
+    conversation::Conversation,
+    frame::{Draft, FrameBytes},
+    life::Life,
+    peer::Peer,
+    seat::Seat,
+    ticket::{Secret, Ticket},
+    transport::{Stream, Transport},
+    wire::{self, Hello},
+};
+use std::{borrow::Cow, sync::Arc};
+use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot};
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// A connection that is open.
+pub(crate) struct Entry {
+    pub(crate) transport: Transport,
+    pub(crate) write: Option<OwnedWriteHalf>,
+    /// Bytes that came with the handshake.
+    pub(crate) unread: Box<[u8]>,
+    /// What it is sent before all else.
+    pub(crate) reply: Option<FrameBytes>,
+    pub(crate) handshake: Handshake,
+    /// Is told when it is over.
+    pub(crate) told: Option<oneshot::Sender<Disconnect>>,
+}
+
+/// One that goes on with a session, from the frame after the `seen`th of its server, unless that has ended.
+pub(crate) struct Successor {
+    pub(crate) entry: Entry,
+    pub(crate) seen: u64,
+    pub(crate) admitted: Admitted,
+    pub(crate) permit: Option<Permit>,
+    /// Begins a session of its own, or says why not.
+    otherwise: Otherwise,
+}
+
+type Otherwise =
+    Box<dyn FnOnce(Entry, Option<Permit>, Result<(Admitted, Gap), Disconnect>) -> Life + Send>;
+
+impl Successor {
+    /// Begins a session, since the one that it came for does not go on.
+    pub(crate) fn begin(self, gap: Gap) {
+        let life = (self.otherwise)(self.entry, self.permit, Ok((self.admitted, gap)));
+        tokio::spawn(life.run());
+    }
+
+    /// Says that it is not to begin another.
+    pub(crate) fn refuse(self, why: Disconnect) {
+        let life = (self.otherwise)(self.entry, self.permit, Err(why));
+        tokio::spawn(life.run());
+    }
+}
+
+impl Entry {
+    pub(crate) fn new<S: Stream + 'static>(
+        stream: S,
+        unread: Box<[u8]>,
+        handshake: Handshake,
+        reply: Option<FrameBytes>,
+    ) -> Self {
+        let (transport, write) = Transport::split(stream);
+        Self { transport, write, unread, reply, handshake, told: None }
+    }
+
+    /// What is sent first, before a frame of ours perhaps.
+    pub(crate) fn first(
+        reply: Option<FrameBytes>,
+        frame: Option<FrameBytes>,
+    ) -> Option<FrameBytes> {
+        match (reply, frame) {
+            (Some(reply), Some(frame)) => Some([&*reply, &*frame].concat().into()),
+            (reply, frame) => reply.or(frame),
+        }
+    }
+}
+
+impl<P: Protocol> Service<P> {
+    /// Finds the place of a connection that was let in, or tells it why not. What serves it, unless the
+    /// task of its session does.
+    pub(crate) fn enter(
+        &self,
+        entry: Entry,
+        admitted: Result<Admitted, Disconnect>,
+        permit: Option<Permit>,
+    ) -> Option<Life> {
+        let ticket = match entry.handshake.offers_subprotocol() {
+            true => Ticket::of(&entry.handshake),
+            false => Ok(None),
+        };
+        match (admitted, ticket) {
+            (Ok(admitted), Ok(None)) => Some(self.begin(entry, admitted, permit, None)),
+            (Ok(admitted), Ok(Some(ticket))) => self.go_on(entry, admitted, permit, &ticket),
+            (Ok(_), Err(_)) => {
+                let fault = Disconnect::new(CloseCode::BAD_FRAME, "malformed resume");
+                Some(self.refuse(entry, permit, fault))
+            }
+            (Err(refusal), ticket) => {
+                if let Ok(Some(ticket)) = ticket
+                    && matches!(refusal.code, CloseCode::UNAUTHORIZED | CloseCode::FORBIDDEN)
+                {
+                    self.expel(&ticket, &refusal);
+                }
+                Some(self.refuse(entry, permit, refusal))
+            }
+        }
+    }
+
+    /// Begins a session, or a new one in place of one that does not go on.
+    fn begin(
+        &self,
+        entry: Entry,
+        admitted: Admitted,
+        permit: Option<Permit>,
+        gap: Option<Gap>,
+    ) -> Life {
+        let (hub, limits) = (self.hub(), self.limits());
+        let Entry { transport, write, unread, reply, handshake, told } = entry;
+        let Admitted { session, identity } = admitted;
+        let resumes = handshake.offers_subprotocol() && !limits.resume.is_zero();
+        let seat = resumes.then(|| Seat::new(Secret::new(), identity));
+        let mut permit = permit;
+        let (peer, closed) = hub.enter(|id| {
+            let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write, seat);
+            let hello = hello(&peer, peer.seat().token(id), None, gap);
+            // Before anybody can find the socket, and emit to it.
+            if let Some(first) = Entry::first(reply, Some(hello)) {
+                peer.queue().push_first(first);
+            }
+            Arc::new(peer)
+        });
+        let app = match closed {
+            None => {
+                hub.flusher.start(&peer.runtime);
+                self.authorizer().open(session, peer.clone(), permit.take())
+            }
+            Some(disconnect) => {
+                peer.close(disconnect);
+                Box::new(Refused { _permit: permit.take() })
+            }
+        };
+        let connection = Connection::new(transport, unread);
+        Life::new(connection, Conversation::new(peer, app, resumes), told)
+    }
+
+    /// Says why a connection is not let in, and nothing else.
+    fn refuse(&self, entry: Entry, permit: Option<Permit>, refusal: Disconnect) -> Life {
+        let Entry { transport, write, unread, reply, handshake, told } = entry;
+        let (id, limits) = (self.hub().id(), self.limits().clone());
+        let peer = Arc::new(Peer::new(id, Role::Server, limits, handshake, write, None));
+        if let Some(first) = reply {
+            peer.queue().push_first(first);
+        }
+        peer.close(refusal);
+        let conversation = Conversation::new(peer, Box::new(Refused { _permit: permit }), false);
+        Life::new(Connection::new(transport, unread), conversation, told)
+    }
+
+    /// Hands a connection to the task of its session, which sends `hello` when it has done with what came
+    /// before.
+    fn go_on(
+        &self,
+        entry: Entry,
+        admitted: Admitted,
+        permit: Option<Permit>,
+        ticket: &Ticket,
+    ) -> Option<Life> {
+        let Some(peer) = ticket.session().and_then(|id| self.hub().peer(id)) else {
+            return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
+        };
+        let mut seat = peer.seat();
+        if !seat.fits(ticket, admitted.identity.as_deref()) {
+            drop(seat);
+            return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
+        }
+        let service = self.clone();
+        let otherwise: Otherwise = Box::new(move |entry, permit, how| match how {
+            Ok((admitted, gap)) => service.begin(entry, admitted, permit, Some(gap)),
+            Err(refusal) => service.refuse(entry, permit, refusal),
+        });
+        let seen = ticket.seen;
+        let successor = Successor { entry, seen, admitted, permit, otherwise };
+        let late = match seat.claim(ticket, Box::new(successor)) {
+            Ok(earlier) => {
+                peer.queue().hold();
+                earlier
+            }
+            Err(late) => Some(late),
+        };
+        drop(seat);
+        if let Some(late) = late.and_then(|late| late.downcast::<Successor>().ok()) {
+            late.refuse(CloseCode::SUPERSEDED.into());
+        }
+        None
+    }
+
+    /// Ends the session of a client that is not let in any more.
+    fn expel(&self, ticket: &Ticket, refusal: &Disconnect) {
+        let peer = ticket.session().and_then(|id| self.hub().peer(id));
+        if let Some(peer) = peer.filter(|peer| peer.seat().is_of(ticket)) {
+            peer.close(refusal.clone());
+        }
+    }
+}
+
+/// What the server says first: on the first connection of a session, or on another when so many frames of
+/// the client were processed and so many go out again.
+pub(crate) fn hello(
+    peer: &Peer,
+    token: Option<String>,
+    resumed: Option<(u64, u64)>,
+    gap: Option<Gap>,
+) -> FrameBytes {
+    let mut hello = Draft::new(192);
+    wire::write_hello(
+        hello.out(),
+        &Hello {
+            session: Cow::Owned(peer.id.to_string()),
+            heartbeat: u64::try_from(peer.limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
+            limit: peer.limits.frame as u64,
+            token: token.map(Cow::Owned),
+            seen: resumed.map(|(seen, _)| seen),
+            replay: resumed.map(|(_, replayed)| replayed).filter(|replayed| *replayed > 0),
+            gap: gap.map(|gap| Cow::Borrowed(gap.word())),
+        },
+    );
+    hello.finish(Role::Server)
+}

@@ -1,0 +1,210 @@
+//! The life of a session of the server: one connection after another, and the time between them.
+
+use crate::{
+    CloseCode, Disconnect, Gap,
+    application::Renewed,
+    connection::{Connection, Over},
+    conversation::Conversation,
+    end::{By, End},
+    ending::{self, Cleanup},
+    entry::{Entry, Successor, hello},
+    outbox::{Gate, Summons},
+};
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    task::{Context, Poll},
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+
+/// See the module.
+pub(crate) struct Life {
+    line: Line,
+    conversation: Conversation,
+    /// Is told when the connection is over.
+    told: Option<oneshot::Sender<Disconnect>>,
+    cleanup: Cleanup,
+}
+
+/// What there is of a connection.
+enum Line {
+    Up(Connection),
+    /// None, since it was lost so.
+    Down(Box<Lost>),
+}
+
+struct Lost {
+    why: Disconnect,
+    /// When the session ends without another.
+    until: Instant,
+}
+
+impl Life {
+    pub(crate) fn new(
+        connection: Connection,
+        conversation: Conversation,
+        told: Option<oneshot::Sender<Disconnect>>,
+    ) -> Self {
+        let cleanup = Cleanup(conversation.peer.clone());
+        Self { line: Line::Up(connection), conversation, told, cleanup }
+    }
+
+    /// Serves the session until it has ended and everything that has to run then has run.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep room for `self` twice")]
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            let end = loop {
+                let over = match &mut self.line {
+                    Line::Up(connection) => connection.serve(&mut self.conversation).await,
+                    Line::Down(lost) => Box::pin(without(&mut self.conversation, lost)).await,
+                };
+                match over {
+                    Over::Superseded => match self.take_over() {
+                        Ok(()) => {}
+                        Err(end) => break end,
+                    },
+                    Over::Ended(end) if self.is_left_by(&end) => self.suspend(end),
+                    Over::Ended(end) => break end,
+                }
+            };
+            Box::pin(self.end(end)).await;
+        }
+    }
+
+    /// Whether the session goes on without the connection that ended so.
+    fn is_left_by(&self, end: &End) -> bool {
+        let peer = &self.conversation.peer;
+        let was_connected = matches!(self.line, Line::Up(_));
+        was_connected && end.leaves_session() && !peer.is_dismissed() && peer.seat().is_open()
+    }
+
+    fn suspend(&mut self, End { disconnect: why, by }: End) {
+        let (now, peer) = (Instant::now(), self.conversation.peer.clone());
+        let lost = Lost { why: why.clone(), until: now + peer.limits.resume };
+        let last = peer.queue().lose(now);
+        let line = mem::replace(&mut self.line, Line::Down(Box::new(lost)));
+        if let Line::Up(connection) = line
+            && by != By::Nobody
+        {
+            tokio::spawn(connection.leave(last, why.clone(), peer));
+        }
+        self.tell(why.clone());
+        self.conversation.app.connected(false);
+        self.conversation.suspend(why);
+    }
+
+    /// Goes on over the connection that claimed the session. How it ends if it cannot.
+    fn take_over(&mut self) -> Result<(), End> {
+        let peer = self.conversation.peer.clone();
+        let mut seat = peer.seat();
+        let newcomer = seat.take().and_then(|newcomer| newcomer.downcast().ok());
+        let Some(successor) = newcomer.map(|successor: Box<Successor>| *successor) else {
+            return Err(CloseCode::LOST.into());
+        };
+        let mut queue = peer.queue();
+        if !queue.reaches(successor.seen) {
+            drop(queue);
+            drop(seat);
+            successor.begin(Gap::Overflow);
+            return Err(Disconnect::new(CloseCode::LOST, "more was missed than is kept").into());
+        }
+        let Successor { entry, seen, admitted, permit, .. } = successor;
+        let Entry { transport, write, unread, reply, told, .. } = entry;
+        let last = queue.detach();
+        queue.attach(write, Instant::now());
+        let replayed = queue.resume(seen).unwrap_or_default();
+        // Everything that came over the old connection is counted, and nothing more will.
+        let numbers = (self.conversation.tally.resume(), replayed);
+        let hello = hello(&peer, seat.token(peer.id), Some(numbers), None);
+        if let Some(first) = Entry::first(reply, Some(hello)) {
+            queue.push_first(first);
+        }
+        drop(queue);
+        drop(seat);
+        let new = Line::Up(Connection::new(transport, unread));
+        match mem::replace(&mut self.line, new) {
+            Line::Up(old) => {
+                tokio::spawn(old.leave(last, CloseCode::SUPERSEDED.into(), peer));
+                self.tell(CloseCode::SUPERSEDED.into());
+            }
+            Line::Down(_) => self.conversation.app.connected(true),
+        }
+        self.told = told;
+        self.conversation.begin_connection();
+        self.conversation.app.renew(Box::new(Renewed { session: admitted.session, permit }));
+        self.conversation.resume(replayed);
+        Ok(())
+    }
+
+    fn tell(&mut self, disconnect: Disconnect) {
+        if let Some(told) = self.told.take() {
+            // Whoever wanted to know may be gone.
+            let _ = told.send(disconnect);
+        }
+    }
+
+    async fn end(self, end: End) {
+        let Self { line, conversation, told, cleanup } = self;
+        let newcomer = cleanup.0.seat().close();
+        if let Some(successor) = newcomer.and_then(|newcomer| newcomer.downcast::<Successor>().ok())
+        {
+            match end.by {
+                By::Us => successor.refuse(end.disconnect.clone()),
+                By::Peer | By::Nobody => successor.begin(Gap::Unknown),
+            }
+        }
+        let connection = match line {
+            Line::Up(connection) => Some(connection),
+            Line::Down(_) => None,
+        };
+        let disconnect = ending::end(connection, conversation, end).await;
+        if let Some(told) = told {
+            let _ = told.send(disconnect);
+        }
+    }
+}
+
+/// The time without a connection: how it is over.
+async fn without(conversation: &mut Conversation, lost: &Lost) -> Over {
+    let nobody = |disconnect| Over::Ended(End { disconnect, by: By::Nobody });
+    let wait = poll_fn(|cx: &mut Context<'_>| {
+        let summons = {
+            let mut queue = conversation.peer.queue();
+            queue.set_waker(cx.waker());
+            queue.summons()
+        };
+        match summons {
+            Summons::Close(disconnect) => return Poll::Ready(nobody(disconnect)),
+            Summons::Gate(Gate::Held) => return Poll::Ready(Over::Superseded),
+            Summons::Gate(Gate::Open | Gate::Away) | Summons::None => {}
+        }
+        match conversation.poll_work(cx) {
+            Poll::Ready(Err(refused)) => Poll::Ready(nobody(refused)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    });
+    timeout_at(lost.until, wait).await.unwrap_or_else(|_| nobody(lost.why.clone()))
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::peer::Peer;
+
+    fn size_of_future<F>(_: fn(Life) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_socket_does_not_grow() {
+        // With its header and its links a task of more than 512 bytes takes 640. Where a number grows,
+        // the memory of an idle socket does: `cargo run --release -p benches --bin memory`. Features of
+        // dependencies that only tests turn on make them a little larger.
+        let sizes =
+            [size_of_future(Life::run), size_of::<Peer>(), size_of::<crate::outbox::Queue>()];
+        assert!(sizes.iter().zip([408, 368, 208]).all(|(size, most)| *size <= most), "{sizes:?}");
+    }
+}

@@ -1,0 +1,137 @@
+//! What a client offers to go on with its session: `resume.TOKEN.SEEN.ATTEMPT`, as a subprotocol.
+
+use crate::{Handshake, SocketId};
+use data_encoding::BASE64URL_NOPAD;
+use std::fmt;
+
+/// Bytes of the secret.
+const SECRET: usize = 16;
+
+/// The longest integer that every JavaScript client can send.
+const LARGEST: u64 = (1 << 53) - 1;
+
+/// What proves that a session is a client's own: 128 random bits.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Secret([u8; SECRET]);
+
+impl Secret {
+    pub(crate) fn new() -> Self {
+        Self(rand::random())
+    }
+
+    /// The same time is taken wherever they differ.
+    fn is(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
+    }
+
+    /// What the client is given: where the session is, and the secret.
+    pub(crate) fn token(&self, id: SocketId) -> String {
+        BASE64URL_NOPAD.encode(&[&id.to_bytes()[..], &self.0].concat())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// What a client offers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ticket {
+    /// Where the session is, and the secret; `None` for a token that is none of ours.
+    token: Option<(SocketId, Secret)>,
+    /// Counted frames that the client has processed.
+    pub(crate) seen: u64,
+    /// Connections that it has tried since the session began.
+    pub(crate) attempt: u32,
+}
+
+/// A ticket with numbers that are none.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Malformed;
+
+impl Ticket {
+    /// The ticket of a request, if it has one.
+    pub(crate) fn of(handshake: &Handshake) -> Result<Option<Self>, Malformed> {
+        let mut tickets = handshake.words("sec-websocket-protocol");
+        let Some(ticket) = tickets.find_map(|word| word.strip_prefix("resume.")) else {
+            return Ok(None);
+        };
+        let mut parts = ticket.split('.');
+        let (Some(token), Some(seen), Some(attempt), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Malformed);
+        };
+        let (seen, attempt) = (number(seen)?, number(attempt)?);
+        let attempt = attempt.try_into().map_err(|_| Malformed)?;
+        Ok(Some(Self { token: read(token), seen, attempt }))
+    }
+
+    /// The session that it is for.
+    pub(crate) fn session(&self) -> Option<SocketId> {
+        self.token.map(|(id, _)| id)
+    }
+
+    /// Whether it is for the session with this secret.
+    pub(crate) fn proves(&self, secret: &Secret) -> bool {
+        self.token.is_some_and(|(_, offered)| offered.is(secret))
+    }
+}
+
+fn read(token: &str) -> Option<(SocketId, Secret)> {
+    // A longer one is not even decoded.
+    let bytes = if token.len() <= 64 {
+        BASE64URL_NOPAD.decode(token.as_bytes()).ok()?
+    } else {
+        return None;
+    };
+    let (id, secret) = bytes.split_first_chunk()?;
+    Some((SocketId::from_bytes(*id), Secret(secret.try_into().ok()?)))
+}
+
+fn number(digits: &str) -> Result<u64, Malformed> {
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'));
+    let number = digits.parse().ok().filter(|number| is_number && *number <= LARGEST);
+    number.ok_or(Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(offered: &str) -> Result<Option<Ticket>, Malformed> {
+        let request = http::Request::builder().header("sec-websocket-protocol", offered);
+        Ticket::of(&request.body(()).unwrap().into())
+    }
+
+    #[test]
+    fn a_ticket_proves_what_its_token_was_made_of() {
+        let (id, secret) = (SocketId::nowhere(7), Secret::new());
+        let token = secret.token(id);
+        let ticket = ticket(&format!("socketkit.v1.json, resume.{token}.7.2")).unwrap().unwrap();
+        assert_eq!((ticket.session(), ticket.seen, ticket.attempt), (Some(id), 7, 2));
+        assert!(ticket.proves(&secret) && !ticket.proves(&Secret::new()));
+    }
+
+    #[test]
+    fn a_foreign_token_is_for_no_session_and_malformed_numbers_are_a_fault() {
+        for token in ["", "x", "!!!!", &"A".repeat(31), &"A".repeat(33), &"A".repeat(9_000)] {
+            let ticket = ticket(&format!("resume.{token}.0.1")).unwrap().unwrap();
+            assert!(ticket.session().is_none() && !ticket.proves(&Secret::new()), "{token}");
+        }
+        let token = Secret::new().token(SocketId::nowhere(1));
+        for numbers in
+            ["", ".", ".1", ".1.", ".-1.1", ".1.01", ".1.1.1", ".+1.1", ".9007199254740992.1"]
+        {
+            assert_eq!(
+                ticket(&format!("resume.{token}{numbers}")).unwrap_err(),
+                Malformed,
+                "{numbers}"
+            );
+        }
+        assert!(ticket("socketkit.v1.json").unwrap().is_none());
+    }
+}
