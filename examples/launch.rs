@@ -26,25 +26,33 @@ pub struct Listen {
 }
 
 impl Listen {
-    /// Serves until it is [`stopped`], when every socket is closed with 1001. Prints the address when it is
-    /// ready, and as a QR code if others can reach it.
+    /// Serves until a [`signal`], when every socket is sent away, and ends at once on another. Prints the
+    /// address when it is ready, and as a QR code if others can reach it.
     ///
     /// # Errors
     ///
     /// When the address cannot be bound, or a folder of the server is not there.
     pub async fn serve(self, serve: impl FnOnce(SocketAddr) -> Serve) -> io::Result<()> {
-        serve(self.listen).ready(announce).until(stopped()).await
+        let again = async { signal().await };
+        serve(self.listen).ready(announce).until(signal()).abort(again).await
     }
 }
 
-/// Ready when the program is to stop: on Ctrl-C, or on SIGTERM, as service managers send it. A second
-/// one ends it at once. Signals are noticed from the call on, not from the first poll.
-pub fn stopped() -> impl Future<Output = ()> {
+/// Ready on Ctrl-C, or on SIGTERM, as service managers send it. Signals are noticed from the call on, not
+/// from the first poll.
+pub fn signal() -> impl Future<Output = ()> {
     let mut signals = Signals::new();
+    async move { signals.next().await }
+}
+
+/// Ready when the program is to stop, on a [`signal`]. A second one ends it at once.
+pub fn stopped() -> impl Future<Output = ()> {
+    let signalled = signal();
     async move {
-        signals.next().await;
+        signalled.await;
+        let again = signal();
         tokio::spawn(async move {
-            signals.next().await;
+            again.await;
             std::process::exit(130);
         });
     }

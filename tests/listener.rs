@@ -251,6 +251,6 @@ async fn on_connect_does_not_begin_for_who_comes_when_the_server_stops() {
     let addr = listen(&service).await;
     soon(service.shutdown()).await;
     let mut peer = Bytes::upgraded(addr).await;
-    assert_eq!(peer.closed().await, 1001);
+    assert_eq!(peer.closed().await, 1012);
     until(|| service.io().is_empty()).await;
 }

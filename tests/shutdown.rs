@@ -6,7 +6,7 @@ use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, next
 use tokio::sync::{Notify, mpsc, oneshot};
 
 #[tokio::test]
-async fn sockets_are_closed_with_1001_after_what_was_emitted() {
+async fn sockets_are_closed_with_1012_after_what_was_emitted() {
     let (sender, mut left) = mpsc::unbounded_channel();
     let (ready, bound) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -32,9 +32,11 @@ async fn sockets_are_closed_with_1001_after_what_was_emitted() {
             message => texts.push(message.into_text().unwrap()),
         }
     };
-    assert_eq!(u16::from(close.code), 1001);
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1012, "retry 0"));
     assert_eq!(texts.len(), 101, "hello and all that was emitted");
-    assert_eq!(soon(left.recv()).await, Some(CloseCode::AWAY));
+    // Who does not answer a close frame is waited for.
+    drop(raw);
+    assert_eq!(soon(left.recv()).await, Some(CloseCode::RESTART));
     soon(server).await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(addr).await.is_err(), "nobody listens any more");
 }
@@ -65,9 +67,11 @@ async fn a_handler_at_work_finishes_and_one_that_never_does_is_dropped() {
         let service = service.clone();
         async move { service.shutdown().await }
     });
-    soon(client.status().wait_for(|status| !status.is_connected())).await.unwrap();
+    until(|| service.io().broadcast(ServerEvent::Count(0)).closed == 1).await;
+    assert_eq!(*client.status().borrow(), Status::Open, "it is waited for");
     gate.notify_one();
     assert_eq!(soon(seen.recv()).await.as_deref(), Some("slow"));
+    soon(client.status().wait_for(|status| !status.is_connected())).await.unwrap();
     soon(shutdown).await.unwrap();
     assert!(service.io().is_empty() && seen.try_recv().is_err(), "it was dropped");
 }

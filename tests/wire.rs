@@ -339,5 +339,5 @@ async fn the_server_closes_with_the_codes_of_the_protocol() {
     }
     let mut plain = greeted(addr).await;
     let (closed, ()) = tokio::join!(plain.closed(), soon(service.shutdown()));
-    assert_eq!(closed.0, 1001);
+    assert_eq!(closed, (1012, "retry 0".into()));
 }

@@ -1,7 +1,8 @@
 //! A built server as its connections see it: the table of handlers, one context for each socket.
 
 use crate::{
-    Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject, Socket,
+    CloseCode, Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject,
+    Socket,
     admission::Permit,
     context::{Ended, Resumed},
     handler::{Application, Erased, Handling, Listening, caught},
@@ -19,6 +20,7 @@ use std::{
     pin::Pin,
     sync::Arc,
 };
+use tokio::time::Instant;
 
 /// What the builder made, with all its types.
 pub(crate) struct App<P: Protocol, St, Se> {
@@ -164,6 +166,14 @@ where
         let socket = self.context.socket().id();
         self.app.hub.flusher.activity.note();
         self.app.hub.hooks().inspect(|| Inspected::received(socket, self.name(index), frame));
+    }
+
+    fn leaves_by(&self) -> Option<Instant> {
+        self.app.hub.stopping.deadline()
+    }
+
+    fn farewell(&self) -> Disconnect {
+        self.app.hub.stopping.farewell().unwrap_or(CloseCode::RESTART.into())
     }
 
     fn opened(&self) -> Listening {

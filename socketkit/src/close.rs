@@ -39,7 +39,8 @@ codes! {
     NOT_UTF8 = 1007 "text is not utf-8",
     /// 1009: a frame over [`Limits::frame`](crate::Limits::frame).
     TOO_LARGE = 1009 "frame too large",
-    /// 1012: the server restarts.
+    /// 1012: the server restarts, or stops; the reason is `retry N`: come back in N milliseconds, to
+    /// another one perhaps.
     RESTART = 1012 "server restarts",
     /// 1013: the server is full.
     FULL = 1013 "server is full",
@@ -100,6 +101,12 @@ impl Disconnect {
             reason = reason[..reason.floor_char_boundary(123)].to_owned().into();
         }
         Self { code, reason }
+    }
+
+    /// Milliseconds before which a client is asked not to come back.
+    pub(crate) fn retry(&self) -> Option<u64> {
+        let asks = matches!(self.code, CloseCode::AWAY | CloseCode::RESTART | CloseCode::FULL);
+        self.reason.strip_prefix("retry ").filter(|_| asks)?.parse().ok()
     }
 }
 

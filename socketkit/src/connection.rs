@@ -113,18 +113,20 @@ impl Connection {
             Summons::Gate(Gate::Held) if conversation.peer.role == Role::Server => {
                 Err(Over::Superseded)
             }
-            Summons::Gate(_) | Summons::None => self.turn(conversation, alarm, cx),
+            Summons::Gate(_) | Summons::None => self
+                .turn(conversation, alarm, cx)
+                .and_then(|now| Ok((now, conversation.leave(now).map_err(End::from)?))),
         };
         let is_empty = conversation.peer.queue().uncork();
-        let result = result.and_then(|now| {
+        let result = result.and_then(|(now, leaves)| {
             let is_done = is_empty && !self.transport.is_buffered();
             let stalled = if is_done { None } else { self.flush(conversation, now, cx)? };
             // The server may just have said how often it gives a sign of life.
             let retimed = mem::take(&mut conversation.is_retimed);
             let heartbeat = retimed.then(|| self.deadline(conversation));
             let report = conversation.tally.deadline().map(Instant::from);
-            let early =
-                stalled.into_iter().chain(self.paused()).chain(heartbeat).chain(report).min();
+            let soon = [stalled, self.paused(), heartbeat, report, leaves];
+            let early = soon.into_iter().flatten().min();
             if early.is_some_and(|early| alarm.advance(early, now, cx)) {
                 cx.waker().wake_by_ref();
             }

@@ -46,6 +46,8 @@ pub(crate) struct Conversation {
     work: Work,
     backlog: Backlog,
     notices: Notices,
+    /// The server stops: what comes from now on is not handled.
+    is_leaving: bool,
 }
 
 /// An event as it came.
@@ -94,6 +96,7 @@ impl Conversation {
             is_retimed: false,
             backlog: Backlog::default(),
             notices: Notices::default(),
+            is_leaving: false,
             peer,
             app,
         }
@@ -118,6 +121,27 @@ impl Conversation {
     /// Another takes its place: so many frames go out again or have waited.
     pub(crate) fn resume(&mut self, replayed: u64) {
         self.notices.resumed(replayed);
+    }
+
+    /// Whether nothing is at work, or waits to be.
+    fn is_idle(&self) -> bool {
+        let is_at_work = !matches!(self.work, Work::Idle);
+        !is_at_work && self.backlog.is_empty() && self.notices.is_empty()
+    }
+
+    /// Where the server stops, ends the session when nothing is left to do; until when the rest has time.
+    /// What had come in by now counts.
+    pub(crate) fn leave(&mut self, now: Instant) -> Result<Option<Instant>, Disconnect> {
+        let Some(deadline) = self.app.leaves_by() else { return Ok(None) };
+        if !self.is_idle() {
+            if now < deadline {
+                self.is_leaving = true;
+                return Ok(Some(deadline));
+            }
+            tracing::warn!(socket = %self.peer.id, "a handler did not finish before its server");
+            self.abandon();
+        }
+        Err(self.app.farewell())
     }
 
     /// The event whose turn it is. The application may have sent the peer away meanwhile.

@@ -57,7 +57,11 @@ pub(crate) async fn end(
     // A socket holds its place among all until its stream is closed.
     let (is_delivered, _place) = if peer.role == Role::Server {
         let (is_delivered, conversation) = tokio::join!(farewell, finish);
-        conversation.app.left();
+        // Whoever waits for a server to stop waits for the rest of this farewell as well: it leaves when it
+        // is dropped.
+        if conversation.app.leaves_by().is_none() {
+            conversation.app.left();
+        }
         (is_delivered, Some(conversation))
     } else {
         // Nobody waits for handlers, which may take their time.

@@ -1,9 +1,12 @@
 //! Handlers: plain async functions of an event, and how a connection calls them.
 
-use crate::{Disconnect, Event, FromContext, Gap, IntoReply, Reject, frame::Draft, wire};
+use crate::{
+    CloseCode, Disconnect, Event, FromContext, Gap, IntoReply, Reject, frame::Draft, wire,
+};
 use futures_util::FutureExt;
 use serde::{Serialize, de::IgnoredAny};
 use std::{any::Any, future::Future, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin};
+use tokio::time::Instant;
 
 /// A function of an event and of things that [`FromContext`] can supply.
 ///
@@ -171,6 +174,16 @@ pub(crate) trait Application: Send {
         false
     }
 
+    /// The server stops: until when what is at work may go on.
+    fn leaves_by(&self) -> Option<Instant> {
+        None
+    }
+
+    /// How a socket is closed when its server stops.
+    fn farewell(&self) -> Disconnect {
+        CloseCode::RESTART.into()
+    }
+
     /// Runs before the first event is handled.
     fn opened(&self) -> Listening {
         Box::pin(std::future::ready(Ok(())))
@@ -184,6 +197,6 @@ pub(crate) trait Application: Send {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// All of that is done: the socket leaves its rooms.
+    /// All of that is done: the socket leaves its rooms. It does so when it is dropped as well.
     fn left(&self) {}
 }

@@ -1,18 +1,21 @@
 //! Who is connected and in which rooms, and the fan-out of one frame to many.
 
+mod members;
+
+pub(crate) use members::{Of, Selection};
+
 use crate::{
     CloseCode, Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
     delivery::Kind,
     flusher::{Flusher, write},
     frame::{Draft, FrameBytes},
     inspect::{Hooks, Inspected},
-    peer::{GROUP, Peer, lock},
-    rooms::Rooms,
+    peer::{Peer, lock},
+    stagger::Stopping,
     turn::Flush,
     wire,
 };
-use slab::Slab;
-use smallvec::SmallVec;
+use members::{Member, Members};
 use std::{
     fmt,
     future::Future,
@@ -31,63 +34,19 @@ type Opening = Pin<Box<dyn Future<Output = Result<(), Reject>> + Send>>;
 pub(crate) struct Hub<P: Protocol> {
     members: Mutex<Members<P::Room>>,
     emptied: Notify,
+    pub(crate) stopping: Stopping,
     pub(crate) flusher: Arc<Flusher>,
     listeners: RwLock<Vec<Opened<P>>>,
     /// Fixed when the server is built, before the first socket.
     hooks: OnceLock<Hooks>,
 }
 
-/// Who is connected, and in which rooms.
-#[derive(Debug)]
-struct Members<R> {
-    /// By their slots: see [`SocketId`].
-    sockets: Slab<Member>,
-    rooms: Rooms<R>,
-    /// How many sockets there were.
-    count: u64,
-    /// Sockets of `sockets` that have ended and are in their rooms until `on_disconnect` has run.
-    leaving: usize,
-    /// Sockets that have no connection, and are waited for.
-    away: usize,
-    /// How sockets are closed that are yet to open.
-    stopping: Option<Disconnect>,
-}
-
-#[derive(Debug)]
-struct Member {
-    peer: Arc<Peer>,
-    leaving: bool,
-    away: bool,
-}
-
-/// Which sockets are meant.
-#[derive(Debug)]
-pub(crate) struct Selection<R> {
-    pub(crate) of: Of<R>,
-    pub(crate) except_sockets: Vec<SocketId>,
-    pub(crate) except_rooms: Vec<R>,
-}
-
-/// What a selection is taken from.
-#[derive(Debug)]
-pub(crate) enum Of<R> {
-    All,
-    Rooms(Vec<R>),
-}
-
 impl<P: Protocol> Hub<P> {
     pub(crate) fn new() -> Self {
-        let members = Members {
-            sockets: Slab::new(),
-            rooms: Rooms::new(),
-            count: 0,
-            leaving: 0,
-            away: 0,
-            stopping: None,
-        };
         Self {
-            members: Mutex::new(members),
+            members: Mutex::new(Members::new()),
             emptied: Notify::new(),
+            stopping: Stopping::default(),
             flusher: Arc::default(),
             listeners: RwLock::default(),
             hooks: OnceLock::new(),
@@ -111,7 +70,7 @@ impl<P: Protocol> Hub<P> {
         let mut members = lock(&self.members);
         members.count += 1;
         let count = members.count;
-        if let Some(disconnect) = members.stopping.clone() {
+        if let Some(disconnect) = self.stopping.farewell() {
             return (make(SocketId::nowhere(count)), Some(disconnect));
         }
         let entry = members.sockets.vacant_entry();
@@ -250,6 +209,10 @@ impl<P: Protocol> Hub<P> {
     /// Encodes an event once and queues it for every socket of a selection. Queues are filled under
     /// one lock, so two emits reach all receivers that they share in the same order.
     pub(crate) fn emit(&self, selection: &Selection<P::Room>, event: P::Server) -> Delivery {
+        if self.stopping.deadline().is_some() {
+            // As if all were closed: else each that leaves might tell all that are still there.
+            return Delivery { closed: self.count(selection), ..Delivery::default() };
+        }
         let Some((frame, policy)) = self.encode(None, event) else {
             return Delivery::default();
         };
@@ -284,15 +247,9 @@ impl<P: Protocol> Hub<P> {
         Delivery::of(pushed)
     }
 
-    /// Closes every socket, and those that are yet to open.
-    pub(crate) fn close_all(&self, disconnect: &Disconnect) {
-        let mut members = lock(&self.members);
-        members.stopping = Some(disconnect.clone());
-        let peers: Vec<_> = members.sockets.iter().map(|(_, member)| member.peer.clone()).collect();
-        drop(members);
-        for peer in peers {
-            peer.close(disconnect.clone());
-        }
+    /// Everybody who is there, those that are leaving included.
+    pub(crate) fn everybody(&self) -> Vec<Arc<Peer>> {
+        lock(&self.members).sockets.iter().map(|(_, member)| member.peer.clone()).collect()
     }
 
     /// What was added at run time to run when a socket opens.
@@ -324,86 +281,6 @@ impl<P: Protocol> Hub<P> {
                 None
             }
         }
-    }
-}
-
-impl<R: Clone + Eq + std::hash::Hash> Members<R> {
-    fn len(&self) -> usize {
-        self.sockets.len() - self.leaving
-    }
-
-    /// The socket of an id.
-    fn member(&mut self, id: SocketId) -> Option<&mut Member> {
-        // Its slot may be that of another meanwhile.
-        self.sockets.get_mut(id.slot() as usize).filter(|member| member.peer.id == id)
-    }
-
-    fn join(&mut self, id: SocketId, room: &R) {
-        if self.member(id).is_some_and(|member| !member.leaving) {
-            self.rooms.join(id.slot(), room);
-        }
-    }
-
-    /// Takes a socket out of a room. What is returned is to be dropped without the lock.
-    fn leave(&mut self, id: SocketId, room: &R) -> Option<(R, R)> {
-        self.member(id)?;
-        self.rooms.leave(id.slot(), room)
-    }
-
-    fn select(&self, selection: &Selection<R>) -> Vec<Arc<Peer>> {
-        let mut peers = Vec::new();
-        self.each(selection, |peer| peers.push(peer.clone()));
-        peers
-    }
-
-    /// Visits each socket of a selection once.
-    fn each(&self, selection: &Selection<R>, mut visit: impl FnMut(&Arc<Peer>)) {
-        let Selection { of, except_sockets, except_rooms } = selection;
-        let keys = |rooms: &[R]| -> Vec<u32> {
-            rooms.iter().filter_map(|room| self.rooms.key(room)).collect()
-        };
-        let except = keys(except_rooms);
-        let is_in = |keys: &[u32], slot| keys.iter().any(|key| self.rooms.contains(*key, slot));
-        let mut visit = |(slot, member): (u32, &Member)| {
-            let is_excepted = !except_sockets.is_empty()
-                && except_sockets.contains(&member.peer.id)
-                || is_in(&except, slot);
-            if !is_excepted {
-                visit(&member.peer);
-            }
-        };
-        match of {
-            Of::All => {
-                let sockets = self.sockets.iter().filter(|(_, member)| !member.leaving);
-                fetched(sockets.map(|(slot, member)| (slot as u32, member)), &mut visit);
-            }
-            Of::Rooms(rooms) => {
-                let rooms = keys(rooms);
-                for (at, room) in rooms.iter().enumerate() {
-                    let before = rooms.get(..at).unwrap_or_default();
-                    let slots =
-                        self.rooms.slots(*room).iter().filter(|slot| !is_in(before, **slot));
-                    let sockets =
-                        slots.filter_map(|slot| Some((*slot, self.sockets.get(*slot as usize)?)));
-                    fetched(sockets, &mut visit);
-                }
-            }
-        }
-    }
-}
-
-/// Visits sockets, each [`GROUP`] of which is fetched before.
-fn fetched<'a>(
-    mut sockets: impl Iterator<Item = (u32, &'a Member)>,
-    mut visit: impl FnMut((u32, &'a Member)),
-) {
-    loop {
-        let group: SmallVec<[_; GROUP]> = sockets.by_ref().take(GROUP).collect();
-        if group.is_empty() {
-            return;
-        }
-        group.iter().for_each(|(_, member)| member.peer.fetch());
-        group.into_iter().for_each(&mut visit);
     }
 }
 

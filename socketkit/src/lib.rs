@@ -135,7 +135,11 @@ mod alarm;
 mod application;
 #[cfg(feature = "http")]
 mod arrival;
+#[cfg(feature = "http")]
+mod arrivals;
 mod backlog;
+#[cfg(feature = "http")]
+mod bind;
 #[cfg(feature = "server")]
 mod browser;
 mod call;
@@ -151,10 +155,14 @@ mod connection;
 #[cfg(feature = "server")]
 mod context;
 mod conversation;
+#[cfg(feature = "server")]
+mod deadline;
 mod decoder;
 mod delivery;
 #[cfg(feature = "client")]
 mod dial;
+#[cfg(feature = "server")]
+mod drain;
 mod end;
 mod ending;
 #[cfg(feature = "server")]
@@ -167,6 +175,8 @@ mod gap;
 mod handler;
 mod handshake;
 mod head;
+#[cfg(feature = "http")]
+mod health;
 mod held;
 #[cfg(feature = "server")]
 mod hub;
@@ -199,6 +209,8 @@ mod remote;
 mod reply;
 #[cfg(feature = "server")]
 mod rooms;
+#[cfg(feature = "http")]
+mod routes;
 mod seat;
 #[cfg(feature = "server")]
 mod server;
@@ -210,6 +222,8 @@ mod site;
 mod slots;
 #[cfg(feature = "server")]
 mod socket;
+#[cfg(feature = "server")]
+mod stagger;
 #[cfg(feature = "http")]
 mod stalling;
 mod table;
@@ -243,7 +257,7 @@ pub use handshake::{Handshake, PeerAddr};
 pub use inspect::{Direction, Inspected};
 pub use limits::Limits;
 #[cfg(feature = "http")]
-pub use listen::{Routes, Serve};
+pub use listen::Serve;
 #[cfg(feature = "server")]
 pub use listener::Listener;
 pub use peer::SocketId;
@@ -251,6 +265,8 @@ pub use protocol::{NoRoom, Protocol};
 #[cfg(feature = "client")]
 pub use remote::{Remote, Status};
 pub use reply::{CallError, IntoReply, Reject};
+#[cfg(feature = "http")]
+pub use routes::Routes;
 #[cfg(feature = "server")]
 pub use server::Server;
 #[cfg(feature = "server")]

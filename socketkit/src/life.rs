@@ -13,11 +13,12 @@ use crate::{
 use std::{
     future::{Future, poll_fn},
     mem,
-    task::{Context, Poll},
+    pin::Pin,
+    task::{Context, Poll, ready},
 };
 use tokio::{
     sync::oneshot,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 /// See the module.
@@ -170,6 +171,7 @@ impl Life {
 /// The time without a connection: how it is over.
 async fn without(conversation: &mut Conversation, lost: &Lost) -> Over {
     let nobody = |disconnect| Over::Ended(End { disconnect, by: By::Nobody });
+    let mut leaves: Option<Pin<Box<tokio::time::Sleep>>> = None;
     let wait = poll_fn(|cx: &mut Context<'_>| {
         let summons = {
             let mut queue = conversation.peer.queue();
@@ -181,9 +183,18 @@ async fn without(conversation: &mut Conversation, lost: &Lost) -> Over {
             Summons::Gate(Gate::Held) => return Poll::Ready(Over::Superseded),
             Summons::Gate(Gate::Open | Gate::Away) | Summons::None => {}
         }
-        match conversation.poll_work(cx) {
-            Poll::Ready(Err(refused)) => Poll::Ready(nobody(refused)),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        if let Poll::Ready(Err(refused)) = conversation.poll_work(cx) {
+            return Poll::Ready(nobody(refused));
+        }
+        match conversation.leave(Instant::now()) {
+            Err(farewell) => Poll::Ready(nobody(farewell)),
+            Ok(None) => Poll::Pending,
+            Ok(Some(deadline)) => {
+                let alarm = leaves.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+                ready!(alarm.as_mut().poll(cx));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
     });
     timeout_at(lost.until, wait).await.unwrap_or_else(|_| nobody(lost.why.clone()))

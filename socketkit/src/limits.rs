@@ -163,12 +163,21 @@ limits! {
     /// An unfinished one is closed.
     handshake: Duration = Duration::from_secs(5),
     /// Time that the handlers of a socket that has ended have to finish, and `on_disconnect` after
-    /// them: 10 s each.
+    /// them: 10 s each. Of a server that stops, the handlers before their sockets are closed.
     ///
     /// A handler still at work, and events still waiting, are then dropped; and so is an
     /// `on_disconnect` that has not finished. On a client it begins with its
     /// [`close`](crate::Remote::close); a connection that is lost drops nothing.
     grace: Duration = Duration::from_secs(10),
+    /// Clients of a server that stops which come back in any [`drain_interval`](Self::drain_interval), at
+    /// most: 10,000; at least 1.
+    ///
+    /// Each is closed with 1012 and told when it may, `retry N`: N milliseconds from then on. These times
+    /// are spread evenly, and over a little longer than the interval, so that what clients add to them
+    /// does no harm.
+    drain_batch: usize = 10_000,
+    /// See [`drain_batch`](Self::drain_batch): 2 s. Zero lets all come back at once.
+    drain_interval: Duration = Duration::from_secs(2),
     /// Bytes of a request's head: 16 KiB, at least 8 KiB. A longer one is answered 431.
     head: usize = 16 * 1024,
     /// Connections of a listener that are no sockets yet, those that fetch files included: 1,024. And

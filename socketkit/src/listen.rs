@@ -1,36 +1,36 @@
-//! A listener of its own: several services and a folder of files on one port, until a signal.
+//! A listener of its own, until a signal.
 
 use crate::{
-    Limits, Protocol, Server, Service,
-    admission::Admission,
-    public::Public,
+    Protocol, Routes, Server, Service,
+    arrivals::Arrivals,
+    bind::Listening,
+    deadline::within,
+    health::{Health, Phase},
     site::{Route, Site},
     slots::Exhaustive,
+    stagger::Stagger,
 };
-use socket2::SockRef;
+use futures_util::future::join_all;
 use std::{
     fmt,
-    future::{Future, IntoFuture, pending, poll_fn},
+    future::{Future, IntoFuture, pending},
     io,
-    net::{Shutdown, SocketAddr},
+    net::SocketAddr,
     path::Path,
     pin::Pin,
-    sync::{Arc, Weak},
-    task::Poll,
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
-    sync::{Semaphore, watch},
+    net::{TcpListener, ToSocketAddrs},
+    sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
 };
 
-/// Connections that the kernel keeps for us while we are busy: with the usual 128 a storm of
-/// reconnecting clients loses packets and takes seconds.
-const BACKLOG: u32 = 4096;
-
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What requests that have begun have at least when the sockets are gone.
+const MOMENT: Duration = Duration::from_secs(1);
 
 impl<P, St, Se, Slots> Server<P, St, Se, Slots>
 where
@@ -81,110 +81,10 @@ impl<P: Protocol> Service<P> {
     }
 }
 
-/// Several services on several paths of one listener, and a folder of files beside them.
-///
-/// ```no_run
-/// # use socketkit::{NoEvents, NoRoom, Protocol, Routes, Server};
-/// # struct Forum;
-/// # impl Protocol for Forum { type Client = NoEvents; type Server = NoEvents; type Room = NoRoom; }
-/// # async fn run() -> std::io::Result<()> {
-/// let forum = Server::<Forum>::new().build();
-/// let lobby = Server::<Forum>::new().build();
-/// Routes::new().at("/forum", forum).at("/lobby", lobby).public("public").listen("127.0.0.1:3000").await
-/// # }
-/// ```
-#[must_use = "routes do nothing until `.listen(..)`"]
-#[derive(Default)]
-pub struct Routes {
-    routes: Vec<Route>,
-    public: Public,
-    limits: Option<Arc<Limits>>,
-}
-
-impl Routes {
-    /// No services, no files.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Mounts a service at a path, such as `/ws`, as it stands in a request: segments of letters, digits
-    /// and `-._~`, no patterns. Any other fails [`listen`](Self::listen); so do two at one path, and one
-    /// that ends like a file of the client, such as `/client.js`.
-    ///
-    /// What the listener itself limits, such as handshakes, the first service says.
-    pub fn at<P: Protocol>(mut self, path: impl Into<String>, service: Service<P>) -> Self {
-        let path: String = path.into();
-        let path = path.trim_matches('/');
-        // At the root every other path begins with it.
-        let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-        // The listener's own limits are those of the first service.
-        self.limits.get_or_insert_with(|| service.limits().clone());
-        self.routes.push(Route::new(path, service));
-        self
-    }
-
-    /// Serves the files of a folder on all other paths: see [`Server::public`].
-    pub fn public(mut self, folder: impl AsRef<Path>) -> Self {
-        self.public.folder(folder.as_ref());
-        self
-    }
-
-    /// Adds a header to every file of [`public`](Self::public): see [`Server::header`].
-    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        self.public.header(name.as_ref(), value.as_ref());
-        self
-    }
-
-    /// Listens on `addr`.
-    ///
-    /// The future fails when `addr` cannot be bound, the folder is not there, a header is invalid, two
-    /// services have one path, or one has that of a file.
-    pub fn listen<A>(self, addr: A) -> Serve
-    where
-        A: ToSocketAddrs + Send + 'static,
-        A::Future: Send,
-    {
-        let bound =
-            async move { Ok(Listening { listener: Arc::new(bind(addr).await?), ours: true }) };
-        self.over(Box::pin(bound))
-    }
-
-    /// Listens with a socket that was bound elsewhere, and that others may have as well, such as a process
-    /// that takes over from this one.
-    pub fn serve(self, listener: TcpListener) -> Serve {
-        let listening = Listening { listener: Arc::new(listener), ours: false };
-        self.over(Box::pin(async move { Ok(listening) }))
-    }
-
-    fn over(self, listener: Boxed<io::Result<Listening>>) -> Serve {
-        Serve { routes: self, listener, ready: Box::new(|_| {}), until: Box::pin(pending()) }
-    }
-
-    fn check(&self) -> io::Result<()> {
-        let fail = |problem| Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
-        for (at, route) in self.routes.iter().enumerate() {
-            let path = if route.path.is_empty() { "/" } else { &route.path };
-            if self.routes.iter().skip(at + 1).any(|other| other.path == route.path) {
-                return fail(format!("two services at `{path}`"));
-            }
-            if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte)) {
-                return fail(format!("`{path}` is no path for a service"));
-            }
-            if path.rsplit('/').next().is_some_and(|name| (route.has_file)(name)) {
-                return fail(format!("a service at `{path}`, a file of its client"));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Routes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.routes.iter().map(|route| &route.path)).finish()
-    }
-}
-
 /// A server that listens: a future that ends with it, or with an error if it could not start.
+///
+/// At `/healthz`, or where [`health`](Self::health) says, it answers `GET` with 200 and `ok`, and with 503 from
+/// the signal of [`until`](Self::until) on.
 ///
 /// # Cancel safety
 ///
@@ -193,62 +93,143 @@ impl fmt::Debug for Routes {
 #[must_use = "a server does nothing until it is awaited"]
 pub struct Serve {
     routes: Routes,
-    listener: Boxed<io::Result<Listening>>,
+    listener: Listener,
+    health: String,
+    reuse_port: bool,
+    linger: Duration,
     ready: Box<dyn FnOnce(SocketAddr) + Send>,
     until: Boxed<()>,
+    abort: Boxed<()>,
+}
+
+/// Where a server listens.
+pub(crate) enum Listener {
+    At(Boxed<io::Result<Vec<SocketAddr>>>),
+    Bound(TcpListener),
 }
 
 impl Serve {
+    pub(crate) fn new(routes: Routes, listener: Listener) -> Self {
+        Self {
+            routes,
+            listener,
+            health: "/healthz".into(),
+            reuse_port: false,
+            linger: Duration::ZERO,
+            ready: Box::new(|_| {}),
+            until: Box::pin(pending()),
+            abort: Box::pin(pending()),
+        }
+    }
+
     /// Calls `ready` with the address when the listener is bound: with port 0 it tells which.
     pub fn ready(mut self, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Self {
         self.ready = Box::new(ready);
         self
     }
 
-    /// Serves until `signal` is ready, such as `tokio::signal::ctrl_c()`.
+    /// Moves the health endpoint from `/healthz` to another path: segments of letters, digits and `-._~`.
     ///
-    /// It then stops to accept, closes every socket with 1001 after what was emitted to it, gives
-    /// handlers [`Limits::grace`] to finish, and ends when all are gone.
+    /// It comes before a file of that name. A path of a service fails the future.
+    pub fn health(mut self, path: impl AsRef<str>) -> Self {
+        self.health = format!("/{}", path.as_ref().trim_matches('/'));
+        self
+    }
+
+    /// Shares the port with other processes that do so too (`SO_REUSEPORT`), on Linux: a new server starts
+    /// on the port of the one that it replaces, which then gets its signal.
+    ///
+    /// While both listen each gets a share of the connections; when the old one stops, all that come go
+    /// to the new one. What the old one's share of the kernel's queue holds is taken and told to come back;
+    /// a connection that comes in the very moment in which it closes may be reset, and its client comes
+    /// back after a pause. [`Routes::serve`] with a socket that outlives both has no such moment: prefer
+    /// it where something can keep that socket.
+    ///
+    /// Any process of the same user can then take a share of the port, and no process of another user;
+    /// and a server that is started twice by mistake does not fail. On other systems the future fails. For
+    /// [`Routes::serve`] it does nothing.
+    pub fn reuse_port(mut self) -> Self {
+        self.reuse_port = true;
+        self
+    }
+
+    /// Time between the signal of [`until`](Self::until) and the drain: zero.
+    ///
+    /// The listener stays open that long, the health endpoint says 503, and the sockets go on; new ones are
+    /// refused. For load balancers that have to notice before the port is closed: longer than they take.
+    /// Not for a server whose place another takes on the same port: that would have to share clients
+    /// with it.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Serves until `signal` is ready, such as `tokio::signal::ctrl_c()`, and then drains.
+    ///
+    /// The health endpoint says 503, and no socket opens any more. After [`linger`](Self::linger) the port is
+    /// closed, with what the kernel had accepted taken and told to come back, and every socket is sent away
+    /// with 1012 and `retry N`: see [`Service::shutdown`]. Meanwhile HTTP goes on over connections that are
+    /// open. The future ends when all are gone, after `2 * (Limits::grace + Limits::handshake)` and
+    /// one second at the latest, 31 s by default; of several services the longest counts.
     pub fn until<T>(mut self, signal: impl Future<Output = T> + Send + 'static) -> Self {
         self.until = Box::pin(async move { drop(signal.await) });
         self
     }
 
+    /// Cuts the drain short when `signal` is ready, which is looked at from the signal of
+    /// [`until`](Self::until) on: with `tokio::signal::ctrl_c()` for both, a second Ctrl-C ends at once.
+    ///
+    /// The future then ends without waiting for anybody. Handlers at work are left to their runtime, and
+    /// end with it; sockets are closed with 1012 as far as that runtime still gets to it.
+    pub fn abort<T>(mut self, signal: impl Future<Output = T> + Send + 'static) -> Self {
+        self.abort = Box::pin(async move { drop(signal.await) });
+        self
+    }
+
     async fn run(self) -> io::Result<()> {
-        let Self { routes, listener, ready, until } = self;
-        routes.check()?;
+        let Self { routes, listener, health, reuse_port, linger, ready, until, abort } = self;
+        routes.check(&health)?;
         let limits = routes.limits.clone().unwrap_or_default();
-        let site = Site::new(routes.routes, routes.public.open()?);
-        let listening = listener.await?;
-        ready(listening.listener.local_addr()?);
-        // What HTTP still answers ends with this future.
-        let (_open, ended) = watch::channel(());
-        let listener = Arc::downgrade(&listening.listener);
-        let accepting = Accepting { listener, site, limits, ended };
-        let (site, limits) = (accepting.site.clone(), accepting.limits.clone());
+        let files = routes.public.open()?;
+        let listening = match listener {
+            Listener::At(addrs) => Listening::bind(addrs.await?, reuse_port)?,
+            Listener::Bound(listener) => Listening::shared(listener),
+        };
+        ready(listening.local_addr()?);
+        let services: Arc<[Route]> = routes.routes.into();
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let health = Health { path: health, phase: phases.clone() };
+        let site = Site::new(services.clone(), files, health);
+        let arrivals = Arrivals::new(site, limits.clone(), phases);
         // On a worker, which then serves what it accepted: whoever waits for this future may be a thread
         // of its own, and would be woken for each connection.
         let mut accept = JoinSet::new();
-        accept.spawn(accepting.run());
+        accept.spawn(arrivals.clone().accept(listening.listener()));
         let accepted = tokio::select! {
             () = until => None,
             accepted = accept.join_next() => accepted,
         };
-        // Not waited for: all workers may be at something else, and the port is to be free.
-        accept.abort_all();
-        drop(listening);
-        let mut stopped = JoinSet::new();
-        for route in site.routes() {
-            stopped.spawn((route.shutdown)());
-        }
-        // Handlers and `on_disconnect` have their grace, farewells some time on top.
-        let patience = 2 * (limits.grace + limits.handshake);
-        let ended = async {
-            while accept.join_next().await.is_some() {}
-            while stopped.join_next().await.is_some() {}
+        let stopping = async {
+            phase.send_replace(Phase::Draining);
+            let (stagger, signal) = (Arc::new(Stagger::new(&limits)), Instant::now());
+            services.iter().for_each(|service| (service.refuse)(stagger.clone()));
+            if accepted.is_none() && !linger.is_zero() {
+                within(linger, pending::<()>()).await;
+            }
+            // Not waited for: all workers may be at something else, and the port is to be free.
+            accept.abort_all();
+            listening.take_rest(|stream, peer| arrivals.take(stream, peer));
+            drop((listening, arrivals));
+            join_all(services.iter().map(|service| (service.drain)())).await;
+            phase.send_replace(Phase::Ending);
+            let left = limits.grace.saturating_sub(signal.elapsed()).max(MOMENT);
+            if within(left, phase.closed()).await.is_none() {
+                tracing::warn!("requests were still being answered when the server ended");
+            }
         };
-        if timeout(patience, ended).await.is_err() {
-            tracing::warn!("sockets were still open when the server ended");
+        tokio::select! {
+            () = stopping => {}
+            () = abort => services.iter().for_each(|service| (service.abort)()),
         }
         // It panicked, or its runtime is about to end.
         accepted.unwrap_or(Ok(())).map_err(io::Error::other)
@@ -267,110 +248,5 @@ impl IntoFuture for Serve {
 impl fmt::Debug for Serve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve").field("routes", &self.routes).finish_non_exhaustive()
-    }
-}
-
-/// Keeps a listener open.
-struct Listening {
-    listener: Arc<TcpListener>,
-    /// Bound here: nobody else has it.
-    ours: bool,
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        if self.ours {
-            // A worker may be about to accept, and have it for a little longer.
-            let _ = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
-        }
-    }
-}
-
-/// The task that accepts connections.
-struct Accepting {
-    /// Gone when whoever listens is: the port is free at once.
-    listener: Weak<TcpListener>,
-    site: Site,
-    limits: Arc<Limits>,
-    ended: watch::Receiver<()>,
-}
-
-impl Accepting {
-    async fn run(self) {
-        let Self { listener, site, limits, ended } = self;
-        let admission = Arc::new(Admission::new(usize::MAX, limits.handshakes_per_address));
-        let places = Arc::new(Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS)));
-        let mut patience = limits.handshake;
-        while let Some((stream, peer)) = accept(&listener).await {
-            let Some(permit) = admission.enter(Some(peer.ip())) else { continue };
-            // In a storm all the others wait in the kernel; but not for places that are held on to.
-            let Ok(Ok(place)) = timeout(patience, places.clone().acquire_owned()).await else {
-                patience = Duration::ZERO;
-                continue;
-            };
-            patience = limits.handshake;
-            let connection = site.clone().connection(stream, peer, limits.clone());
-            let mut ended = ended.clone();
-            // In a box of its own, which is gone when the socket is there.
-            let arrival = Box::pin(async move {
-                let _held = (permit, place);
-                tokio::select! {
-                    connection = connection => connection,
-                    _ = ended.changed() => None,
-                }
-            });
-            tokio::spawn(async move {
-                let Some(life) = arrival.await else { return };
-                life.run().await;
-            });
-        }
-    }
-}
-
-/// Binds the first address that can be bound.
-async fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));
-    for addr in lookup_host(addr).await? {
-        result = listen(addr).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
-        });
-        if result.is_ok() {
-            break;
-        }
-    }
-    result
-}
-
-fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    if cfg!(unix) {
-        // On Windows it would let two servers have one port.
-        socket.set_reuseaddr(true)?;
-    }
-    socket.bind(addr)?;
-    socket.listen(BACKLOG)
-}
-
-/// The next connection, while the listener is there. When none can be had, as with too many open
-/// files, it waits a little.
-async fn accept(listener: &Weak<TcpListener>) -> Option<(TcpStream, SocketAddr)> {
-    loop {
-        let accepted = poll_fn(|cx| match listener.upgrade() {
-            Some(listener) => listener.poll_accept(cx).map(Some),
-            None => Poll::Ready(None),
-        });
-        match accepted.await? {
-            Ok(accepted) => return Some(accepted),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-                ) => {}
-            Err(_) if listener.strong_count() == 0 => return None,
-            Err(error) => {
-                tracing::error!(%error, "no connection can be accepted");
-                sleep(Duration::from_millis(200)).await;
-            }
-        }
     }
 }

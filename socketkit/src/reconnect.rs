@@ -179,12 +179,8 @@ const LONGEST_WISH: Duration = Duration::from_secs(3600);
 /// How long to wait before the next attempt: full jitter, and not before the server said so.
 fn pause(attempt: u32, (shortest, longest): (Duration, Duration), last: &Disconnect) -> Duration {
     let bound = shortest.saturating_mul(2u32.saturating_pow(attempt)).min(longest);
-    let asked = last.reason.strip_prefix("retry ").and_then(|wait| wait.parse().ok());
-    let asked = match last.code {
-        CloseCode::AWAY | CloseCode::RESTART | CloseCode::FULL => asked.unwrap_or_default(),
-        _ => 0,
-    };
-    Duration::from_millis(asked).min(LONGEST_WISH) + bound.mul_f64(rand::random::<f64>())
+    Duration::from_millis(last.retry().unwrap_or_default()).min(LONGEST_WISH)
+        + bound.mul_f64(rand::random::<f64>())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     entry::Entry,
     hub::Hub,
     ticket::Ticket,
-    upgrade::{Reply, downcast, plain, refusal_of, refused, switching},
+    upgrade::{Reply, downcast, plain, refusal_of, refused, restarting, switching},
 };
 use http::{Request, StatusCode, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -122,21 +122,6 @@ impl<P: Protocol> Service<P> {
         task.await.unwrap_or(CloseCode::INTERNAL.into())
     }
 
-    /// Closes every socket with 1001, after what was emitted to it, and takes no more; ready when all
-    /// handlers are done and all sockets gone, at the latest after twice [`Limits::grace`], or after
-    /// [`Limits::handshake`] for the farewell if that is longer. A handler that holds its thread, without
-    /// an await, is not ended by any of these, nor is a socket whose runtime stands still.
-    ///
-    /// For hosts that stop by themselves; a listener of this crate does it: see `Serve::until`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped after its first poll, the sockets are closed all the same.
-    pub async fn shutdown(&self) {
-        self.inner.hub.close_all(&CloseCode::AWAY.into());
-        self.inner.hub.emptied().await;
-    }
-
     pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.inner.limits
     }
@@ -202,6 +187,13 @@ impl<P: Protocol> Service<P> {
     /// Decides on a socket that is welcome: whether it was let in or is to be told why not, or what
     /// HTTP answers.
     pub(crate) async fn opened(&self, handshake: &Handshake) -> Result<Opened, Box<Reply>> {
+        if let Some(disconnect) = self.inner.hub.stopping.farewell() {
+            let permit = self.may_refuse(handshake).filter(|_| handshake.offers_subprotocol());
+            return match permit {
+                Some(permit) => Ok((Err(disconnect), Some(permit))),
+                None => Err(Box::new(restarting(&disconnect))),
+            };
+        }
         match self.open(handshake).await {
             Ok((admitted, permit)) => Ok((Ok(admitted), permit)),
             Err(reject) => {

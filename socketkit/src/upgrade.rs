@@ -1,6 +1,6 @@
 //! The HTTP side of an upgrade: what a request has to say, and what it is answered.
 
-use crate::{CloseCode, Handshake, Reject, end::refusal, wire};
+use crate::{CloseCode, Disconnect, Handshake, Reject, end::refusal, wire};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body_util::Full;
@@ -102,6 +102,14 @@ pub(crate) fn closing_bytes(reply: Reply) -> Vec<u8> {
     out.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
     out.extend_from_slice(&body);
     out
+}
+
+/// The answer of a server that stops.
+pub(crate) fn restarting(disconnect: &Disconnect) -> Reply {
+    let mut reply = plain(StatusCode::SERVICE_UNAVAILABLE, "this server restarts");
+    let seconds = disconnect.retry().unwrap_or_default().div_ceil(1000).max(1);
+    reply.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    reply
 }
 
 pub(crate) fn refused(reject: &Reject) -> Reply {

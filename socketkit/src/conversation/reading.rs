@@ -144,7 +144,7 @@ impl Conversation {
 
     /// Handles an event, at once or when those before it are done.
     fn event(&mut self, event: Received<'_>, cx: &mut Context<'_>) -> Result<(), End> {
-        if self.peer.is_dismissed() {
+        if self.peer.is_dismissed() || self.is_leaving {
             return Ok(());
         }
         if let Some(id) = event.id
@@ -153,8 +153,7 @@ impl Conversation {
             return Ok(());
         }
         self.app.received(event.index, event.text);
-        let is_idle = matches!(self.work, Work::Idle);
-        if is_idle && self.backlog.is_empty() && self.notices.is_empty() {
+        if self.is_idle() {
             self.begin(event);
             // What `on_connect` refuses ends the connection; no other work does.
             let _ = self.poll_work(cx);

@@ -1,0 +1,130 @@
+//! The sockets of a hub, and those that are meant.
+
+use crate::{
+    SocketId,
+    peer::{GROUP, Peer},
+    rooms::Rooms,
+};
+use slab::Slab;
+use smallvec::SmallVec;
+use std::{hash::Hash, sync::Arc};
+
+/// Who is connected, and in which rooms.
+#[derive(Debug)]
+pub(super) struct Members<R> {
+    /// By their slots: see [`SocketId`].
+    pub(super) sockets: Slab<Member>,
+    pub(super) rooms: Rooms<R>,
+    /// How many sockets there were.
+    pub(super) count: u64,
+    /// Sockets of `sockets` that have ended and are in their rooms until `on_disconnect` has run.
+    pub(super) leaving: usize,
+    /// Sockets that have no connection, and are waited for.
+    pub(super) away: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) peer: Arc<Peer>,
+    pub(super) leaving: bool,
+    pub(super) away: bool,
+}
+
+/// Which sockets are meant.
+#[derive(Debug)]
+pub(crate) struct Selection<R> {
+    pub(crate) of: Of<R>,
+    pub(crate) except_sockets: Vec<SocketId>,
+    pub(crate) except_rooms: Vec<R>,
+}
+
+/// What a selection is taken from.
+#[derive(Debug)]
+pub(crate) enum Of<R> {
+    All,
+    Rooms(Vec<R>),
+}
+
+impl<R: Clone + Eq + Hash> Members<R> {
+    pub(super) fn new() -> Self {
+        Self { sockets: Slab::new(), rooms: Rooms::new(), count: 0, leaving: 0, away: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sockets.len() - self.leaving
+    }
+
+    /// The socket of an id.
+    pub(super) fn member(&mut self, id: SocketId) -> Option<&mut Member> {
+        // Its slot may be that of another meanwhile.
+        self.sockets.get_mut(id.slot() as usize).filter(|member| member.peer.id == id)
+    }
+
+    pub(super) fn join(&mut self, id: SocketId, room: &R) {
+        if self.member(id).is_some_and(|member| !member.leaving) {
+            self.rooms.join(id.slot(), room);
+        }
+    }
+
+    /// Takes a socket out of a room. What is returned is to be dropped without the lock.
+    pub(super) fn leave(&mut self, id: SocketId, room: &R) -> Option<(R, R)> {
+        self.member(id)?;
+        self.rooms.leave(id.slot(), room)
+    }
+
+    pub(super) fn select(&self, selection: &Selection<R>) -> Vec<Arc<Peer>> {
+        let mut peers = Vec::new();
+        self.each(selection, |peer| peers.push(peer.clone()));
+        peers
+    }
+
+    /// Visits each socket of a selection once.
+    pub(super) fn each(&self, selection: &Selection<R>, mut visit: impl FnMut(&Arc<Peer>)) {
+        let Selection { of, except_sockets, except_rooms } = selection;
+        let keys = |rooms: &[R]| -> Vec<u32> {
+            rooms.iter().filter_map(|room| self.rooms.key(room)).collect()
+        };
+        let except = keys(except_rooms);
+        let is_in = |keys: &[u32], slot| keys.iter().any(|key| self.rooms.contains(*key, slot));
+        let mut visit = |(slot, member): (u32, &Member)| {
+            let is_excepted = !except_sockets.is_empty()
+                && except_sockets.contains(&member.peer.id)
+                || is_in(&except, slot);
+            if !is_excepted {
+                visit(&member.peer);
+            }
+        };
+        match of {
+            Of::All => {
+                let sockets = self.sockets.iter().filter(|(_, member)| !member.leaving);
+                fetched(sockets.map(|(slot, member)| (slot as u32, member)), &mut visit);
+            }
+            Of::Rooms(rooms) => {
+                let rooms = keys(rooms);
+                for (at, room) in rooms.iter().enumerate() {
+                    let before = rooms.get(..at).unwrap_or_default();
+                    let slots =
+                        self.rooms.slots(*room).iter().filter(|slot| !is_in(before, **slot));
+                    let sockets =
+                        slots.filter_map(|slot| Some((*slot, self.sockets.get(*slot as usize)?)));
+                    fetched(sockets, &mut visit);
+                }
+            }
+        }
+    }
+}
+
+/// Visits sockets, each [`GROUP`] of which is fetched before.
+fn fetched<'a>(
+    mut sockets: impl Iterator<Item = (u32, &'a Member)>,
+    mut visit: impl FnMut((u32, &'a Member)),
+) {
+    loop {
+        let group: SmallVec<[_; GROUP]> = sockets.by_ref().take(GROUP).collect();
+        if group.is_empty() {
+            return;
+        }
+        group.iter().for_each(|(_, member)| member.peer.fetch());
+        group.into_iter().for_each(&mut visit);
+    }
+}
