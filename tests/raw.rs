@@ -267,6 +267,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
         std::mem::take(&mut self.unread)
     }
 
+    /// So many bytes; fewer if the server closes before.
+    pub async fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.unread.len() < length && self.more().await {}
+        self.unread.drain(..length.min(self.unread.len())).collect()
+    }
+
     /// The status of an HTTP response; 0 if the server closed instead.
     pub async fn status(&mut self) -> u16 {
         let head = self.head().await;
