@@ -46,13 +46,15 @@ impl Routes {
         self
     }
 
-    /// Serves the files of a folder on all other paths: see [`Server::public`].
+    /// Serves the files of a folder on all other paths: see
+    /// [`Server::public`](crate::Server::public).
     pub fn public(mut self, folder: impl AsRef<Path>) -> Self {
         self.public.folder(folder.as_ref());
         self
     }
 
-    /// Adds a header to every file of [`public`](Self::public): see [`Server::header`].
+    /// Adds a header to every file of [`public`](Self::public): see
+    /// [`Server::header`](crate::Server::header).
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.public.header(name.as_ref(), value.as_ref());
         self

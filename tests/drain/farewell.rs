@@ -25,6 +25,8 @@ async fn what_is_at_work_is_answered_and_what_comes_later_is_not_handled() {
     until(|| scene.begun.load(SeqCst) == 1).await;
     assert_eq!(soon(peer.frame()).await, Some((raw::PONG, Vec::new())));
     let stopping = running.stop().await;
+    let late = scene.service.io().broadcast(ServerEvent::Told("late".into()));
+    assert_eq!((late.queued, late.closed), (0, 1));
     peer.write(&frame(raw::PING, "1")).await;
     assert_eq!(soon(peer.frame()).await, Some((raw::PONG, b"1".into())), "it is still read");
     peer.write(&[tell("late"), ask(3), frame(raw::PING, "2")].concat()).await;
@@ -39,10 +41,14 @@ async fn what_is_at_work_is_answered_and_what_comes_later_is_not_handled() {
         assert_eq!(peer.line().await, line);
     }
     assert_eq!(retry(soon(peer.frame()).await.unwrap()), 0);
-    drop(peer);
     for expected in ["waits", "1012"] {
         assert_eq!(soon(scene.seen.recv()).await.as_deref(), Some(expected));
     }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        assert!(!stopping.0.is_finished(), "a process that ends may take the close frame with it");
+    }
+    drop(peer);
     stopping.end().await;
     assert!(scene.seen.try_recv().is_err());
 }

@@ -25,7 +25,7 @@ fn jitter(number: u64) -> u64 {
 /// One of many: hears all that was emitted and the answer to its call, is sent away, and comes back when
 /// it may.
 async fn come_back(mut peer: Bytes, number: u64, other: SocketAddr) {
-    let asked = number % 2 == 0;
+    let asked = number.is_multiple_of(2);
     let (mut heard, mut replied) = (0, false);
     let wait = loop {
         match peer.frame().await.expect("it was not sent away") {
