@@ -72,6 +72,24 @@ async fn a_refusal_carries_its_code_and_an_error_hides_its_text() {
 }
 
 #[tokio::test]
+async fn a_refusal_can_be_had_with_its_data() {
+    async fn ask(ask: Ask) -> Result<String, Reject> {
+        match ask.text.as_str() {
+            "" => Err(Reject::new("empty", "say something").with_data(["text"])),
+            _ => Ok(ask.text),
+        }
+    }
+    let service = Server::<Chat>::new().on(ask).fallback(async |_: ClientEvent| {}).build();
+    let [client] = clients(&service).await;
+    let ask = |text: &str| soon(client.call(Ask { text: text.into() }).or_reject());
+    let reject = ask("").await.unwrap().unwrap_err();
+    assert_eq!((&*reject.code, &*reject.message), ("empty", "say something"));
+    assert_eq!(reject.data::<Vec<String>>().unwrap(), ["text"]);
+    assert_eq!(reject.data::<u32>(), None, "it is none");
+    assert_eq!(ask("hi").await.unwrap().unwrap(), "hi");
+}
+
+#[tokio::test]
 async fn handlers_of_a_client_may_come_before_its_state_and_after() {
     let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
     let (sender, mut counted) = mpsc::unbounded_channel();

@@ -3,10 +3,11 @@
 use crate::{
     CallError, Event, Events, Policy, Reject, SocketId,
     delivery::{Kind, Pushed},
+    failure::Failure,
     flusher::Flusher,
     frame::Draft,
     peer::{Answer, Peer},
-    wire::{self, Frame, Problem},
+    wire::{self, Frame},
 };
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
@@ -41,7 +42,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// side still runs it, and its reply is ignored.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
-    reply: Boxed<Result<R, CallError>>,
+    reply: Boxed<Result<R, Failure>>,
     deadline: Deadline,
 }
 
@@ -51,7 +52,7 @@ impl<R: DeserializeOwned + Send + 'static> Call<R> {
         timeout: Duration,
         runtime: Handle,
     ) -> Self {
-        let reply = Box::pin(async move { decode(&answer.await?) });
+        let reply = Box::pin(async move { Ok(decode(&answer.await?)?) });
         Self { reply, deadline: Deadline { timeout, sleep: None, runtime } }
     }
 }
@@ -63,16 +64,61 @@ impl<R> Call<R> {
         self.deadline.timeout = timeout;
         self
     }
+
+    /// Waits for the reply, and keeps a refusal as it is: [`CallError::Rejected`] leaves out its data.
+    ///
+    /// ```
+    /// # use socketkit::{CallError, Event, Protocol, Remote};
+    /// # use std::time::Duration;
+    /// #[derive(serde::Deserialize)]
+    /// struct TooFast {
+    ///     /// Milliseconds.
+    ///     retry_in: u64,
+    /// }
+    ///
+    /// # async fn ask<P: Protocol, E: Event<Enum = P::Client> + Clone>(
+    /// #     remote: &Remote<P>, event: E,
+    /// # ) -> Result<Option<E::Reply>, CallError> {
+    /// Ok(match remote.call(event.clone()).or_reject().await? {
+    ///     Ok(reply) => Some(reply),
+    ///     Err(reject) => match reject.data() {
+    ///         Some(TooFast { retry_in }) => {
+    ///             tokio::time::sleep(Duration::from_millis(retry_in)).await;
+    ///             Some(remote.call(event).await?)
+    ///         }
+    ///         None => None,
+    ///     },
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the call itself, but for [`CallError::Rejected`], which is the inner error.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for the call.
+    pub async fn or_reject(mut self) -> Result<Result<R, Reject>, CallError> {
+        match poll_fn(|cx| self.poll_reply(cx)).await {
+            Ok(reply) => Ok(Ok(reply)),
+            Err(failure) => failure.into_reject().map(Err),
+        }
+    }
+
+    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Failure>> {
+        if let Poll::Ready(reply) = self.reply.as_mut().poll(cx) {
+            return Poll::Ready(reply);
+        }
+        self.deadline.poll(cx).map(|()| Err(CallError::Timeout.into()))
+    }
 }
 
 impl<R> Future for Call<R> {
     type Output = Result<R, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Poll::Ready(reply) = self.reply.as_mut().poll(cx) {
-            return Poll::Ready(reply);
-        }
-        self.deadline.poll(cx).map(|()| Err(CallError::Timeout))
+        self.poll_reply(cx).map_err(CallError::from)
     }
 }
 
@@ -187,7 +233,7 @@ impl Question {
     ) -> Result<InFlight, CallError> {
         let (sender, answer) = oneshot::channel();
         let Ok(id) = peer.calls().begin(sender, peer.limits.calls) else {
-            return Err(rejected(Reject::busy()));
+            return Err(CallError::rejected(Reject::busy()));
         };
         let call = InFlight { peer, id, answer };
         let peer = &call.peer;
@@ -198,7 +244,7 @@ impl Question {
             out.extend_from_slice(&self.payload);
             Ok::<_, Infallible>(())
         });
-        check(&draft).map_err(rejected)?;
+        check(&draft).map_err(CallError::rejected)?;
         let frame = draft.finish(peer.role);
         let mut queue = peer.queue();
         let (pushed, flush) = queue.push(frame, (Policy::Reliable, 0), Kind::Emit, &peer.limits);
@@ -214,7 +260,7 @@ impl Question {
 
 /// The refusal of an event that is longer than the server reads.
 pub(crate) fn too_large(limit: usize) -> CallError {
-    rejected(Reject::new("too_large", format!("a frame of over {limit} bytes")))
+    CallError::rejected(Reject::new("too_large", format!("a frame of over {limit} bytes")))
 }
 
 /// A call that was sent; it is forgotten when nobody waits for it any more.
@@ -228,7 +274,7 @@ pub(crate) struct InFlight {
 impl InFlight {
     /// Waits for the answer as long as the connection lives.
     pub(crate) async fn answer(mut self) -> Answer {
-        (&mut self.answer).await.unwrap_or(Err(CallError::Lost))
+        (&mut self.answer).await.unwrap_or_else(|_| Err(CallError::Lost.into()))
     }
 }
 
@@ -238,21 +284,6 @@ impl Drop for InFlight {
         if self.peer.settle(self.id).is_some() {
             self.peer.queue().withdraw(self.id);
         }
-    }
-}
-
-fn rejected(reject: Reject) -> CallError {
-    CallError::Rejected { code: reject.code.into_owned(), message: reject.message.into_owned() }
-}
-
-/// The refusal that a `failure` frame tells of.
-pub(crate) fn refused(error: &str) -> CallError {
-    match serde_json::from_str::<Problem<'_>>(error) {
-        Ok(problem) => CallError::Rejected {
-            code: problem.code.into_owned(),
-            message: problem.message.into_owned(),
-        },
-        Err(error) => CallError::Decode(error),
     }
 }
 

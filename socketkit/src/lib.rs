@@ -169,6 +169,7 @@ mod ending;
 mod entry;
 mod event;
 mod extract;
+mod failure;
 mod flusher;
 mod frame;
 mod gap;

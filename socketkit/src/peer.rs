@@ -1,9 +1,10 @@
 //! One connected peer: what its connection and everybody who holds a handle of it share.
 
 use crate::{
-    CallError, Disconnect, Handshake, Limits, Policy,
+    Disconnect, Handshake, Limits, Policy,
     calls::Calls,
     delivery::{Kind, Pushed},
+    failure::Failure,
     frame::FrameBytes,
     outbox::{Locked, Queue, Signals},
     seat::Seat,
@@ -72,7 +73,7 @@ impl fmt::Debug for SocketId {
 }
 
 /// What a call is answered with: the payload of the reply, within its frame.
-pub(crate) type Answer = Result<(Utf8Bytes, Range<usize>), CallError>;
+pub(crate) type Answer = Result<(Utf8Bytes, Range<usize>), Failure>;
 
 /// Peers whose memory is fetched at once. Of many, each is far away: asked for together, they are
 /// waited for together.

@@ -1,6 +1,6 @@
 //! What a handler answers, and why a call may have no answer.
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::{
     borrow::Cow,
@@ -51,6 +51,10 @@ impl Reject {
         self
     }
 
+    pub(crate) fn with_raw_data(self, data: Option<&RawValue>) -> Self {
+        Self { data: data.map(ToOwned::to_owned), ..self }
+    }
+
     /// Refuses as `internal` for an error that `?` does not take: `anyhow::Error`, a boxed error, a
     /// text.
     ///
@@ -74,7 +78,19 @@ impl Reject {
         self.source.as_deref()
     }
 
-    pub(crate) fn data(&self) -> Option<&RawValue> {
+    /// The value for programs, as a type of one's own; `None` if there is none of this type.
+    ///
+    /// ```
+    /// # use socketkit::Reject;
+    /// let reject = Reject::new("too_long", "a name has 64 bytes").with_data(64);
+    /// assert_eq!(reject.data(), Some(64));
+    /// assert_eq!(reject.data::<String>(), None);
+    /// ```
+    pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.raw_data()?.get()).ok()
+    }
+
+    pub(crate) fn raw_data(&self) -> Option<&RawValue> {
         self.data.as_deref()
     }
 
@@ -148,7 +164,8 @@ pub enum CallError {
     Lost,
     /// No reply came in time. The other side was not told; it may still run.
     Timeout,
-    /// The other side refused, with a code of its own or one of the framework's.
+    /// The other side refused, with a code of its own or one of the framework's. The data of the refusal,
+    /// if it has any, is what [`Call::or_reject`](crate::Call::or_reject) is for.
     Rejected {
         /// What went wrong, for programs.
         code: String,
@@ -159,6 +176,12 @@ pub enum CallError {
     Decode(serde_json::Error),
     /// The event's payload would not serialise: the call was not sent.
     Encode(serde_json::Error),
+}
+
+impl CallError {
+    pub(crate) fn rejected(reject: Reject) -> Self {
+        Self::Rejected { code: reject.code.into_owned(), message: reject.message.into_owned() }
+    }
 }
 
 impl fmt::Display for CallError {

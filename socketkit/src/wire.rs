@@ -234,7 +234,7 @@ pub(crate) fn write_failure(
         code: Cow::Borrowed(&reject.code),
         message: Cow::Borrowed(&reject.message),
         event: event.filter(|_| id.is_none()).map(Cow::Borrowed),
-        data: reject.data(),
+        data: reject.raw_data(),
     };
     write_json(out, &problem);
     out.push(b'}');

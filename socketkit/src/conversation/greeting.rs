@@ -58,7 +58,7 @@ impl Conversation {
             tracing::error!(limit, "an event that waited is too large for the server");
             if let Some(caller) = id.and_then(|id| peer.settle(id)) {
                 // Whoever called may have stopped to wait.
-                let _ = caller.send(Err(too_large(limit)));
+                let _ = caller.send(Err(too_large(limit).into()));
             }
         }
         if let Work::Handling(handled) = &mut self.work {

@@ -5,9 +5,9 @@ use super::{Conversation, Received, Work};
 use crate::{
     CallError, CloseCode, Disconnect, Reject,
     backlog::{Refused, Waiting},
-    call,
     decoder::{Decoder, Incoming, Stopped},
     end::{By, End, fault},
+    failure::Failure,
     frame::Draft,
     rate::Heard,
     wire::{self, Frame},
@@ -128,10 +128,10 @@ impl Conversation {
             }
             Frame::Failure { id: Some(id), error } => {
                 if let Some(caller) = self.peer.settle(id) {
-                    let _ = caller.send(Err(call::refused(error)));
+                    let _ = caller.send(Err(Failure::read(error)));
                 }
             }
-            Frame::Failure { id: None, error } => match call::refused(error) {
+            Frame::Failure { id: None, error } => match Failure::read(error).into() {
                 CallError::Rejected { code, message } => {
                     tracing::warn!(socket = %self.peer.id, code, message, "an event was refused");
                 }
