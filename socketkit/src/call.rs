@@ -1,12 +1,13 @@
 //! Calls: an event and its typed reply, from one peer or from many.
 
 use crate::{
-    CallError, Event, Events, Policy, Reject, SocketId,
+    CallError, Event, Events, Reject, SocketId,
     delivery::{Kind, Pushed},
     failure::Failure,
     flusher::Flusher,
     frame::Draft,
     peer::{Answer, Peer},
+    treatment::Treatment,
     wire::{self, Frame},
 };
 use futures_core::Stream;
@@ -247,7 +248,7 @@ impl Question {
         check(&draft).map_err(CallError::rejected)?;
         let frame = draft.finish(peer.role);
         let mut queue = peer.queue();
-        let (pushed, flush) = queue.push(frame, (Policy::Reliable, 0), Kind::Emit, &peer.limits);
+        let (pushed, flush) = queue.push(frame, Treatment::default(), Kind::Emit, &peer.limits);
         peer.calls().pushed(id);
         drop(queue);
         flusher.flush(peer, flush);

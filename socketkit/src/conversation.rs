@@ -5,7 +5,7 @@ mod greeting;
 mod reading;
 
 use crate::{
-    Disconnect, Policy, Reject,
+    Disconnect, Reject,
     backlog::{Backlog, Waiting},
     delivery::Kind,
     end::refusal,
@@ -17,6 +17,7 @@ use crate::{
     rate::Rate,
     reply::guarded,
     session::Tally,
+    treatment::Treatment,
     turn::Flush,
     wire::{self, Frame},
 };
@@ -253,7 +254,7 @@ impl Conversation {
 
     fn push(&self, draft: Draft) {
         let bytes = draft.finish(self.peer.role);
-        let (_, flush) = self.peer.push(bytes, (Policy::Reliable, 0), Kind::Answer);
+        let (_, flush) = self.peer.push(bytes, Treatment::default(), Kind::Answer);
         if flush == Flush::Now {
             self.peer.flush(false, Instant::now());
         }

@@ -242,7 +242,7 @@ pub(crate) fn write(peers: &[Arc<Peer>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Handshake, Limits, Policy, SocketId, delivery::Kind};
+    use crate::{Handshake, Limits, SocketId, delivery::Kind, treatment::Treatment};
     use std::time::Duration;
     use tokio::{
         io::AsyncReadExt,
@@ -269,7 +269,7 @@ mod tests {
     fn emit(flusher: &Arc<Flusher>, peer: &Arc<Peer>) -> JoinHandle<()> {
         let (flusher, peer) = (flusher.clone(), peer.clone());
         tokio::spawn(async move {
-            let (_, flush) = peer.push((*b"text").into(), (Policy::Reliable, 0), Kind::Emit);
+            let (_, flush) = peer.push((*b"text").into(), Treatment::default(), Kind::Emit);
             flusher.flush(&peer, flush);
         })
     }

@@ -5,13 +5,14 @@ mod members;
 pub(crate) use members::{Of, Selection};
 
 use crate::{
-    CloseCode, Delivery, Disconnect, EmitError, Events, Policy, Protocol, Reject, SocketId,
+    CloseCode, Delivery, Disconnect, EmitError, Events, Protocol, Reject, SocketId,
     delivery::Kind,
     flusher::{Flusher, write},
     frame::{Draft, FrameBytes},
     inspect::{Hooks, Inspected},
     peer::{Peer, lock},
     stagger::Stopping,
+    treatment::Treatment,
     turn::Flush,
     wire,
 };
@@ -213,14 +214,14 @@ impl<P: Protocol> Hub<P> {
             // As if all were closed: else each that leaves might tell all that are still there.
             return Delivery { closed: self.count(selection), ..Delivery::default() };
         }
-        let Some((frame, policy)) = self.encode(None, event) else {
+        let Some((frame, treatment)) = self.encode(None, event) else {
             return Delivery::default();
         };
         let mut delivery = Delivery::default();
         let (mut ask, mut now, mut wake) = (Vec::new(), Vec::new(), Vec::new());
         lock(&self.members).each(selection, |peer| {
             let (pushed, flush, signals) =
-                peer.push_quietly(frame.clone(), policy, Kind::Broadcast);
+                peer.push_quietly(frame.clone(), treatment, Kind::Broadcast);
             delivery.count(pushed);
             if !signals.is_empty() {
                 wake.push(signals);
@@ -239,10 +240,10 @@ impl<P: Protocol> Hub<P> {
 
     /// Queues an event for one socket.
     pub(crate) fn emit_to(&self, peer: &Arc<Peer>, event: P::Server) -> Delivery {
-        let Some((frame, policy)) = self.encode(Some(peer.id), event) else {
+        let Some((frame, treatment)) = self.encode(Some(peer.id), event) else {
             return Delivery::default();
         };
-        let (pushed, flush) = peer.push(frame, policy, Kind::Emit);
+        let (pushed, flush) = peer.push(frame, treatment, Kind::Emit);
         self.flusher.flush(peer, flush);
         Delivery::of(pushed)
     }
@@ -267,14 +268,14 @@ impl<P: Protocol> Hub<P> {
         &self,
         socket: Option<SocketId>,
         event: P::Server,
-    ) -> Option<(FrameBytes, (Policy, usize))> {
-        let (name, index) = (event.name(), event.index());
+    ) -> Option<(FrameBytes, Treatment)> {
+        let (name, treatment) = (event.name(), Treatment::of(&event));
         let hooks = self.hooks();
         let mut draft = Draft::new(128);
         match wire::write_event(draft.out(), name, None, |out| event.encode(out)) {
             Ok(()) => {
                 hooks.inspect(|| Inspected::sent(socket, name, &draft));
-                Some((draft.finish(Role::Server), (P::Server::policy(index), index)))
+                Some((draft.finish(Role::Server), treatment))
             }
             Err(source) => {
                 hooks.error(&EmitError { event: name, source });

@@ -183,6 +183,7 @@ mod held;
 mod hub;
 #[cfg(feature = "server")]
 mod inspect;
+mod latest;
 #[cfg(feature = "server")]
 mod life;
 mod limits;
@@ -230,6 +231,7 @@ mod stalling;
 mod table;
 mod ticket;
 mod transport;
+mod treatment;
 mod turn;
 #[cfg(feature = "server")]
 mod upgrade;

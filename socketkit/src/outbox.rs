@@ -21,6 +21,7 @@ use crate::{
     moment::Moment,
     queued::{self, Frames, Queued, Sort},
     session::Window,
+    treatment::Treatment,
     turn::{Flush, Turn, Written},
 };
 use std::{sync::Arc, task::Waker};
@@ -114,7 +115,7 @@ impl Queue {
     pub(crate) fn push(
         &mut self,
         bytes: FrameBytes,
-        (policy, index): (Policy, usize),
+        treatment: Treatment,
         kind: Kind,
         limits: &Limits,
     ) -> (Pushed, Flush) {
@@ -126,15 +127,13 @@ impl Queue {
         let lags = is_held || self.blocked.is_some() || self.writing;
         let (count, size) = self.all();
         let full = self.fills(count, size, bytes.len(), limits);
-        if policy == Policy::Volatile && (is_away || (lags && limits.quarter_fills(count, size))) {
+        if treatment.policy == Policy::Volatile
+            && (is_away || (lags && limits.quarter_fills(count, size)))
+        {
             return (Pushed::Dropped, Flush::Pending);
         }
-        let sort = match policy {
-            Policy::Reliable => Sort::Text,
-            Policy::Volatile => Sort::Volatile,
-            Policy::Latest => Sort::Latest(index as u32),
-        };
-        let replaces = policy == Policy::Latest && (full || is_away);
+        let sort = treatment.sort();
+        let replaces = treatment.policy == Policy::Latest && (full || is_away);
         let replaced = replaces && self.can_replace(sort, bytes.len(), limits) && self.remove(sort);
         if full && !replaced && self.is_hopeless(limits) {
             if self.role == Role::Client {
@@ -144,13 +143,12 @@ impl Queue {
             return (Pushed::Closed, Flush::Pending);
         }
         let pushed = if replaced { Pushed::Replaced } else { Pushed::Queued };
-        let queued = Queued { bytes, sort };
         if let Some(held) = self.held.as_mut().filter(|_| is_held) {
-            held.push(queued);
+            held.push(Queued { bytes, sort });
             return (pushed, Flush::Pending);
         }
         let full = self.is_full(limits);
-        self.insert(self.frames.len(), queued);
+        self.insert(self.frames.len(), Queued { bytes, sort });
         if !full && self.blocked.is_some() && self.is_full(limits) {
             // From now on the connection counts the time.
             self.wake();

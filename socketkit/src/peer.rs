@@ -1,13 +1,14 @@
 //! One connected peer: what its connection and everybody who holds a handle of it share.
 
 use crate::{
-    Disconnect, Handshake, Limits, Policy,
+    Disconnect, Handshake, Limits,
     calls::Calls,
     delivery::{Kind, Pushed},
     failure::Failure,
     frame::FrameBytes,
     outbox::{Locked, Queue, Signals},
     seat::Seat,
+    treatment::Treatment,
     turn::Flush,
     turn::{self, Turn},
 };
@@ -152,21 +153,21 @@ impl Peer {
     pub(crate) fn push(
         &self,
         bytes: FrameBytes,
-        policy: (Policy, usize),
+        treatment: Treatment,
         kind: Kind,
     ) -> (Pushed, Flush) {
-        self.queue().push(bytes, policy, kind, &self.limits)
+        self.queue().push(bytes, treatment, kind, &self.limits)
     }
 
     /// The same for one who holds a lock, and wakes when that is free.
     pub(crate) fn push_quietly(
         &self,
         bytes: FrameBytes,
-        policy: (Policy, usize),
+        treatment: Treatment,
         kind: Kind,
     ) -> (Pushed, Flush, Signals) {
         let mut queue = self.queue();
-        let (pushed, flush) = queue.push(bytes, policy, kind, &self.limits);
+        let (pushed, flush) = queue.push(bytes, treatment, kind, &self.limits);
         (pushed, flush, queue.unlock())
     }
 

@@ -1,6 +1,6 @@
 //! A frame that waits to be sent.
 
-use crate::frame::FrameBytes;
+use crate::{frame::FrameBytes, latest::Key};
 use smallvec::SmallVec;
 
 /// A frame that waits, and what may happen to it meanwhile.
@@ -17,8 +17,8 @@ pub(crate) enum Sort {
     Text,
     /// It is dropped when the connection is lost.
     Volatile,
-    /// A newer one of the same event, by its index, may take its place.
-    Latest(u32),
+    /// A newer one of the same key may take its place.
+    Latest(Key),
     /// It was sent before over a connection that is lost: it has its number.
     Again,
     /// It is the connection's own, a page does not see it, and it does not count.

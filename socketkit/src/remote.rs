@@ -2,13 +2,14 @@
 
 use crate::{
     Call, CallError, CloseCode, ConnectError, Delivery, Disconnect, Event, Events, Gap, Handshake,
-    Limits, Policy, Protocol, Reject, SocketId,
+    Limits, Protocol, Reject, SocketId,
     call::{InFlight, Question},
     delivery::{Kind, Pushed},
     flusher::Flusher,
     frame::Draft,
     handler::Greeted,
     peer::{Peer, lock},
+    treatment::Treatment,
     wire::{self, Hello},
 };
 use std::{
@@ -90,14 +91,13 @@ impl<P: Protocol> Remote<P> {
     /// the server reads is logged and counted as dropped.
     pub fn emit(&self, event: impl Into<P::Client>) -> Delivery {
         let event = event.into();
-        let (name, index) = (event.name(), event.index());
-        let policy = P::Client::policy(index);
+        let (name, treatment) = (event.name(), Treatment::of(&event));
         let mut draft = Draft::new(128);
         if let Err(error) = wire::write_event(draft.out(), name, None, |out| event.encode(out)) {
             tracing::error!(event = name, %error, "an event does not serialise");
             return Delivery::default();
         }
-        self.shared.emit(name, draft, (policy, index))
+        self.shared.emit(name, draft, treatment)
     }
 
     /// Sends an event and waits for its typed reply.
@@ -205,12 +205,12 @@ impl Shared {
         }
     }
 
-    fn emit(&self, name: &str, draft: Draft, policy: (Policy, usize)) -> Delivery {
+    fn emit(&self, name: &str, draft: Draft, treatment: Treatment) -> Delivery {
         if let Err(reject) = self.fits(&draft) {
             tracing::error!(event = name, "{}", reject.message);
             return Delivery::of(Pushed::Dropped);
         }
-        let (pushed, flush) = self.peer.push(draft.finish(Role::Client), policy, Kind::Emit);
+        let (pushed, flush) = self.peer.push(draft.finish(Role::Client), treatment, Kind::Emit);
         self.flusher.flush(&self.peer, flush);
         Delivery::of(pushed)
     }

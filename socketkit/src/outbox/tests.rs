@@ -11,7 +11,7 @@ fn queue() -> Queue {
 }
 
 fn push(queue: &mut Queue, text: &'static str, policy: Policy, limits: &Limits) -> Pushed {
-    queue.push(text.as_bytes().into(), (policy, 1), Kind::Emit, limits).0
+    queue.push(text.as_bytes().into(), policy.into(), Kind::Emit, limits).0
 }
 
 /// Writes with a sink that takes `room` bytes; what it took.
@@ -93,7 +93,7 @@ fn what_comes_while_others_are_written_is_left_to_who_writes_next_but_not_to_nob
     }
     let limits = Limits::default();
     let push = |queue: &mut Queue, text: &'static str| {
-        queue.push(text.as_bytes().into(), (Policy::Reliable, 0), Kind::Emit, &limits).1
+        queue.push(text.as_bytes().into(), Treatment::default(), Kind::Emit, &limits).1
     };
     for next in [Next::Flusher, Next::Connection, Next::Nobody] {
         let mut queue = queue();
@@ -135,7 +135,7 @@ fn broadcasts_wait_for_the_snapshot() {
     let (mut queue, limits) =
         (Queue::new(Role::Server, true, None, Instant::now()), Limits::default());
     let live = FrameBytes::from(*b"live");
-    queue.push(live, (Policy::Reliable, 0), Kind::Broadcast, &limits);
+    queue.push(live, Treatment::default(), Kind::Broadcast, &limits);
     push(&mut queue, "snapshot ", Policy::Reliable, &limits);
     queue.release();
     assert_eq!(drain(&mut queue, 99, &limits), "snapshot live");
