@@ -8,7 +8,7 @@ extern crate socketkit as renamed;
 /// Types with the names of everybody else's.
 pub mod nasty {
     /// Not what it says.
-    #[derive(::std::fmt::Debug, ::serde::Serialize, ::serde::Deserialize)]
+    #[derive(::std::fmt::Debug, ::std::hash::Hash, ::serde::Serialize, ::serde::Deserialize)]
     pub struct Result;
     /// Not what it says.
     #[derive(::std::fmt::Debug, ::serde::Serialize, ::serde::Deserialize)]
@@ -23,7 +23,7 @@ pub mod nasty {
     #[derive(::std::fmt::Debug, ::serde::Serialize, ::serde::Deserialize)]
     pub struct Some;
     /// Not what it says.
-    #[derive(::std::fmt::Debug, ::serde::Serialize, ::serde::Deserialize)]
+    #[derive(::std::fmt::Debug, ::std::hash::Hash, ::serde::Serialize, ::serde::Deserialize)]
     pub struct Into;
     /// Not the crate.
     pub mod core {}
@@ -54,7 +54,7 @@ pub mod nasty {
         /// Named like its payload.
         Some(Some),
         /// A name of a trait that the expansion uses.
-        #[event(reply = ::std::string::String)]
+        #[event(reply = ::std::string::String, latest = "0, 1", max = 64, rate = "5/s", burst = 9)]
         Into(Into, Result),
         /// Without payload.
         Ok,
@@ -92,6 +92,10 @@ fn nasty_names_make_a_round_trip() {
     let mut out = ::std::vec::Vec::new();
     let event = nasty::Nasty::Into(nasty::Into, nasty::Result);
     ::std::assert_eq!(event.name(), "into");
+    event.latest_key(&mut ::std::hash::DefaultHasher::new());
+    ::std::assert_eq!(<nasty::Nasty as Events>::latest_by(2), ["0", "1"]);
+    ::std::assert_eq!(<nasty::Nasty as Events>::max_bytes(2).unwrap(), 64);
+    ::std::assert_eq!(<nasty::Nasty as Events>::rate(2).unwrap().burst, 9);
     event.encode(&mut out).unwrap();
     ::std::assert_eq!(out, b"[null,null]");
     let names = <nasty::Nasty as Events>::NAMES;

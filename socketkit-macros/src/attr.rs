@@ -7,14 +7,19 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Ident, LitStr, Path, Result, Token, Type, parenthesized, token};
+use syn::{
+    Attribute, Error, Ident, Lit, LitInt, LitStr, Path, Result, Token, Type, parenthesized, token,
+};
 
 const ALIAS: &str = "alias";
+const BURST: &str = "burst";
 const CLIENT: &str = "client";
 const CRATE: &str = "crate";
 const DERIVE: &str = "derive";
 const LATEST: &str = "latest";
+const MAX: &str = "max";
 const MODULE: &str = "module";
+const RATE: &str = "rate";
 const RENAME: &str = "rename";
 const RENAME_ALL: &str = "rename_all";
 const REPLY: &str = "reply";
@@ -71,8 +76,18 @@ pub(crate) struct EventAttr {
     pub(crate) aliases: Vec<LitStr>,
     pub(crate) reply: Option<Type>,
     pub(crate) volatile: Option<Ident>,
-    pub(crate) latest: Option<Ident>,
+    pub(crate) latest: Option<Latest>,
+    pub(crate) max: Option<Lit>,
+    pub(crate) rate: Option<LitStr>,
+    /// With its key.
+    pub(crate) burst: Option<(Ident, LitInt)>,
     pub(crate) transparent: Option<Ident>,
+}
+
+/// `latest`, or `latest = "id"`.
+pub(crate) struct Latest {
+    pub(crate) flag: Ident,
+    pub(crate) key: Option<LitStr>,
 }
 
 impl EventAttr {
@@ -100,12 +115,20 @@ impl EventAttr {
                         meant(&mut this.reply, key, input, reply)
                     }
                     VOLATILE => once(&mut this.volatile, key, flag(key, input)?),
-                    LATEST => once(&mut this.latest, key, flag(key, input)?),
+                    LATEST => once(&mut this.latest, key, latest(key, input)?),
+                    MAX => once(&mut this.max, key, value(key, input, "a size", "max = \"4KiB\"")?),
+                    RATE => {
+                        once(&mut this.rate, key, value(key, input, "a string", "rate = \"5/s\"")?)
+                    }
+                    BURST => {
+                        let burst = value(key, input, "a number of events", "burst = 10")?;
+                        once(&mut this.burst, key, (key.clone(), burst))
+                    }
                     TRANSPARENT => once(&mut this.transparent, key, flag(key, input)?),
                     _ => Err(unknown(
                         key,
                         "event",
-                        &[RENAME, ALIAS, REPLY, VOLATILE, LATEST, TRANSPARENT],
+                        &[RENAME, ALIAS, REPLY, VOLATILE, LATEST, MAX, RATE, BURST, TRANSPARENT],
                     )),
                 });
             }
@@ -207,6 +230,18 @@ fn flag(key: &Ident, input: ParseStream<'_>) -> Result<Ident> {
     } else {
         Err(Error::new(key.span(), format!("`{key}` takes no value")))
     }
+}
+
+fn latest(key: &Ident, input: ParseStream<'_>) -> Result<Latest> {
+    let told = if input.peek(Token![=]) {
+        Some(value(key, input, "the name of a field", "latest = \"id\"")?)
+    } else if input.is_empty() || input.peek(Token![,]) {
+        None
+    } else {
+        let reason = "`latest` takes no value, or the name of a field: `latest = \"id\"`";
+        return Err(Error::new(key.span(), reason));
+    };
+    Ok(Latest { flag: key.clone(), key: told })
 }
 
 fn once<T>(slot: &mut Option<T>, key: &Ident, value: T) -> Result<()> {

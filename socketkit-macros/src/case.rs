@@ -68,6 +68,24 @@ impl RenameRule {
         }
     }
 
+    /// The same for a field, which is in `snake_case`.
+    pub(crate) fn apply_to_field(self, field: &str) -> String {
+        match self {
+            Self::Lower | Self::Snake => field.to_owned(),
+            Self::Upper | Self::ScreamingSnake => field.to_ascii_uppercase(),
+            Self::Kebab => field.replace('_', "-"),
+            Self::ScreamingKebab => field.to_ascii_uppercase().replace('_', "-"),
+            Self::Pascal => {
+                let capital = |word: &str| {
+                    let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+                    first.to_ascii_uppercase() + rest
+                };
+                field.split('_').map(capital).collect()
+            }
+            Self::Camel => Self::Camel.apply(&Self::Pascal.apply_to_field(field)),
+        }
+    }
+
     /// Whether names by this rule have capital letters.
     pub(crate) fn has_capitals(self) -> bool {
         !matches!(self, Self::Lower | Self::Snake | Self::Kebab)
@@ -146,6 +164,30 @@ mod tests {
         ] {
             for ((_, rule), name) in RULES.iter().zip(names) {
                 assert_eq!(rule.apply(variant), name, "{rule:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_renamed_as_serde_does() {
+        for (field, names) in [
+            (
+                "very_tasty",
+                [
+                    "very_tasty",
+                    "VERY_TASTY",
+                    "VeryTasty",
+                    "veryTasty",
+                    "very_tasty",
+                    "VERY_TASTY",
+                    "very-tasty",
+                    "VERY-TASTY",
+                ],
+            ),
+            ("z42", ["z42", "Z42", "Z42", "z42", "z42", "Z42", "z42", "Z42"]),
+        ] {
+            for ((_, rule), name) in RULES.iter().zip(names) {
+                assert_eq!(rule.apply_to_field(field), name, "{rule:?}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The documentation of the module of structs.
 
-use crate::input::{Event, Policy};
+use crate::input::Event;
+use crate::policy::{Policies, Policy};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -35,11 +36,25 @@ pub(crate) fn about(event: &Event) -> TokenStream {
     if let Some(reply) = &event.reply {
         about += &format!(" Answered with `{}`.", source_of(reply));
     }
-    about += match event.policy {
+    let Policies { policy, keys, max, rate } = &event.policies;
+    about += match policy {
         Policy::Reliable => "",
         Policy::Volatile => " Dropped where its receiver is slow to read.",
-        Policy::Latest => " Replaces an unsent one where its receiver is slow to read.",
+        Policy::Latest if keys.is_empty() => {
+            " Replaces an unsent one where its receiver is slow to read."
+        }
+        Policy::Latest => " Replaces an unsent one of the same ",
     };
+    if !keys.is_empty() {
+        let names: Vec<_> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
+        about += &format!("{} where its receiver is slow to read.", names.join(" and "));
+    }
+    if let Some(max) = max {
+        about += &format!(" At most {max} bytes.");
+    }
+    if let Some(rate) = rate {
+        about += &format!(" At most {}{}, {} at once.", rate.count, rate.unit, rate.burst);
+    }
     let gap =
         event.attrs.iter().any(|attr| attr.path().is_ident("doc")).then(|| quote!(#[doc = ""]));
     quote!(#gap #[doc = #about])

@@ -1,10 +1,10 @@
 //! `#[derive(Events)]`: the module of structs, and the impls beside the enum.
 
 use crate::errors::Errors;
-use crate::input::{Event, Input, Payload, Policy};
+use crate::input::{Event, Input, Payload};
 use crate::path::{self, Inside};
 use crate::slots::Slots;
-use crate::{doc, serde, stub};
+use crate::{doc, methods, serde, stub};
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -211,7 +211,7 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
     let indexes: Vec<_> = (0..events.len()).map(Literal::usize_unsuffixed).collect();
     let known_as = events.iter().map(|Event { name, aliases, .. }| quote!(#name #(| #aliases)*));
     let variants = events.iter().map(|event| &event.ident);
-    let policy = policy(input);
+    let policies = methods::policies(input);
     let encode = events.iter().map(|event| encode_arm(input, event));
     let tys = events.iter().map(|event| event.ty(module));
     quote! {
@@ -233,7 +233,7 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
                 }
             }
 
-            #policy
+            #policies
 
             fn encode(self, __out: &mut #private::Vec<#u8>) -> #private::serde_json::Result<()> {
                 match self {
@@ -254,30 +254,6 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
             }
         }
     }
-}
-
-fn policy(input: &Input) -> Option<TokenStream> {
-    let Input { krate, events, .. } = input;
-    let arms = [(Policy::Volatile, quote!(Volatile)), (Policy::Latest, quote!(Latest))];
-    let arms: Vec<_> = arms
-        .into_iter()
-        .filter_map(|(policy, name)| {
-            let events = events.iter().enumerate().filter(|(_, event)| event.policy == policy);
-            let indexes: Vec<_> =
-                events.map(|(index, _)| Literal::usize_unsuffixed(index)).collect();
-            (!indexes.is_empty()).then(|| quote!(#(#indexes)|* => #krate::Policy::#name,))
-        })
-        .collect();
-    (!arms.is_empty()).then(|| {
-        quote! {
-            fn policy(__index: ::core::primitive::usize) -> #krate::Policy {
-                match __index {
-                    #(#arms)*
-                    _ => #krate::Policy::Reliable,
-                }
-            }
-        }
-    })
 }
 
 fn encode_arm(input: &Input, event: &Event) -> TokenStream {

@@ -3,6 +3,7 @@
 use crate::attr::{EventAttr, EventsAttr};
 use crate::case::{RenameRule, check_name};
 use crate::errors::Errors;
+use crate::policy::{self, Policies};
 use crate::{path, serde};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -39,16 +40,10 @@ pub(crate) struct Event {
     pub(crate) name: String,
     pub(crate) aliases: Vec<String>,
     pub(crate) reply: Option<Type>,
-    pub(crate) policy: Policy,
+    pub(crate) policies: Policies,
     pub(crate) payload: Payload,
-}
-
-/// What may happen to an event while it waits for a slow receiver.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Policy {
-    Reliable,
-    Volatile,
-    Latest,
+    /// The variant has one field, without a name: it is the payload.
+    pub(crate) is_newtype: bool,
 }
 
 /// Where the struct of an event comes from.
@@ -87,10 +82,11 @@ impl Input {
         variants.retain(|variant| seen.insert(variant.ident.clone()));
 
         let is_doubled = variants.len() < count;
+        let rule = serde::rule_of_fields(&input.attrs);
         let mut names = Names::new(attr.rename_all.unwrap_or_default());
         let events = variants
             .into_iter()
-            .map(|variant| Event::parse(variant, &input.ident, &mut names, borrows, errors))
+            .map(|variant| Event::parse(variant, &input.ident, &mut names, rule, borrows, errors))
             .collect();
         let ident = &input.ident;
         let arguments = input.generics.split_for_impl().1;
@@ -114,6 +110,7 @@ impl Event {
         variant: Variant,
         owner: &Ident,
         names: &mut Names,
+        rule: Option<RenameRule>,
         borrows: bool,
         errors: &mut Errors,
     ) -> Self {
@@ -137,7 +134,8 @@ impl Event {
             |ty: Type| Type::Verbatim(path::without_self(ty.into_token_stream(), owner));
         let (name, aliases) = names.of(&variant.ident, &attr, errors);
         Self {
-            policy: policy(&attr, errors),
+            policies: Policies::of(&attr, &variant.fields, rule, errors),
+            is_newtype: policy::is_newtype(&variant.fields),
             payload: match payload(variant.fields, &attr, errors) {
                 Payload::Own(ty) => Payload::Own(without_self(ty)),
                 made @ Payload::Made(_) => made,
@@ -198,22 +196,6 @@ fn check_field_attrs(attrs: &[Attribute], errors: &mut Errors) {
 /// Attributes of a variant that hold for its struct as well. Others speak of the enum.
 fn is_copied(attr: &Attribute) -> bool {
     attr.path().is_ident("doc") || attr.path().is_ident("deprecated")
-}
-
-fn policy(attr: &EventAttr, errors: &mut Errors) -> Policy {
-    match (&attr.volatile, &attr.latest) {
-        (None, None) => Policy::Reliable,
-        (Some(_), None) => Policy::Volatile,
-        (None, Some(_)) => Policy::Latest,
-        (Some(_), Some(latest)) => {
-            errors.at(
-                latest,
-                "`volatile` and `latest` exclude each other: when the queue is full, \
-                 one drops the event and the other replaces the unsent one",
-            );
-            Policy::Latest
-        }
-    }
 }
 
 fn payload(fields: Fields, attr: &EventAttr, errors: &mut Errors) -> Payload {

@@ -13,13 +13,16 @@
     )
 )]
 
+mod amount;
 mod attr;
 mod case;
 mod doc;
 mod errors;
 mod events;
 mod input;
+mod methods;
 mod path;
+mod policy;
 mod protocol;
 mod serde;
 mod slots;
@@ -89,9 +92,63 @@ use syn::Result;
 /// | `#[event(reply = T)]` | what the event is answered with, as visible as the enum; default `()` |
 /// | `#[event(volatile)]` | dropped where its receiver lags |
 /// | `#[event(latest)]` | where its receiver lags, the newest takes the place of an unsent one |
+/// | `#[event(latest = "id")]` | the same for each value of a field; of several: `latest = "room, user"` |
+/// | `#[event(max = "4KiB")]` | length of the payload as JSON; a longer one is refused: `too_large` |
+/// | `#[event(rate = "5/s", burst = 10)]` | how often one socket may send it; one that comes too fast is refused: `too_fast` |
 /// | `#[event(transparent)]` | the payload of the newtype variant is itself the event: a type of one's own, of no other variant |
 /// | `#[serde(..)]` on a field | copied, with its paths as they are seen beside the enum |
 /// | `#[serde(rename_all_fields, deny_unknown_fields)]` on the enum | copied to each struct |
+///
+/// # Policies
+///
+/// Whoever receives an event holds its sender to `max` and `rate`, the server as well as the Rust client.
+/// What is over them is refused before it is decoded, as the answer of a call or as a failure, and costs
+/// nothing of the rate.
+///
+/// - **`max`**: bytes of the JSON text of `data`, without what stands around it: `512` or `"512B"`, `"4KB"`
+///   (4,000), `"4KiB"` (4,096), `"1MB"`, `"1MiB"`. Not what the event takes in memory. A sender in Rust refuses it
+///   as well: `Remote::emit` logs and drops it, on a server it goes to `on_error`, and a call fails with
+///   `too_large`. `Limits::frame` holds all the same, for the whole frame.
+/// - **`rate`**: how many in a second (`"5/s"`), a minute (`"90/min"`) or an hour (`"10/h"`), of each socket
+///   and each event by itself. `burst` is how many may come at once after a pause, by default the number of
+///   the rate: so many come within the time in any case, and a sender that counts its events by the second
+///   is not refused for their moments. The refusal says how long to wait, for programs as its data,
+///   `{"retry_in":200}` in milliseconds: `Call::or_reject` gets at it.
+/// - **`latest = ".."`** names members of `data`: fields of a struct variant, for a newtype those of its payload,
+///   for a tuple variant an index such as `"0"`. They implement `Hash`. A page finds them by the names that
+///   `#[serde(rename)]` and `rename_all_fields` give them here; fields of a newtype's payload keep theirs.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use socketkit::Events;
+///
+/// #[derive(Serialize, Deserialize)]
+/// pub struct Cursor {
+///     pub user: u64,
+///     pub x: f32,
+///     pub y: f32,
+/// }
+///
+/// #[derive(Events)]
+/// pub enum ClientEvent {
+///     /// Publish a post.
+///     #[event(max = "4KiB", rate = "10/min", burst = 3)]
+///     SubmitPost { author: String, body: String },
+/// }
+///
+/// #[derive(Events)]
+/// pub enum ServerEvent {
+///     /// Where somebody points; of each user only the newest counts.
+///     #[event(latest = "user")]
+///     Pointed(Cursor),
+/// }
+///
+/// fn main() {
+///     assert_eq!(ClientEvent::max_bytes(0), Some(4096));
+///     assert_eq!(ClientEvent::rate(0).unwrap().burst, 3);
+///     assert_eq!(ServerEvent::latest_by(0), ["user"]);
+/// }
+/// ```
 ///
 /// # Enums inside of functions
 ///

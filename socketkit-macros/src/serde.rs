@@ -1,10 +1,11 @@
 //! The part of `#[serde(..)]` that is read: what is copied, and what is refused.
 
+use crate::case::RenameRule;
 use crate::errors::Errors;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Result, Token};
+use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, MetaNameValue, Result, Token};
 
 type Metas = Punctuated<Meta, Token![,]>;
 
@@ -67,6 +68,41 @@ pub(crate) fn on_variant(attrs: &[Attribute], errors: &mut Errors) {
             ),
         }
     });
+}
+
+/// How fields are renamed where they are read.
+pub(crate) fn rule_of_fields(attrs: &[Attribute]) -> Option<RenameRule> {
+    let rule = deserialized(attrs, "rename_all_fields")?;
+    RenameRule::find(&rule).ok()
+}
+
+/// The name of a field on the wire.
+pub(crate) fn name_of(attrs: &[Attribute], field: &str, rule: Option<RenameRule>) -> String {
+    let ruled = || rule.map_or_else(|| field.to_owned(), |rule| rule.apply_to_field(field));
+    deserialized(attrs, "rename").unwrap_or_else(ruled)
+}
+
+/// The string of `key = ".."` or `key(deserialize = "..")`.
+fn deserialized(attrs: &[Attribute], key: &str) -> Option<String> {
+    let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
+    let mut found = attrs.filter_map(|attr| metas(attr).ok()).flatten();
+    match found.find(|meta| meta.path().is_ident(key))? {
+        Meta::List(list) => {
+            let inner = list.parse_args_with(Metas::parse_terminated).ok()?;
+            string(inner.iter().find(|meta| meta.path().is_ident("deserialize"))?)
+        }
+        meta => string(&meta),
+    }
+}
+
+fn string(meta: &Meta) -> Option<String> {
+    match meta {
+        Meta::NameValue(MetaNameValue {
+            value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }),
+            ..
+        }) => Some(text.value()),
+        _ => None,
+    }
 }
 
 /// Whether a field with these attributes need not implement `Deserialize`.

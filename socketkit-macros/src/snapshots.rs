@@ -42,6 +42,9 @@ snapshots! {
     structure: "pub(crate) enum ClientEvent { Submit { author: String, #[serde(default)] body: String } }",
     reply: "pub enum ClientEvent { #[event(reply = Vec<Post>)] Read(u64) }",
     policies: "pub enum ServerEvent { #[event(volatile)] Blink, #[event(latest)] Count(usize) }",
+    policies_with_values: "pub enum ServerEvent { #[event(max = \"4KiB\", rate = \"5/s\")] Post(Post), \
+        #[event(latest = \"id, r#type\", rate = \"1/min\", burst = 3)] Moved { id: u32, r#type: u8, at: f32 }, \
+        #[event(latest = \"id\")] Seen(Seen), #[event(latest = \"1\")] Pair(f32, u8), Typing }",
     alias: "pub enum ClientEvent { #[event(rename = \"post.watch\", alias = \"watch\")] Watch(u64) }",
     raw_identifier: "pub enum ClientEvent { r#type { r#fn: u8 } }",
     transparent: "pub enum ClientEvent { #[event(transparent)] Submit(Post) }",

@@ -1,8 +1,8 @@
 //! A built server as its connections see it: the table of handlers, one context for each socket.
 
 use crate::{
-    CloseCode, Context, Disconnect, Events, Handshake, Inspected, Io, Opening, Protocol, Reject,
-    Socket,
+    CloseCode, Context, Disconnect, EventRate, Events, Handshake, Inspected, Io, Opening, Protocol,
+    Reject, Socket,
     admission::Permit,
     context::{Ended, Resumed},
     handler::{Application, Erased, Handling, Listening, caught},
@@ -153,6 +153,14 @@ where
 
     fn name(&self, index: usize) -> &'static str {
         P::Client::NAMES.get(index).copied().unwrap_or_default()
+    }
+
+    fn max_bytes(&self, index: usize) -> Option<usize> {
+        P::Client::max_bytes(index)
+    }
+
+    fn rate(&self, index: usize) -> Option<EventRate> {
+        P::Client::rate(index)
     }
 
     fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject> {

@@ -90,18 +90,26 @@ impl File {
     }
 }
 
-/// What the client has to know of the events: their names and what may be dropped.
+/// What the client has to know of the events: their names, what may be dropped, and what is too long.
 fn contract<P: Protocol>(limits: &Limits) -> Value {
     json!({ "client": names::<P::Client>(), "server": names::<P::Server>(), "limit": limits.frame })
 }
 
 fn names<E: Events>() -> Map<String, Value> {
-    let flags = |index| match E::policy(index) {
-        Policy::Reliable => json!({}),
-        Policy::Volatile => json!({ "volatile": true }),
-        Policy::Latest => json!({ "latest": true }),
+    let about = |index| {
+        let mut about = match (E::policy(index), E::latest_by(index)) {
+            (Policy::Reliable, _) => json!({}),
+            (Policy::Volatile, _) => json!({ "volatile": true }),
+            (Policy::Latest, []) => json!({ "latest": true }),
+            (Policy::Latest, [field]) => json!({ "latest": field }),
+            (Policy::Latest, fields) => json!({ "latest": fields }),
+        };
+        if let Some(max) = E::max_bytes(index) {
+            about["max"] = max.into();
+        }
+        about
     };
-    E::NAMES.iter().enumerate().map(|(index, name)| ((*name).to_owned(), flags(index))).collect()
+    E::NAMES.iter().enumerate().map(|(index, name)| ((*name).to_owned(), about(index))).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Calls: an event and its typed reply, from one peer or from many.
 
 use crate::{
-    CallError, Event, Events, Reject, SocketId,
+    CallError, Event, Reject, SocketId,
     delivery::{Kind, Pushed},
     failure::Failure,
     flusher::Flusher,
     frame::Draft,
+    payload,
     peer::{Answer, Peer},
     treatment::Treatment,
     wire::{self, Frame},
@@ -218,11 +219,11 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// Encodes an event.
+    /// Encodes an event, unless it is longer than it may be.
     pub(crate) fn new<E: Event>(event: E) -> Result<Self, CallError> {
-        let mut payload = Vec::new();
-        event.into().encode(&mut payload).map_err(CallError::Encode)?;
-        Ok(Self { name: E::NAME, payload: payload.into() })
+        let mut out = Vec::new();
+        payload::encode(event.into(), &mut out)?;
+        Ok(Self { name: E::NAME, payload: out.into() })
     }
 
     /// Sends it to a peer, if `check` does not refuse the frame.

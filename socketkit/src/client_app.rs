@@ -1,7 +1,7 @@
 //! A client as its session sees it: the table of handlers, and the queue of `recv`.
 
 use crate::{
-    Events, FromContext, Protocol, Reject, Remote, State,
+    EventRate, Events, FromContext, Protocol, Reject, Remote, State,
     handler::{Application, Greeted, Handling},
     table::Table,
     wire::Hello,
@@ -52,6 +52,14 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
 
     fn name(&self, index: usize) -> &'static str {
         P::Server::NAMES.get(index).copied().unwrap_or_default()
+    }
+
+    fn max_bytes(&self, index: usize) -> Option<usize> {
+        P::Server::max_bytes(index)
+    }
+
+    fn rate(&self, index: usize) -> Option<EventRate> {
+        P::Server::rate(index)
     }
 
     fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject> {

@@ -6,6 +6,7 @@ mod reading;
 
 use crate::{
     Disconnect, Reject,
+    allowance::Allowance,
     backlog::{Backlog, Waiting},
     delivery::Kind,
     end::refusal,
@@ -46,6 +47,7 @@ pub(crate) struct Conversation {
     pub(crate) is_retimed: bool,
     work: Work,
     backlog: Backlog,
+    allowance: Allowance,
     notices: Notices,
     /// The server stops: what comes from now on is not handled.
     is_leaving: bool,
@@ -96,6 +98,7 @@ impl Conversation {
             is_known: false,
             is_retimed: false,
             backlog: Backlog::default(),
+            allowance: Allowance::default(),
             notices: Notices::default(),
             is_leaving: false,
             peer,

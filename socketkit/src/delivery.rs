@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 pub(crate) enum Pushed {
     /// It waits to be sent.
     Queued,
-    /// It waits, in the place of an older one of the same event.
+    /// It waits, in the place of an older one of the same event and key.
     Replaced,
     /// The receiver lags: it was left out.
     Dropped,
@@ -32,13 +32,13 @@ pub(crate) enum Pushed {
 ///
 /// Each way in which a delivery can fail has a consequence of its own: a closed socket runs
 /// `on_disconnect`, a full queue does what the event's [`Policy`](crate::Policy) says, and an event
-/// that does not serialise goes to [`on_error`](crate::Server::on_error) and is counted nowhere.
+/// that does not serialise, or is longer than its `max`, goes to [`on_error`](crate::Server::on_error) and is counted nowhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {
     /// Receivers in whose queue it waits or from which it was already written.
     pub queued: usize,
-    /// Of these, receivers that lost an older event of the same name to it.
+    /// Of these, receivers that lost an older event of the same name (and key) to it.
     pub replaced: usize,
     /// Receivers that lag too far behind for a `volatile` event.
     pub dropped: usize,
@@ -73,13 +73,13 @@ impl IntoReply<()> for Delivery {
     }
 }
 
-/// An event that was not emitted, since its payload does not serialise.
+/// An event that was not emitted, since its payload does not serialise or is longer than its `max`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EmitError {
     /// Name of the event on the wire.
     pub event: &'static str,
-    /// What the payload's `Serialize` said.
+    /// What the payload's `Serialize` said, or how many bytes the event may have.
     pub source: serde_json::Error,
 }
 

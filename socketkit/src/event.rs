@@ -1,6 +1,8 @@
 //! What `#[derive(Events)]` implements: a closed set of events, and each event of it.
 
+use crate::EventRate;
 use serde::{Serialize, de::DeserializeOwned};
+use std::hash::Hasher;
 
 /// A closed set of events: what `#[derive(Events)]` implements for an enum.
 ///
@@ -34,6 +36,37 @@ pub trait Events: Sized + Send + 'static {
     fn policy(index: usize) -> Policy {
         let _ = index;
         Policy::Reliable
+    }
+
+    /// Bytes of the longest payload of the event at `index`; `None` if only
+    /// [`Limits::frame`](crate::Limits::frame) bounds it.
+    ///
+    /// A longer one is refused by its receiver with the code `too_large`, before it is decoded, and not
+    /// sent in the first place.
+    fn max_bytes(index: usize) -> Option<usize> {
+        let _ = index;
+        None
+    }
+
+    /// How often one socket may send the event at `index`; `None` if only
+    /// [`Limits::rate`](crate::Limits::rate) bounds it.
+    ///
+    /// One that comes too fast is refused by its receiver with the code `too_fast`.
+    fn rate(index: usize) -> Option<EventRate> {
+        let _ = index;
+        None
+    }
+
+    /// Members of the payload of the `latest` event at `index` of which each value has a newest one of
+    /// its own, named as on the wire; none if all of them replace each other.
+    fn latest_by(index: usize) -> &'static [&'static str] {
+        let _ = index;
+        &[]
+    }
+
+    /// Writes the values of [`latest_by`](Self::latest_by) into `hasher`. Not called where there are none.
+    fn latest_key(&self, hasher: &mut dyn Hasher) {
+        let _ = hasher;
     }
 
     /// Appends the payload as JSON; nothing for an event without one.
@@ -77,7 +110,8 @@ pub enum Policy {
     Reliable,
     /// `#[event(volatile)]`: dropped once the queue is a quarter full.
     Volatile,
-    /// `#[event(latest)]`: once the queue is full it replaces the unsent one of the same name.
+    /// `#[event(latest)]`: once the queue is full it replaces the unsent one of the same name; with
+    /// `#[event(latest = "id")]` the one of the same `id`.
     Latest,
 }
 

@@ -1,7 +1,8 @@
 //! Handlers: plain async functions of an event, and how a connection calls them.
 
 use crate::{
-    CloseCode, Disconnect, Event, FromContext, Gap, IntoReply, Reject, frame::Draft, wire,
+    CloseCode, Disconnect, Event, EventRate, FromContext, Gap, IntoReply, Reject, frame::Draft,
+    wire,
 };
 use futures_util::FutureExt;
 use serde::{Serialize, de::IgnoredAny};
@@ -140,6 +141,16 @@ pub(crate) trait Application: Send {
 
     /// Name of an event.
     fn name(&self, index: usize) -> &'static str;
+
+    /// Bytes of the longest payload of an event.
+    fn max_bytes(&self, _index: usize) -> Option<usize> {
+        None
+    }
+
+    /// How often an event may come.
+    fn rate(&self, _index: usize) -> Option<EventRate> {
+        None
+    }
 
     /// Begins to handle an event; `reply` is the id of the call to answer.
     fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject>;

@@ -10,6 +10,7 @@ use crate::{
     flusher::{Flusher, write},
     frame::{Draft, FrameBytes},
     inspect::{Hooks, Inspected},
+    payload,
     peer::{Peer, lock},
     stagger::Stopping,
     treatment::Treatment,
@@ -263,7 +264,7 @@ impl<P: Protocol> Hub<P> {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
-    /// The frame of an event, made once; `None` if it does not serialise.
+    /// The frame of an event, made once; `None` if it does not serialise, or is too long.
     fn encode(
         &self,
         socket: Option<SocketId>,
@@ -272,13 +273,13 @@ impl<P: Protocol> Hub<P> {
         let (name, treatment) = (event.name(), Treatment::of(&event));
         let hooks = self.hooks();
         let mut draft = Draft::new(128);
-        match wire::write_event(draft.out(), name, None, |out| event.encode(out)) {
+        match wire::write_event(draft.out(), name, None, |out| payload::encode(event, out)) {
             Ok(()) => {
                 hooks.inspect(|| Inspected::sent(socket, name, &draft));
                 Some((draft.finish(Role::Server), treatment))
             }
-            Err(source) => {
-                hooks.error(&EmitError { event: name, source });
+            Err(unfit) => {
+                hooks.error(&EmitError { event: name, source: unfit.into() });
                 None
             }
         }

@@ -59,7 +59,7 @@ impl Hooks {
     }
 
     pub(crate) fn error(&self, error: &EmitError) {
-        tracing::error!(event = error.event, error = %error.source, "an event does not serialise");
+        tracing::error!(event = error.event, error = %error.source, "an event was not emitted");
         for hook in &self.on_error {
             run(|| hook(error));
         }

@@ -1,11 +1,58 @@
 //! What tells events apart of which only the newest is sent: `#[event(latest)]`.
 
-/// The event, by its index: a newer one replaces an older one of the same key.
+use crate::Events;
+use std::{
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::LazyLock,
+};
+
+/// Keyed at random, so that no peer can choose values that meet.
+static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The event and the values of the fields that it names: a newer one replaces an older one of the
+/// same key.
+///
+/// Not of 64 bits, so that a frame that waits is no larger for it. Two others have the same key by
+/// chance, 1 to 2^56 for any two that wait for one receiver.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Key(u32);
+pub(crate) struct Key([u8; 7]);
 
 impl Key {
-    pub(crate) fn of(index: usize) -> Self {
-        Self(index as u32)
+    /// The key of an event; only one that names fields is hashed.
+    pub(crate) fn of<E: Events>(event: &E, index: usize) -> Self {
+        if E::latest_by(index).is_empty() {
+            return Self::new(index as u64);
+        }
+        let mut hasher = STATE.build_hasher();
+        hasher.write_usize(index);
+        event.latest_key(&mut hasher);
+        Self::new(hasher.finish())
     }
+
+    fn new(key: u64) -> Self {
+        let [low @ .., _] = key.to_le_bytes();
+        Self(low)
+    }
+}
+
+/// What may be the key of a `latest` event: anything that implements [`Hash`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a `latest` event",
+    label = "the key needs a field that implements `Hash`, and `{Self}` does not"
+)]
+pub trait LatestKey {
+    #[doc(hidden)]
+    fn add_to(&self, hasher: &mut dyn Hasher);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Hash + ?Sized> LatestKey for T {
+    fn add_to(&self, mut hasher: &mut dyn Hasher) {
+        self.hash(&mut hasher);
+    }
+}
+
+/// Adds a field to the key of its event.
+pub fn add_to_key<T: LatestKey + ?Sized>(field: &T, hasher: &mut dyn Hasher) {
+    field.add_to(hasher);
 }

@@ -107,7 +107,9 @@
 //!
 //! # Limits
 //!
-//! Every queue is bounded. [`Limits`] names each bound, its default, and what happens beyond it.
+//! Every queue is bounded. [`Limits`] names each bound, its default, and what happens beyond it. How long
+//! and how frequent one event may be is said where it is declared:
+//! `#[event(max = "4KiB", rate = "5/s")]`, see [`Events`](macro@Events#policies).
 //!
 //! # Wire format
 //!
@@ -131,6 +133,7 @@
 #[cfg(feature = "server")]
 mod admission;
 mod alarm;
+mod allowance;
 #[cfg(feature = "server")]
 mod application;
 #[cfg(feature = "http")]
@@ -168,6 +171,7 @@ mod ending;
 #[cfg(feature = "server")]
 mod entry;
 mod event;
+mod event_rate;
 mod extract;
 mod failure;
 mod flusher;
@@ -197,6 +201,7 @@ mod moment;
 mod notices;
 mod outbox;
 mod pace;
+mod payload;
 mod peer;
 mod protocol;
 #[cfg(feature = "http")]
@@ -252,6 +257,7 @@ pub use delivery::{Delivery, EmitError};
 #[cfg(feature = "client")]
 pub use dial::ConnectError;
 pub use event::{Event, Events, NoEvents, Policy};
+pub use event_rate::EventRate;
 pub use extract::{FromContext, Session, State};
 pub use gap::Gap;
 pub use handler::Handler;
@@ -283,6 +289,7 @@ pub use wire::SUBPROTOCOL;
 /// What the expansions of the derives name; no part of the public API.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::latest::{LatestKey, add_to_key};
     pub use crate::slots::{Exhaustive, Fill, FreeFor, HandlerFor, No, Open, Rest, Yes};
     pub use serde;
     pub use serde_json;

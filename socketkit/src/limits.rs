@@ -118,14 +118,15 @@ limits! {
     backlog: usize = 256 * 1024,
     /// Messages a second that one socket may send: 1,000. Zero means no limit.
     ///
-    /// A socket that sends more, after its [`burst`](Self::burst), is read no faster than this.
+    /// A socket that sends more, after its [`burst`](Self::burst), is read no faster than this. One event
+    /// may have a rate of its own, beyond which it is refused: [`EventRate`](crate::EventRate).
     rate: u32 = 1_000,
     /// Messages that one socket may send at once before [`rate`](Self::rate) holds it back: 2,000.
     burst: u32 = 2_000,
     /// Messages that wait to be sent to one socket: 256; at least 1. The queue is full beyond it.
     ///
     /// From a quarter on a receiver that lags loses `volatile` events; when the queue is full a
-    /// `latest` event replaces the unsent one of its name; and a receiver that took not one byte
+    /// `latest` event replaces the unsent one of its name and key; and a receiver that took not one byte
     /// for [`stall`](Self::stall) is closed with 4429.
     queue: usize = 256,
     /// Bytes that wait to be sent to one socket: 1 MiB. The queue is full beyond it, as with

@@ -8,6 +8,7 @@ use crate::{
     flusher::Flusher,
     frame::Draft,
     handler::Greeted,
+    payload,
     peer::{Peer, lock},
     treatment::Treatment,
     wire::{self, Hello},
@@ -88,14 +89,15 @@ impl<P: Protocol> Remote<P> {
     /// [`Limits::unsent`](crate::Limits::unsent); a `volatile` one is dropped, and of a `latest` one
     /// only the newest waits. An event that was on its way when a connection broke is sent again, and
     /// handled once, if the session goes on; what if not says [`Status::Reset`]. One that is longer than
-    /// the server reads is logged and counted as dropped.
+    /// the server reads, or than its `max`, is logged and counted as dropped.
     pub fn emit(&self, event: impl Into<P::Client>) -> Delivery {
         let event = event.into();
         let (name, treatment) = (event.name(), Treatment::of(&event));
         let mut draft = Draft::new(128);
-        if let Err(error) = wire::write_event(draft.out(), name, None, |out| event.encode(out)) {
-            tracing::error!(event = name, %error, "an event does not serialise");
-            return Delivery::default();
+        let encode = |out: &mut Vec<u8>| payload::encode(event, out);
+        if let Err(unfit) = wire::write_event(draft.out(), name, None, encode) {
+            tracing::error!(event = name, error = %unfit, "an event was not emitted");
+            return unfit.delivery();
         }
         self.shared.emit(name, draft, treatment)
     }
@@ -108,7 +110,7 @@ impl<P: Protocol> Remote<P> {
     /// # Errors
     ///
     /// See [`CallError`]; the deadline is [`Limits::call`](crate::Limits::call). `Rejected` with the
-    /// code `too_large` if it is longer than the server reads, `busy` when
+    /// code `too_large` if it is longer than the server reads or than its `max`, `busy` when
     /// [`Limits::calls`](crate::Limits::calls) are in flight.
     pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply> {
         let question = Question::new(event);

@@ -30,7 +30,7 @@ use std::{
 #[derive(Debug)]
 pub struct Reject {
     /// What went wrong, for programs: `snake_case`. Codes of the framework: `bad_data`,
-    /// `unknown_event`, `unauthorized`, `internal`, `busy`, `timeout`.
+    /// `unknown_event`, `too_large`, `too_fast`, `unauthorized`, `internal`, `busy`, `timeout`.
     pub code: Cow<'static, str>,
     /// What went wrong, for people.
     pub message: Cow<'static, str>,

@@ -296,7 +296,8 @@ where
         self
     }
 
-    /// Is told of every event that was not emitted since it does not serialise.
+    /// Is told of every event that was not emitted, since it does not serialise or is longer than its
+    /// `max`.
     pub fn on_error(mut self, hook: impl Fn(&EmitError) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_error.push(Box::new(hook));
         self

@@ -86,7 +86,8 @@ impl<P: Protocol> Socket<P> {
     /// # Errors
     ///
     /// See [`CallError`](crate::CallError); the deadline is [`Limits::call`](crate::Limits::call).
-    /// `Rejected` with the code `busy` when [`Limits::calls`](crate::Limits::calls) are in flight.
+    /// `Rejected` with the code `busy` when [`Limits::calls`](crate::Limits::calls) are in flight,
+    /// `too_large` for an event that is longer than its `max`.
     pub fn call<E: Event<Enum = P::Server>>(&self, event: E) -> Call<E::Reply> {
         self.io.ask(self.peer.clone(), Question::new(event))
     }
@@ -278,6 +279,9 @@ impl<P: Protocol> Target<P> {
         let ask = |peer: Arc<Peer>| {
             let question = question.as_ref().map(Question::clone).map_err(|error| match error {
                 CallError::Encode(error) => CallError::Encode(serde::ser::Error::custom(error)),
+                CallError::Rejected { code, message } => {
+                    CallError::Rejected { code: code.clone(), message: message.clone() }
+                }
                 _ => CallError::Closed,
             });
             (peer.id, self.io.ask(peer, question))

@@ -15,7 +15,7 @@ impl Treatment {
     pub(crate) fn of<E: Events>(event: &E) -> Self {
         let index = event.index();
         let policy = E::policy(index);
-        let key = if policy == Policy::Latest { Key::of(index) } else { Key::default() };
+        let key = if policy == Policy::Latest { Key::of(event, index) } else { Key::default() };
         Self { policy, key }
     }
 

@@ -4,6 +4,8 @@ use socketkit::Events;
 pub enum ServerEvent {
     #[event(volatile, latest)]
     Online(usize),
+    #[event(latest = "id", volatile)]
+    Moved { id: u64, at: f64 },
 }
 
 fn main() {}

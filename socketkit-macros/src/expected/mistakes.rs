@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "`#[event(..)]` has no key `volatle`; it takes `rename`, `alias`, `reply`, `volatile`, `latest`, `transparent`"
+    "`#[event(..)]` has no key `volatle`; it takes `rename`, `alias`, `reply`, `volatile`, `latest`, `max`, `rate`, `burst`, `transparent`"
 }
 /// The events of [`ClientEvent`], one struct for each.
 #[allow(

@@ -152,7 +152,11 @@ impl Conversation {
         {
             return Ok(());
         }
-        self.app.received(event.index, event.text);
+        let Received { text, data, index, .. } = event;
+        if let Err(reject) = self.allowance.take(&*self.app, index, data, text) {
+            return self.refuse(&event, &reject);
+        }
+        self.app.received(index, text);
         if self.is_idle() {
             self.begin(event);
             // What `on_connect` refuses ends the connection; no other work does.
@@ -185,13 +189,22 @@ impl Conversation {
         }
     }
 
+    /// Answers an event of which the contract allows no more.
+    fn refuse(&self, event: &Received<'_>, reject: &Reject) -> Result<(), End> {
+        let late = if event.id.is_none() { late_id(event.text) } else { None };
+        if let Some(late) = late
+            && !self.admit(event.index, late)?
+        {
+            return Ok(());
+        }
+        self.fail(event.index, event.id.or(late), reject);
+        Ok(())
+    }
+
     /// Answers an event that nobody has heard of. Its payload is not decoded; but a frame of another
     /// order may have its `id` behind it.
     fn unknown(&self, name: &str, id: Option<u32>, text: &str) {
-        let id = id.or_else(|| match wire::read_any(text) {
-            Ok(Frame::Event { id, .. }) => id,
-            _ => None,
-        });
+        let id = id.or_else(|| late_id(text));
         self.app.skipped(name);
         if self.peer.role == Role::Client && id.is_none() {
             return;
@@ -200,6 +213,14 @@ impl Conversation {
         let reject = Reject::new("unknown_event", "unknown event");
         wire::write_failure(draft.out(), id, Some(name), &reject);
         self.push(draft);
+    }
+}
+
+/// The id of an event, if it stands behind the payload.
+fn late_id(text: &str) -> Option<u32> {
+    match wire::read_any(text) {
+        Ok(Frame::Event { id, .. }) => id,
+        _ => None,
     }
 }
 
