@@ -13,3 +13,7 @@ mod connection;
 mod events;
 #[path = "browser_client/page.rs"]
 mod page;
+#[path = "browser_client/resume.rs"]
+mod resume;
+#[path = "browser_client/window.rs"]
+mod window;

@@ -224,6 +224,7 @@ async fn the_browser_client_is_served_with_the_contract_and_is_cached() {
         ("client.js", "text/javascript; charset=utf-8", r#""blip":{"volatile":true}"#),
         ("client.js", "text/javascript; charset=utf-8", r#""limit":65536"#),
         ("socketkit.js", "text/javascript; charset=utf-8", "export { connect, CallError };"),
+        ("session.js", "text/javascript; charset=utf-8", "class Session {"),
         ("socketkit.global.js", "text/javascript; charset=utf-8", "globalThis.socketkit = "),
         ("socketkit.d.ts", "application/typescript; charset=utf-8", "export function connect"),
     ] {

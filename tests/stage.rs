@@ -143,6 +143,14 @@ impl Peer {
         .await;
     }
 
+    /// Sends `hello` of a session that can resume: with a heartbeat of 25 s, and these members.
+    pub async fn welcome(&mut self, members: &str) {
+        self.send(&format!(
+            r#"{{"hello":{{"session":"s1","heartbeat":25000,"limit":65536,{members}}}}}"#
+        ))
+        .await;
+    }
+
     /// The next text frame.
     ///
     /// # Panics

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 const MODULE: &str = include_str!("browser/socketkit.js");
+const SESSION: &str = include_str!("browser/session.js");
 const ENTRY: &str = include_str!("browser/client.js");
 const TYPES: &str = include_str!("browser/socketkit.d.ts");
 
@@ -16,6 +17,10 @@ const GLOBAL: &str = include_str!("browser/global.js");
 /// What a module may say and a classic script may not; [`GLOBAL`] stands in its place.
 const MODULE_END: &str = "const script = import.meta.url;\nexport { connect, CallError };\n";
 
+/// How the modules hang together: in a classic script one follows the other.
+const MODULE_IMPORT: &str = "import { CallError, Session, parse, size } from \"./session.js\";\n";
+const SESSION_END: &str = "export { CallError, Session, parse, size };\n";
+
 const PLACE: &str = "\"__CONTRACT__\"";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
@@ -23,7 +28,7 @@ const TYPESCRIPT: &str = "application/typescript; charset=utf-8";
 
 /// The files of one service.
 #[derive(Debug)]
-pub(crate) struct Files([File; 4]);
+pub(crate) struct Files([File; 5]);
 
 /// A file, ready to be sent.
 #[derive(Debug)]
@@ -37,15 +42,11 @@ pub(crate) struct File {
 impl Files {
     pub(crate) fn new<P: Protocol>(limits: &Limits) -> Self {
         let contract = contract::<P>(limits).to_string();
-        let body = MODULE.strip_suffix(MODULE_END).unwrap_or(MODULE);
         Self([
             File::new("client.js", JAVASCRIPT, ENTRY.replace(PLACE, &contract)),
             File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
-            File::new(
-                "socketkit.global.js",
-                JAVASCRIPT,
-                format!("(() => {{\n{body}{}}})();\n", GLOBAL.replace(PLACE, &contract)),
-            ),
+            File::new("session.js", JAVASCRIPT, SESSION.into()),
+            File::new("socketkit.global.js", JAVASCRIPT, script(&contract)),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
         ])
     }
@@ -53,6 +54,13 @@ impl Files {
     pub(crate) fn get(&self, name: &str) -> Option<&File> {
         self.0.iter().find(|file| file.name == name)
     }
+}
+
+/// The client as one classic script.
+fn script(contract: &str) -> String {
+    let session = SESSION.strip_suffix(SESSION_END).unwrap_or(SESSION);
+    let module = MODULE.strip_suffix(MODULE_END).unwrap_or(MODULE).replace(MODULE_IMPORT, "");
+    format!("(() => {{\n{session}{module}{}}})();\n", GLOBAL.replace(PLACE, contract))
 }
 
 impl File {
@@ -118,7 +126,8 @@ mod tests {
 
     #[test]
     fn the_files_have_the_places_that_the_server_fills_in() {
-        assert!(MODULE.ends_with(MODULE_END));
+        assert!(MODULE.ends_with(MODULE_END) && SESSION.ends_with(SESSION_END));
+        assert_eq!(MODULE.matches(MODULE_IMPORT).count(), 1);
         assert_eq!((ENTRY.matches(PLACE).count(), GLOBAL.matches(PLACE).count()), (1, 1));
     }
 }

@@ -49,6 +49,30 @@ async fn volatile_events_are_dropped_and_only_the_latest_of_its_kind_waits() -> 
 }
 
 #[tokio::test]
+async fn of_a_latest_event_with_fields_the_newest_for_each_of_their_values_waits() -> Result {
+    let (mut scene, peer) = Scene::connected().await?;
+    drop(peer);
+    scene.page.wait_until("socket.state.value != 'open'").await?;
+    scene
+        .page
+        .eval(
+            "for (const [piece, board, to] of [[1, 'a', 1], [1, 'b', 2], [2, 'a', 3], ['1', 'a', 4], [1, 'a', 5]]) {
+               socket.emit('move', { piece, board, to });
+             }
+             socket.emit('move', { piece: { of: [1] }, to: 6 }); socket.emit('move', { to: 7, piece: { of: [1] } });
+             socket.emit('move'); socket.emit('move', null); socket.emit('cursor', 8)",
+        )
+        .await?;
+    let mut peer = scene.stage.greet().await;
+    for to in [2, 3, 4, 5, 7] {
+        assert_eq!(peer.json().await["data"]["to"], to);
+    }
+    assert_eq!(peer.frame().await, r#"{"event":"move"}"#);
+    assert_eq!(peer.frame().await, r#"{"event":"cursor","data":8}"#);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_latest_event_that_is_refused_takes_no_place() -> Result {
     let (mut scene, peer) = Scene::connected().await?;
     drop(peer);

@@ -148,6 +148,24 @@ async fn it_comes_back_no_sooner_than_the_server_says() -> Result {
 }
 
 #[tokio::test]
+async fn after_a_restart_it_comes_when_the_server_says_and_hardly_later() -> Result {
+    let mut scene = Scene::open().await?;
+    scene.jitter(1).await?;
+    scene.page.eval("start()").await?;
+    // By 1012 the server has spread its clients already. The others come with more of their own.
+    for (code, reason, pause) in
+        [(1012, "retry 30", 130), (1013, "retry 30", 1_030), (1012, "", 2_000)]
+    {
+        let peer = scene.stage.greet().await;
+        scene.page.wait_until("socket.state.value == 'open' && !socket.state.retryIn").await?;
+        peer.close(code, reason).await;
+        scene.page.wait_until("socket.state.value == 'waiting'").await?;
+        assert_eq!(scene.page.eval("socket.state.retryIn").await?, pause);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn pauses_grow_from_half_a_second_to_twenty() -> Result {
     let mut scene = Scene::open().await?;
     scene.jitter(1).await?;

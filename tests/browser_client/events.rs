@@ -181,6 +181,24 @@ async fn a_frame_over_the_limit_of_the_server_is_not_sent() -> Result {
 }
 
 #[tokio::test]
+async fn data_over_the_limit_of_its_event_is_not_sent() -> Result {
+    let (scene, mut peer) = Scene::connected().await?;
+    // The quotes count, and an ü has two bytes.
+    let error = scene.page.eval("socket.emit('note', 'üüü1')").await.expect_err("9 bytes");
+    assert!(error.to_string().starts_with("CallError: data of over 8 bytes"), "{error}");
+    scene.page.eval("failure(socket.call('note', 123456789)).then(keep)").await?;
+    scene.got(r#"[["too_large", "data of over 8 bytes"]]"#).await?;
+    scene
+        .page
+        .eval("socket.emit('note', 'üüü'); socket.emit('note'); socket.emit('note', 12345678)")
+        .await?;
+    assert_eq!(peer.frame().await, r#"{"event":"note","data":"üüü"}"#);
+    assert_eq!(peer.frame().await, r#"{"event":"note"}"#);
+    assert_eq!(peer.frame().await, r#"{"event":"note","data":12345678}"#);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_refusal_of_an_emitted_event_is_reported() -> Result {
     let (scene, mut peer) = Scene::connected().await?;
     scene.page.eval("addEventListener('unhandledrejection', ({ reason }) => keep([reason.code, reason.message]))").await?;

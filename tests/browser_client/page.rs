@@ -143,7 +143,7 @@ async fn a_page_in_the_back_forward_cache_lets_go_and_comes_back_alive() -> Resu
     scene.page.eval("socket.on('history', keep); kept = true; failure(socket.call('watch')).then(([code]) => keep(code)); 0").await?;
     assert_eq!(peer.json().await["id"], 1);
     scene.page.goto(&scene.stage.url("/other")).await?;
-    assert_eq!(peer.closed().await, Some((1000, String::new())));
+    assert_eq!(peer.closed().await, Some((4408, String::new())));
     drop(peer);
     scene.page.back().await?;
     scene.page.wait_until("window.kept").await?;
@@ -153,10 +153,20 @@ async fn a_page_in_the_back_forward_cache_lets_go_and_comes_back_alive() -> Resu
     scene.quietly("states.join() == 'connecting,open,waiting,connecting,open'").await?;
     // And once more, the other way round the history.
     scene.page.forward().await?;
-    assert_eq!(peer.closed().await, Some((1000, String::new())));
+    assert_eq!(peer.closed().await, Some((4408, String::new())));
     scene.page.back().await?;
     let _peer = scene.stage.greet().await;
     scene.quietly("socket.state.value == 'open'").await
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_kept_says_so() -> Result {
+    let (scene, mut peer) = Scene::connected().await?;
+    // A page with such a handler is not kept.
+    scene.page.eval("addEventListener('unload', () => {})").await?;
+    scene.page.goto(&scene.stage.url("/other")).await?;
+    assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1001));
+    Ok(())
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use tests::browser::{Browser, Page, Result};
 use tests::stage::Stage;
 
 const CONTRACT: &str = r#"{
-  "client": { "submit_post": {}, "watch": {}, "typing": { "volatile": true }, "cursor": { "latest": true } },
+  "client": { "submit_post": {}, "watch": {}, "typing": { "volatile": true }, "cursor": { "latest": true },
+    "move": { "latest": "piece, board" }, "note": { "max": 8 } },
   "server": { "history": {}, "post_update": {}, "confirm": {} },
   "limit": 65536
 }"#;
@@ -39,18 +40,20 @@ impl Scene {
     /// A page that has the client and has not connected yet.
     pub(crate) async fn open() -> Result<Self> {
         let module = include_str!("../../socketkit/src/browser/socketkit.js");
+        let session = include_str!("../../socketkit/src/browser/session.js");
         let client = include_str!("../../socketkit/src/browser/client.js");
-        let script = module
-            .strip_suffix("const script = import.meta.url;\nexport { connect, CallError };\n")
-            .expect("the lines that the server replaces");
         let global = include_str!("../../socketkit/src/browser/global.js");
-        let script = format!("(() => {{\n\"use strict\";\n{script}{global}}})();\n")
+        let line = |line: &&str| !line.starts_with("import ") && !line.starts_with("export ");
+        let lines = session.lines().chain(module.lines()).filter(line);
+        let script = lines.filter(|line| !line.contains("import.meta")).collect::<Vec<_>>();
+        let script = format!("(() => {{\n\"use strict\";\n{}\n{global}}})();\n", script.join("\n"))
             .replace("\"__CONTRACT__\"", CONTRACT);
         let stage = Stage::open([
             ("/", PAGE),
             ("/script", SCRIPT),
             ("/other", OTHER),
             ("/ws/socketkit.js", module),
+            ("/ws/session.js", session),
             ("/ws/socketkit.global.js", &script),
             ("/ws/client.js", &client.replace("\"__CONTRACT__\"", CONTRACT)),
         ])

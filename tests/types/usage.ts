@@ -34,12 +34,17 @@ export const found: Promise<Post[]> = forum.call("search");
 const state: State = forum.state.value;
 forum.state.subscribe(now => console.log(now, state, taken))();
 const why: string | undefined = forum.state.ended?.reason;
-console.log(why);
+const { replayed, reason, unconfirmed, retryIn } = forum.state;
+const counts: (number | undefined)[] = [replayed, unconfirmed, retryIn];
+export const isConnected: boolean = ["open", "resumed", "reset"].includes(state);
+export const news: string = state == "resumed" ? `${replayed}` : state == "reset" ? `${reason}` : "";
+console.log(why, counts);
 forum.onAny(({ direction, frame, event }) => console.log(direction, frame, event));
 forum.close();
 
 // Without a contract everything goes.
 const any = connect();
+connect("/ws", { contract: { client: { move: { latest: "piece, board", max: 100 }, seen: { latest: true } } } });
 any.emit("anything");
 any.emit("anything", { at: 1 });
 any.on("something", ({ at }) => at);
@@ -72,6 +77,8 @@ forum.on("confirm", async () => "yes");
 export const text: Promise<string> = forum.call("submit_post", { author: "ada", body: "hello" });
 // @ts-expect-error only the client changes its state
 forum.state.value = "open";
+// @ts-expect-error nor what belongs to it
+forum.state.replayed = 1;
 // @ts-expect-error a state that there is not
 export const lost: boolean = forum.state.value == "lost";
 // @ts-expect-error no contract

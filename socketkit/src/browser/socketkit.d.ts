@@ -42,13 +42,28 @@ export interface Ended {
   reason: string;
 }
 
-/** Where the connection stands, and how the last one ended. */
+/** Where the connection stands, with what belongs to its value, and how the last one ended. */
 export interface StateStore extends Store<State> {
   readonly ended: Ended | undefined;
+  /** When `waiting`: milliseconds from then to the next attempt, unless the page is put away. */
+  readonly retryIn: number | undefined;
+  /** When `resumed`: frames that the page has missed, and that come now. */
+  readonly replayed: number | undefined;
+  /** When `reset`: `unknown`, the server has the session no more; or `overflow`, the page has missed too much. */
+  readonly reason: string | undefined;
+  /**
+   * When `reset`: own events and calls that were sent and of which it is unknown whether they have
+   * arrived. They are not sent again; what had to wait is sent now.
+   */
+  readonly unconfirmed: number | undefined;
 }
 
-/** `open` from the server's `hello` on; `waiting` for the next attempt; `closed` for ever. */
-export type State = "connecting" | "open" | "waiting" | "closed";
+/**
+ * Connected, from the server's `hello` on, it is `open`; or, after a connection was lost, `resumed`
+ * if nothing else was, and `reset` if the session has begun anew: what the server emits on
+ * connection comes again. `waiting` for the next attempt; `closed` for ever.
+ */
+export type State = "connecting" | "open" | "resumed" | "reset" | "waiting" | "closed";
 
 /** A frame as it passes; `event` and `data` are those of the frame, if it has any. */
 export interface Passing {
@@ -66,7 +81,7 @@ export interface CallOptions {
 export interface ConnectOptions extends CallOptions {
   /** The flags of the events, and the largest frame in bytes, as `client.js` fills them in. */
   contract?: {
-    client?: { [name: string]: { volatile?: boolean; latest?: boolean } };
+    client?: { [name: string]: { volatile?: boolean; latest?: boolean | string; max?: number } };
     server?: { [name: string]: object };
     limit?: number;
   };
@@ -77,7 +92,7 @@ export class CallError extends Error {
   /** A handler of a call throws one to refuse with a code of its own. */
   constructor(code: string, message: string, data?: unknown);
   /**
-   * `timeout`; `lost`: sent, but the connection dropped, so it may have run; `closed`: never sent;
+   * `timeout`; `lost`: sent, but the session ended, so it may have run; `closed`: never sent;
    * `busy`: too much waits already; `too_large`: over the server's limit; `unsafe_integer`: the
    * reply has an integer that JavaScript cannot hold; or the peer's own.
    */
@@ -99,11 +114,12 @@ export interface Socket<P extends Contract = AnyContract> {
   onAny(listener: (passing: Passing) => void): Unsubscribe;
 
   /**
-   * Sends an event, after the next `hello` if there is no connection. Returns whether it was
-   * taken: not if it is volatile and there is no connection, or if the socket is closed.
+   * Sends an event, after the next `hello` if there is no connection, and after others were seen
+   * if the server has yet to see 1,024 of them or 256 KiB. Returns whether it was taken: not if it
+   * is volatile and would have to wait, or if the socket is closed.
    *
    * @throws {CallError} `busy` if 256 events and calls wait already, or 1 MiB on a connection that
-   *   has come to a halt; `too_large`
+   *   has come to a halt; `too_large` if it is over the server's limit, or that of the event
    */
   emit<K extends Name<Bare<P["client"]>>>(event: K): boolean;
   emit<K extends Name<Laden<P["client"]>>>(event: K, data: Data<P["client"], K>): boolean;

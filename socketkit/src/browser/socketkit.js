@@ -1,5 +1,6 @@
 /**
- * The browser client of socketkit: events and calls, both ways, over a WebSocket that comes back.
+ * The browser client of socketkit: events and calls, both ways, over a WebSocket that comes back, in
+ * a session that goes on then: nothing is lost, doubled or out of order, or the page is told.
  *
  *     import { connect } from "/ws/client.js";
  *     const forum = connect();
@@ -10,48 +11,24 @@
  * reported as an unhandled rejection, and so is the refusal of an event that was only emitted.
  */
 
+import { CallError, Session, parse, size } from "./session.js";
+
 const TIMEOUT = 10_000; // ms that a call waits for its reply, and a new connection for `hello`
-const QUEUE = 256; // events and calls that may wait for a connection
 const BUFFER = 1 << 20; // bytes that the browser may hold back on a connection that has come to a halt
 /** Each pause is a random part of the first, doubled with every attempt up to the last; ms. */
 const [FIRST_PAUSE, LAST_PAUSE] = [500, 20_000];
+const SPREAD = 100; // ms of it after a restart, as the server has spread its clients already
 /** Close codes after which there is no use in coming back. */
 const FINAL = /^(1000|1003|1009|44(?!08|29)..)$/;
 
 /** The sockets that are not closed, by their URL. */
 const sockets = new Map();
 
-/**
- * Why a call has no reply, or an event was not taken. Its `code` is `timeout`; `lost`: sent, but
- * the connection dropped, so it may have run; `closed`: never sent; `busy`: too much waits
- * already; `too_large`: over the server's limit; `unsafe_integer`: the reply has an integer that
- * JavaScript cannot hold; or one of the peer, who may add `data`.
- */
-class CallError extends Error {
-  constructor(code, message, data) {
-    super(message);
-    Object.assign(this, { name: "CallError", code, data });
-  }
-}
-
 /** Runs what a user gave us: what it throws becomes a rejection. */
 const run = async (fn, value) => fn(value);
 
 /** `setTimeout` for any number of milliseconds: past 2^31 it would fire at once. */
 const after = (pause, fn) => setTimeout(fn, Math.min(pause, 2 ** 31 - 1));
-
-/** JSON as `JSON.parse` reads it, and a word about each integer that JavaScript cannot hold. */
-const parse = (text, refuse) => {
-  const look = (_, value, context) => {
-    const source = context?.source ?? value;
-    if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)) {
-      refuse(new CallError("unsafe_integer", `${source} is no safe integer`));
-    }
-    return value;
-  };
-  // To look at every number takes five times as long: only where one may have so many digits.
-  return JSON.parse(text, /\d{16}/.test(text) && look);
-};
 
 /** Adds a function to a set; the way out of it is returned. */
 const join = (set, fn) => {
@@ -72,26 +49,23 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const listeners = new Set();
   /** Calls without a reply yet, by id; `sent` once they are on the wire. */
   const calls = new Map();
-  /** What waits for a connection: frame, id of its call, event that a later one may replace. */
-  let queue = [];
   let limit = contract.limit ?? 65_536, lastId = 0;
 
-  /** The present connection, if there is one: events of any other come too late. */
-  let ws, state;
+  let state, details; // `details` of the state, as properties beside its value
   let timer; // the one thing that is timed: the pause, the wait for `hello`, or silence
   let attempts = 0;
-  let notBefore = 0;
+  let notBefore = 0, spread;
   let heartbeat, openedAt, heardAt, probed, closing, ended;
 
-  const enter = next => {
+  const enter = (next, more = {}) => {
+    details = more;
     if (state == next) return;
     state = next;
-    flush();
+    session.flush();
     [...subscribers].forEach(subscriber => subscriber(state));
   };
 
-  const isOpen = () => state == "open" && ws?.readyState == 1;
-  const isFull = waiting => waiting.length >= QUEUE || ws?.bufferedAmount > BUFFER;
+  const isStuck = () => session.link?.bufferedAmount > BUFFER;
 
   const check = (side, event) => {
     const names = contract[side];
@@ -100,22 +74,25 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     throw new TypeError(`no event "${event}"` + (nearest ? `; the nearest is "${nearest}"` : ""));
   };
 
-  // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
-  const encode = frame => {
-    const text = JSON.stringify(frame);
-    // No letter takes more than three bytes, so that most frames need not be measured.
-    if (text.length * 3 > limit && new Blob([text]).size > limit) {
-      throw new CallError("too_large", `a frame of over ${limit} bytes`);
+  const fit = (text, most, what) => {
+    // No letter takes more than three bytes, so that most texts need not be measured.
+    if (text.length * 3 > most && size(text) > most) {
+      throw new CallError("too_large", `${what} of over ${most} bytes`);
     }
     return text;
   };
 
-  const encodeEvent = (event, data, id) => encode({ event, id, data: data ?? undefined });
+  // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
+  const encode = frame => fit(JSON.stringify(frame), limit, "a frame");
 
-  /** Adds to what waits, or to what of it shall wait on. */
-  const enqueue = (entry, others = queue) => {
-    if (isFull(others)) throw new CallError("busy", "too much waits for the connection");
-    queue = [...others, entry];
+  const encodeEvent = (event, data = null, id) => {
+    const { max } = contract.client?.[event] ?? {};
+    if (max != null && data != null) fit(JSON.stringify(data), max, "data");
+    return encode({ event, id, data: data ?? undefined });
+  };
+
+  const enqueue = entry => {
+    if (isStuck() || !session.push(entry)) throw new CallError("busy", "too much waits for the connection");
   };
 
   const closed = () =>
@@ -124,18 +101,13 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const tell = (direction, frame, { event, data }) =>
     listeners.forEach(listener => listener({ direction, frame, event, data }));
 
-  const send = frame => {
+  const send = (ws, { frame, id }) => {
+    if (calls.has(id)) calls.get(id).sent = true;
     ws.send(frame);
     if (listeners.size) tell("out", frame, JSON.parse(frame));
   };
 
-  const flush = () => {
-    while (queue.length && isOpen()) {
-      const [frame, id] = queue.shift();
-      if (id) calls.get(id).sent = true;
-      send(frame);
-    }
-  };
+  const session = new Session({ send, isReady: ws => ws.readyState == 1 });
 
   const settle = id => {
     const call = calls.get(id);
@@ -146,7 +118,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
 
   const rejectAll = (which, error) => calls.forEach((call, id) => which(call) && settle(id).reject(error));
 
-  const answer = async (id, result, from) => {
+  const answer = async (id, result) => {
+    const { number } = session;
     let frame;
     try {
       frame = encode({ reply: id, data: (await result) ?? undefined });
@@ -156,17 +129,20 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       const { code, message, data } = refusal;
       frame = encode({ reply: id, error: { code, message, data } });
     }
-    // On a newer connection the id would be that of another call.
-    if (ws == from && isOpen()) send(frame);
+    // In a newer session the id would be that of another call.
+    if (session.number == number && session.push({ frame, isReply: true })) session.flush();
   };
 
-  const receive = ({ event, id, data = null, reply, error, hello }, fault, from) => {
-    if (hello) {
-      ({ heartbeat, limit = limit } = hello);
-      openedAt = heardAt;
-      watch();
-      enter("open");
-    } else if (event) {
+  const greet = (hello, { value, ...more }) => {
+    ({ heartbeat, limit = limit } = hello);
+    openedAt = heardAt;
+    if (value == "reset") lose();
+    watch();
+    enter(value, more);
+  };
+
+  const handle = ({ event, id, data = null, reply, error }, fault) => {
+    if (event) {
       const known = handlers.get(event) ?? new Map();
       const results = [];
       for (const [handler, entry] of [...known]) {
@@ -175,7 +151,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
         results.push(fault ? Promise.reject(fault) : run(handler, data));
       }
       if (id >= 0) {
-        answer(id, results[0] ?? Promise.reject(new CallError("unknown_event", "no handler")), from);
+        answer(id, results[0] ?? Promise.reject(new CallError("unknown_event", "no handler")));
       }
     } else if (reply >= 0) {
       fault ??= error && new CallError(error.code, error.message, error.data);
@@ -188,47 +164,58 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
 
   const dial = () => {
     clearTimeout(timer);
-    const mine = (ws = new WebSocket(url, "socketkit.v1.json"));
+    openedAt = undefined;
+    const mine = session.dial(protocols => new WebSocket(url, protocols));
     timer = after(TIMEOUT, fail);
     mine.onmessage = ({ data: frame }) => {
-      if (ws != mine) return;
+      if (!session.has(mine)) return;
       heardAt = Date.now();
       probed = false;
-      let message, fault;
+      let fault;
       try {
         if (!/^\s*{/.test(frame)) throw new SyntaxError("a frame is an object");
-        message = parse(frame, error => (fault = error));
+        const message = parse(frame, error => (fault = error));
         tell("in", frame, message);
+        const next = session.receive(mine, message, heardAt, () => handle(message, fault));
+        if (next) greet(message.hello, next);
       } catch (error) {
         Promise.reject(error);
-        return end(4400);
+        end(4400);
       }
-      receive(message, fault, mine);
     };
     mine.onclose = ({ code, reason }) => {
-      if (ws != mine) return;
+      if (!session.has(mine)) return;
       ended = { code, reason };
       if (FINAL.test(code)) return end();
       drop();
-      pause(+/^retry (\d+)/.exec(reason)?.[1] || 0);
+      const least = +/^retry (\d+)/.exec(reason)?.[1] || 0;
+      pause(least, least && code == 1012 ? SPREAD : LAST_PAUSE);
     };
     enter("connecting");
   };
 
-  /** Gives the present connection up, whatever still arrives on it. */
-  const drop = code => {
-    const old = ws;
-    ws = undefined;
-    clearTimeout(timer);
-    old?.close(code);
+  const lose = () =>
     rejectAll(call => call.sent, new CallError("lost", "the connection dropped before the reply"));
+
+  /** Gives the present connection up, whatever still arrives on it. */
+  const drop = (code, isFinal) => {
+    const { link } = session;
+    clearTimeout(timer);
+    if (session.drop(isFinal)) lose();
+    link?.close(code);
   };
 
-  const pause = (least = 0) => {
-    if (state == "open" && Date.now() - openedAt > TIMEOUT) attempts = 0;
+  const pause = (least = 0, most = LAST_PAUSE) => {
+    if (Date.now() - openedAt > TIMEOUT) attempts = 0;
     notBefore = Date.now() + least;
-    timer = after(least + Math.random() * Math.min(FIRST_PAUSE * 2 ** attempts++, LAST_PAUSE), dial);
-    enter("waiting");
+    spread = Math.min(FIRST_PAUSE, most);
+    dialAfter(least + Math.random() * Math.min(FIRST_PAUSE * 2 ** attempts++, most));
+  };
+
+  const dialAfter = retryIn => {
+    clearTimeout(timer);
+    timer = after(retryIn, dial);
+    enter("waiting", { retryIn });
   };
 
   const fail = () => (drop(4408), pause());
@@ -237,8 +224,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     closing = false;
     sockets.delete(url);
     if (code) ended = { code, reason: "" };
-    drop(code);
-    queue = [];
+    drop(code, true);
+    session.queue = [];
     rejectAll(() => true, closed());
     enter("closed");
   };
@@ -258,26 +245,27 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       fail();
     } else {
       probed = true;
-      send("{}");
+      send(session.link, { frame: "{}" });
       timer = after(heartbeat / 10, () => watch(allowed));
     }
   };
 
-  const wake = type => {
+  const wake = ({ type, persisted }) => {
     if (type == "pagehide") {
-      // A page with an open connection may not be kept, or learns of its end too late.
-      drop(1000);
+      // A page with an open connection may not be kept, or learns of its end too late. This code
+      // keeps the session for it; of a page that is not kept the browser says 1001.
+      if (!persisted) return;
+      drop(4408);
       enter("waiting");
     } else if (type == "offline") {
       // Nobody says that a connection is dead: it would look open for minutes.
-      if (ws) fail();
-    } else if (isOpen()) {
+      if (session.link) fail();
+    } else if (session.isOpen) {
       if (!probed) watch(heartbeat);
-    } else if (!ws && (type != "visibilitychange" || !document.hidden)) {
+    } else if (!session.link && (type != "visibilitychange" || !document.hidden)) {
       const early = notBefore - Date.now();
       attempts = 0;
-      clearTimeout(timer);
-      if (early > 0) timer = after(early + Math.random() * FIRST_PAUSE, dial);
+      if (early > 0) dialAfter(early + Math.random() * spread);
       else dial();
     }
   };
@@ -311,17 +299,21 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
 
     /**
      * Sends an event. While there is no connection it waits for one, in order; one that the
-     * contract calls volatile is dropped then, and of a latest one only the newest waits.
-     * Returns whether it was taken: not if it was dropped, or the socket is closed. Throws a
-     * {@link CallError}: `busy` or `too_large`.
+     * contract calls volatile is dropped then, and of a latest one only the newest waits, or the
+     * newest for each value of the fields that the contract names. Returns whether it was taken:
+     * not if it was dropped, or the socket is closed. Throws a {@link CallError}: `busy` or
+     * `too_large`.
      */
     emit(event, data) {
       check("client", event);
+      if (state == "closed") return false;
       const { volatile, latest } = contract.client?.[event] ?? {};
-      if (state == "closed" || (volatile && (!isOpen() || isFull(queue)))) return false;
-      const frame = encodeEvent(event, data);
-      enqueue([frame, 0, event], latest ? queue.filter(([, , older]) => older != event) : queue);
-      flush();
+      const values = latest?.split?.(/[\s,]+/).map(field => data?.[field]);
+      const key = latest && event + JSON.stringify(values);
+      const entry = { frame: encodeEvent(event, data), key };
+      if (volatile && (isStuck() || session.queue.length || !session.takes(entry))) return false;
+      enqueue(entry);
+      session.flush();
       return true;
     },
 
@@ -337,24 +329,31 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
         const id = (lastId = (lastId % (2 ** 32 - 1)) + 1);
         const frame = encodeEvent(event, data, id);
         const expire = () => {
-          queue = queue.filter(([, waiting]) => waiting != id);
+          session.queue = session.queue.filter(waiting => waiting.id != id);
           const call = settle(id);
           const what = call.sent ? `no reply to "${event}"` : `"${event}" was not sent`;
           call.reject(new CallError("timeout", `${what} in ${timeout} ms`));
         };
-        enqueue([frame, id]);
+        enqueue({ frame, id });
         calls.set(id, { resolve, reject, timer: after(timeout, expire) });
-        flush();
+        session.flush();
       }),
 
     /**
      * Where the connection stands, as a store: `connecting`, `open` from the server's `hello` on,
-     * `waiting` for the next attempt, or `closed` for ever; `ended` is how the last one did. A
+     * `waiting` for the next attempt, which is `retryIn` milliseconds away, or `closed` for ever;
+     * `ended` is how the last one did. In the place of `open`, `resumed` means that the session
+     * goes on and `replayed` frames come now that the page has missed; `reset` that it does not,
+     * for a `reason`, and that it is unknown what became of `unconfirmed` own events and calls. A
      * subscriber is told at once, and at every change until what `subscribe` returns is called.
      */
     state: {
       get value() { return state; },
       get ended() { return ended; },
+      get replayed() { return details.replayed; },
+      get reason() { return details.reason; },
+      get unconfirmed() { return details.unconfirmed; },
+      get retryIn() { return details.retryIn; },
       subscribe(subscriber) {
         run(subscriber, state);
         return join(subscribers, subscriber);
@@ -393,7 +392,7 @@ function connect(url = new URL(".", script).href.slice(0, -1), options = {}) {
 
 for (const type of ["pagehide", "pageshow", "offline", "online", "visibilitychange", "focus", "resume"]) {
   // Where pages are rendered on a server there is nothing to listen to.
-  globalThis.addEventListener?.(type, () => sockets.forEach(({ wake }) => wake(type)));
+  globalThis.addEventListener?.(type, event => sockets.forEach(({ wake }) => wake(event)));
 }
 
 const script = import.meta.url;

@@ -1,0 +1,351 @@
+// Random schedules of a page and a server over connections that are cut anywhere: what one side sends
+// the other gets once and in order, or its sender is told. 20,000 of them hold, and each mutation of
+// the session breaks one of 2,000. `SEED=7 node session.mjs` runs one schedule.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+const SOURCE = new URL("../../socketkit/src/browser/session.js", import.meta.url);
+
+/** Limits so small that the schedules meet them. */
+const SMALL = [
+  ["const WINDOW = 1024;", "const WINDOW = 4;"],
+  ["const WINDOW_BYTES = 1 << 18;", "const WINDOW_BYTES = 120;"],
+  ["const QUEUE = 256;", "const QUEUE = 6;"],
+  ["const ANSWERS = 64;", "const ANSWERS = 2;"],
+  ["const REPORT = 64;", "const REPORT = 3;"],
+];
+
+const MUTATIONS = {
+  "seen before it is processed": ["      handle();", "      later.push(() => this.has(link) && handle());"],
+  "replay from the wrong number": ["splice(0, seen - this.#seen)", "splice(0, seen - this.#seen + 1)"],
+  "ask for a replay from the wrong number": ["${this.#processed}.${++", "${this.#reported}.${++"],
+  "any connection is the present one": ["return link == this.link;", "return true;"],
+  "attempts do not grow": ["${++this.#attempt}", "${1 + this.#attempt}"],
+  "count after the handlers": ["      this.#processed++;\n      handle();", "      handle();\n      this.#processed++;"],
+  "send between what is sent again": [
+    "    for (const entry of this.#window)",
+    "    this.#greeted = link;\n    for (const entry of this.#window)",
+  ],
+  "keep answers for a new session": ["filter(({ isReply }) => !isReply);", "filter(() => true);"],
+  "keep what was sent for a new session": ["    this.#window = [];", "    this.#window ??= [];"],
+  "send without bounds": ["return this.#window.length < WINDOW &&", "return true ||"],
+};
+
+/** What a mutation puts off. */
+const later = [];
+
+/** The session's class, with each of these texts of its module, which are there once, replaced. */
+const load = changes => {
+  let text = readFileSync(SOURCE, "utf8");
+  for (const [from, to] of [...changes, ["\nexport {", "\nreturn {"]]) {
+    assert.equal(text.split(from).length, 2, `there once: ${from}`);
+    text = text.replace(from, () => to);
+  }
+  return new Function("later", text)(later).Session;
+};
+
+/** How often the schedules have met what they are about. */
+const met = { open: 0, resumed: 0, replayed: 0, unknown: 0, overflow: 0, unconfirmed: 0, full: 0 };
+
+/** Numbers from 0 to 1, the same ones for the same seed. */
+const random = seed => () => {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+};
+
+/** A server by the letter of wire.md, section 5. */
+class Server {
+  sessions = new Map();
+  all = [];
+
+  constructor(chance, window) {
+    Object.assign(this, { chance, window });
+  }
+
+  begin(link, more) {
+    const token = `t${this.all.length}`;
+    const session = { token, attempt: 0, processed: 0, reported: 0, sent: 0, seen: 0, window: [], queue: [], got: [] };
+    this.sessions.set(token, session);
+    this.all.push(session);
+    this.greet(link, session, more);
+  }
+
+  greet(link, session, more) {
+    Object.assign(link, { session });
+    session.link = link;
+    link.down.push({ hello: { session: "s", heartbeat: 1000, limit: 1000, token: session.token, ...more } });
+  }
+
+  /** The handshake of a connection has arrived. */
+  accept(link) {
+    link.isAccepted = true;
+    const [, resume] = link.protocols;
+    if (!resume) return this.begin(link);
+    const [, token, ...numbers] = resume.split(".");
+    const [seen, attempt] = numbers.map(Number);
+    const session = this.sessions.get(token);
+    if (!session) return this.begin(link, { gap: "unknown" });
+    if (attempt <= session.attempt) return link.down.push({ close: 4409 });
+    if (seen < session.sent - session.window.length || seen > session.sent) {
+      this.end(session);
+      return this.begin(link, { gap: "overflow" });
+    }
+    Object.assign(session, { attempt, seen });
+    session.link?.down.push({ close: 4409 });
+    session.window.splice(0, seen - (session.sent - session.window.length));
+    session.reported = session.processed;
+    const replay = session.window.length + session.queue.length;
+    this.greet(link, session, { seen: session.processed, ...(replay && { replay }) });
+    link.down.push(...session.window);
+    this.flush(session);
+  }
+
+  end(session) {
+    this.sessions.delete(session.token);
+    session.link?.down.push({ close: 4500 });
+    session.link = undefined;
+  }
+
+  emit(session) {
+    if (!this.sessions.has(session.token) || session.queue.length >= 6) return;
+    const seq = session.sent + session.queue.length + 1;
+    const { token } = session;
+    const data = { token, seq };
+    const frames = [{ event: "e", data }, { event: "e", id: seq, data }, { reply: seq, data }, { error: { data } }];
+    session.queue.push(frames[Math.floor(this.chance() * frames.length)]);
+    this.flush(session);
+  }
+
+  flush(session) {
+    while (session.link && session.queue.length) {
+      const frame = session.queue.shift();
+      session.sent++;
+      session.window.push(frame);
+      if (session.window.length > this.window) session.window.shift();
+      session.link.down.push(frame);
+    }
+  }
+
+  receive(link, text) {
+    const { session } = link;
+    // Its generation may be over.
+    if (session?.link != link) return;
+    const { event, reply, data, seen } = JSON.parse(text);
+    if (event || reply >= 0) {
+      session.got.push(data);
+      session.processed++;
+      if (session.processed - session.reported >= 3) this.report(session);
+    } else if (seen != null) {
+      assert(Number.isInteger(seen) && seen <= session.sent && seen >= session.seen, "seen is in range");
+      session.seen = seen;
+      while (session.window.length > session.sent - seen) session.window.shift();
+    }
+  }
+
+  report(session) {
+    if (!session.link || session.reported == session.processed) return;
+    session.reported = session.processed;
+    session.link.down.push({ seen: session.processed });
+  }
+}
+
+/** A page with the real session, and what it was told. */
+class Page {
+  now = 0;
+  links = [];
+  last = 0;
+  unseen = 0;
+  /** What was sent and what was handled, by number of the session. */
+  sent = {};
+  handled = {};
+  resets = {};
+
+  constructor(Session, chance) {
+    this.chance = chance;
+    this.session = new Session({
+      isReady: link => !link.isClosing,
+      send: (link, { frame, data, isReply, number }) => {
+        link.up.push(frame);
+        assert(!isReply || number == this.session.number, "an answer stays in its session");
+        const sent = this.records(this.sent);
+        if (data != null && data > (sent.at(-1)?.data ?? 0)) {
+          sent.push({ data, isReply });
+          this.unseen++;
+          assert(this.unseen <= 4, "no more than the window is sent and not seen");
+          met.full += this.unseen == 4;
+        }
+        this.disturb();
+      },
+    });
+  }
+
+  /** Those of the present session. */
+  records(all) {
+    return (all[this.session.number] ??= []);
+  }
+
+  /** User code runs, and may do whatever it likes. */
+  disturb() {
+    if (this.chance() < 0.05) this.emit();
+    if (this.chance() < 0.02) {
+      this.giveUp();
+      if (this.chance() < 0.5) this.dial();
+    }
+  }
+
+  dial() {
+    if (this.session.link) return;
+    this.session.dial(protocols => {
+      assert(protocols.length <= 2 && protocols[0] == "socketkit.v1.json");
+      const link = { protocols, up: [], down: [] };
+      this.links.push(link);
+      return link;
+    });
+  }
+
+  giveUp() {
+    this.session.drop();
+  }
+
+  emit(isReply = false) {
+    const data = ++this.last;
+    const frame = JSON.stringify(isReply ? { reply: data, data } : { event: "e", data });
+    this.session.push({ frame, data, isReply, number: this.session.number });
+    this.session.flush();
+  }
+
+  receive(link, message) {
+    const { session } = this;
+    if (message.close) {
+      if (!session.has(link)) return;
+      assert.notEqual(message.close, 4409, "the newest connection is not superseded");
+      session.drop();
+      return;
+    }
+    const { number } = session;
+    const seen = message.seen ?? message.hello?.seen;
+    if (seen != null && session.has(link)) this.unseen = this.records(this.sent).length - seen;
+    const state = session.receive(link, message, this.now, () => {
+      this.records(this.handled).push(message.data ?? message.error.data);
+      this.disturb();
+    });
+    if (!state) return;
+    met[state.reason ?? state.value]++;
+    if (state.replayed) met.replayed++;
+    if (state.unconfirmed) met.unconfirmed++;
+    assert.equal(state.value == "reset", session.number != number, "who begins anew is told");
+    if (state.value == "reset") {
+      this.resets[number] = state;
+      this.unseen = 0;
+    }
+    session.flush();
+  }
+}
+
+/** One schedule; throws at what may not be. */
+function run(Session, seed) {
+  const chance = random(seed);
+  const below = count => Math.floor(chance() * count);
+  later.length = 0;
+  const server = new Server(chance, chance() < 0.4 ? 2 : Infinity);
+  const page = new Page(Session, chance);
+
+  const deliver = link => {
+    if (!link.isAccepted) {
+      if (!link.isLost) server.accept(link);
+    } else if (chance() < 0.5 && link.up.length) server.receive(link, link.up.shift());
+    else if (link.down.length) page.receive(link, link.down.shift());
+    else if (link.up.length) server.receive(link, link.up.shift());
+  };
+  const cut = link => {
+    // Some of what is under way still comes, late; the sides learn of the end or not.
+    link.isLost = true;
+    for (const way of [link.up, link.down]) way.length = below(way.length + 1);
+    if (chance() < 0.5 && link.session?.link == link) link.session.link = undefined;
+    if (chance() < 0.5 && page.session.has(link)) page.giveUp();
+    else if (chance() < 0.5) link.isClosing = true;
+    // What is written from now on goes nowhere.
+    for (const way of [link.up, link.down]) way.push = () => 0;
+  };
+  const steps = [
+    () => page.emit(),
+    () => page.emit(true),
+    () => server.all.length && server.emit(server.all[below(server.all.length)]),
+    () => page.dial(),
+    () => later.length && later.shift()(),
+    () => (page.now += below(1200)),
+    () => server.all.length && server.report(server.all.at(-1)),
+    () => chance() < 0.3 && page.giveUp(),
+    () => chance() < 0.4 && page.links.length && cut(page.links[below(page.links.length)]),
+    () => chance() < 0.04 && server.all.length && server.end(server.all[below(server.all.length)]),
+  ];
+  for (let step = 20 + below(80); step--; ) {
+    if (chance() < 0.6 && page.links.length) deliver(page.links[Math.max(0, page.links.length - 1 - below(3))]);
+    else steps[below(steps.length)]();
+  }
+  // At last the network is good, and time passes.
+  page.chance = () => 1;
+  if (page.session.link?.isLost) page.giveUp();
+  for (let round = 0; round < 8; round++) {
+    page.dial();
+    later.splice(0).forEach(step => step());
+    for (const link of page.links) {
+      do deliver(link);
+      while (link.up.length + link.down.length);
+    }
+    page.now += 1000;
+    const present = server.all.find(({ link }) => link && link == page.session.link);
+    if (present) {
+      present.link.down.push({});
+      server.report(present);
+    }
+  }
+  judge(page, server);
+}
+
+function judge({ session, sent, handled, resets }, server) {
+  assert(session.isOpen && !session.queue.length, "it is connected, and nothing waits");
+  const got = server.all.flatMap(({ got }) => got);
+  assert.equal(new Set(got).size, got.length, "nothing arrives twice");
+  const known = new Set(got);
+  for (const one of server.all) assert(one.got.every((data, i) => !i || data > one.got[i - 1]), "in order");
+  for (const [number, frames] of Object.entries(sent)) {
+    const isLast = number == session.number;
+    const lost = frames.filter(({ data }) => !known.has(data));
+    const events = lost.filter(({ isReply }) => !isReply).length;
+    assert(events <= (resets[number]?.unconfirmed ?? 0), "what is lost is told");
+    assert(!isLast || !lost.length, "nothing is lost in a session");
+    const first = frames.findIndex(({ data }) => !known.has(data));
+    assert(first < 0 || frames.slice(first).every(({ data }) => !known.has(data)), "no hole");
+  }
+  for (const all of Object.values(handled)) {
+    const [{ token }] = all;
+    all.forEach((data, i) => assert(data.token == token && data.seq == i + 1, "each once, in order"));
+  }
+  const present = server.sessions.get(server.all.find(({ link }) => link == session.link)?.token);
+  assert.equal(handled[session.number]?.length ?? 0, present.sent, "everything has come");
+  assert(!present.queue.length && present.seen == present.sent, "and was reported");
+}
+
+/** The first of these schedules that breaks, and how. */
+function broken(Session, first, count) {
+  for (let seed = first; seed < first + count; seed++) {
+    try {
+      run(Session, seed);
+    } catch (error) {
+      return { seed, error };
+    }
+  }
+}
+
+const { SEED } = process.env;
+const real = broken(load(SMALL), Number(SEED ?? 1), SEED ? 1 : 20_000);
+if (real) throw new Error(`SEED=${real.seed}`, { cause: real.error });
+for (const [what, times] of SEED ? [] : Object.entries(met)) assert(times > 200, `${what}: only ${times} times`);
+for (const [name, change] of SEED ? [] : Object.entries(MUTATIONS)) {
+  const { seed, error } = broken(load([...SMALL, change]), 1, 2_000) ?? assert.fail(`not found: ${name}`);
+  console.log(`${name}: schedule ${seed}: ${error.message.split("\n")[0]}`);
+}
