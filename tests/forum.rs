@@ -1,5 +1,8 @@
 //! The forum, end to end: the built example in real browser windows.
 
+#[path = "forum/resume.rs"]
+mod resume;
+
 use tests::browser::{Browser, Page, Result};
 use tests::process::Example;
 

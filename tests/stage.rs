@@ -218,7 +218,12 @@ async fn connection(mut stream: TcpStream, files: Arc<Files>, knocks: mpsc::Send
         Some(body) => ("200 OK", body.as_str()),
         None => ("404 Not Found", ""),
     };
-    let kind = if path.ends_with(".js") { "text/javascript" } else { "text/html" };
+    let kind = match path.rsplit_once('.') {
+        Some((_, "js")) => "text/javascript",
+        Some((_, "css")) => "text/css",
+        Some((_, "svg")) => "image/svg+xml",
+        _ => "text/html",
+    };
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()

@@ -19,7 +19,7 @@ forum.on("history", history => {
   list.setAttribute("aria-busy", "false");
   if (!isFirst) count(fresh);
   showEmpty();
-  // A new connection is in no rooms yet.
+  // It comes with a new session, which is in no rooms yet.
   for (const [article, thread] of threads) {
     if (!article.isConnected) threads.delete(article);
     else if (thread.watched) thread.watch();
@@ -100,7 +100,7 @@ function openable(article, toggle) {
         replies.update(await forum.call("watch", id()));
         refuse(form, "body", "");
       } catch (error) {
-        // Of a connection that drops meanwhile, the next one asks again.
+        // Of a session that ends meanwhile, the next one asks again.
         if (error.code !== "lost") refuse(form, "body", `The thread did not open: ${error.message}.`);
       }
       show();
@@ -195,13 +195,34 @@ document.addEventListener("visibilitychange", () => {
 
 // --- the connection
 
+const banner = find("#banner");
 let wasOpen = false;
+/** Frames that were missed and are to come now, and how many posts they have brought. */
+let replay = 0, caughtUp = 0;
+let shown;
+
 forum.state.subscribe(state => {
-  wasOpen ||= state === "open";
-  const banner = find("#banner");
+  const isOpen = ["open", "resumed", "reset"].includes(state);
+  wasOpen ||= isOpen;
+  replay = forum.state.replayed ?? 0;
+  caughtUp = 0;
+  clearTimeout(shown);
   // The first attempt is no news.
-  banner.hidden = state === "open" || (state === "connecting" && !wasOpen && banner.hidden);
+  banner.hidden = isOpen || (state === "connecting" && !wasOpen && banner.hidden);
+  banner.classList.remove("good");
   banner.textContent = state === "closed"
     ? "The connection is closed. Reload the page to go on."
     : wasOpen ? "Connection lost. Reconnecting…" : "No connection yet. Trying again…";
+});
+
+forum.onAny(({ direction, frame, event }) => {
+  // The server's other frames are not of the session.
+  if (!replay || direction === "out" || !/^\{"(event|reply|error)"/.test(frame)) return;
+  replay--;
+  caughtUp += event === "post_update";
+  if (replay || !caughtUp) return;
+  banner.textContent = `Caught up: ${caughtUp} ${caughtUp === 1 ? "post" : "posts"}`;
+  banner.classList.add("good");
+  banner.hidden = false;
+  shown = setTimeout(() => (banner.hidden = true), 5000);
 });

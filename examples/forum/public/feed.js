@@ -39,14 +39,13 @@ export class Feed {
   }
 
   /**
-   * Shows the newest posts, beside older ones that are here already and what is on its way still.
-   * Returns how many of them are new here and somebody else's.
+   * Shows these posts in the place of all others, but for what is on its way still, and those in
+   * which somebody writes. Returns how many of them are new here and somebody else's.
    */
   update(posts) {
     const ids = new Set(posts.map(post => post.id));
     for (const element of [...this.#list.children]) {
-      const id = idOf(element);
-      if (id == Infinity ? !this.#pending.has(element) : id >= posts[0]?.id && !ids.has(id)) element.remove();
+      if (!ids.has(idOf(element)) && !this.#pending.has(element) && !isWrittenIn(element)) element.remove();
     }
     let fresh = 0;
     for (const post of posts) {
@@ -152,6 +151,10 @@ export class Feed {
 
 /** The id of the post that an element shows; what is on its way is newer than all. */
 const idOf = element => Number(element.dataset.id ?? Infinity);
+
+/** Whether there is the draft of a reply in an element, or the cursor. */
+const isWrittenIn = element =>
+  element.contains(document.activeElement) || [...element.querySelectorAll("textarea")].some(field => field.value);
 
 /** The same colour for the same name on every screen. */
 function hueOf(name) {

@@ -9,10 +9,11 @@ const counter = connect();
 let samples = [];
 let sampledAt = 0;
 let online;
+let isConnected = false;
 
 /** Adds the seconds that have passed; a hidden page is woken less often than that. */
 function sample() {
-  for (; online !== undefined && sampledAt + 1000 <= Date.now(); sampledAt += 1000) samples.push(online);
+  for (; isConnected && online !== undefined && sampledAt + 1000 <= Date.now(); sampledAt += 1000) samples.push(online);
   samples = samples.slice(-600);
   $("top").textContent = draw($("plot"), samples).toLocaleString("en");
   const [least, most] = [Math.min(...samples), Math.max(...samples)].map(n => n.toLocaleString("en"));
@@ -36,10 +37,10 @@ counter.on("visitors", visitors => {
 
 let wasOpen = false;
 counter.state.subscribe(state => {
-  wasOpen ||= state === "open";
   // Nobody knows how many are here while the connection is lost.
-  if (state !== "open") online = undefined;
-  $("banner").hidden = !wasOpen || state === "open";
+  isConnected = ["open", "resumed", "reset"].includes(state);
+  wasOpen ||= isConnected;
+  $("banner").hidden = !wasOpen || isConnected;
   $("banner").textContent =
     state === "closed" ? "Disconnected. Reload the page to come back." : "Connection lost. Reconnecting…";
 });
