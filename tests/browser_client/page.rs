@@ -161,10 +161,19 @@ async fn a_page_in_the_back_forward_cache_lets_go_and_comes_back_alive() -> Resu
 
 #[tokio::test]
 async fn a_page_that_is_not_kept_says_so() -> Result {
-    let (scene, mut peer) = Scene::connected().await?;
+    let (mut scene, mut peer) = Scene::connected().await?;
     // A page with such a handler is not kept.
     scene.page.eval("addEventListener('unload', () => {})").await?;
     scene.page.goto(&scene.stage.url("/other")).await?;
+    assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1001));
+    // Nor is one whose tab is closed.
+    let tab = scene.browser.tab().await?;
+    tab.goto(&scene.stage.url("/")).await?;
+    tab.wait_until("window.start").await?;
+    tab.eval("start()").await?;
+    let mut peer = scene.stage.greet().await;
+    tab.wait_until("socket.state.value == 'open'").await?;
+    tab.close().await?;
     assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1001));
     Ok(())
 }
