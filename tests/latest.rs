@@ -230,7 +230,7 @@ async fn a_page_is_told_the_names_on_the_wire_and_the_longest_payload() {
     let module = String::from_utf8(bytes.rest().await).unwrap();
     for part in [
         r#""client":{"moved":{"latest":"id"},"note":{}}"#,
-        r#""joined":{"latest":["roomId","who","type"]}"#,
+        r#""joined":{"latest":"roomId, who, type"}"#,
         r#""cell":{"latest":"0"}"#,
         r#""count":{"latest":true,"max":1048576}"#,
     ] {

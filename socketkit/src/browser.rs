@@ -109,8 +109,7 @@ fn names<E: Events>() -> Map<String, Value> {
             (Policy::Reliable, _) => json!({}),
             (Policy::Volatile, _) => json!({ "volatile": true }),
             (Policy::Latest, []) => json!({ "latest": true }),
-            (Policy::Latest, [field]) => json!({ "latest": field }),
-            (Policy::Latest, fields) => json!({ "latest": fields }),
+            (Policy::Latest, fields) => json!({ "latest": fields.join(", ") }),
         };
         if let Some(max) = E::max_bytes(index) {
             about["max"] = max.into();

@@ -309,7 +309,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       if (state == "closed") return false;
       const { volatile, latest } = contract.client?.[event] ?? {};
       const values = latest?.split?.(/[\s,]+/).map(field => data?.[field]);
-      const key = latest && event + JSON.stringify(values);
+      const key = latest && !values?.includes(undefined) && event + JSON.stringify(values);
       const entry = { frame: encodeEvent(event, data), key };
       if (volatile && (isStuck() || session.queue.length || !session.takes(entry))) return false;
       enqueue(entry);
