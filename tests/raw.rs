@@ -280,7 +280,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
         status.unwrap_or_default()
     }
 
-    /// The next frame, its first byte and its payload; `None` at the end.
+    /// The next frame but for what was seen, its first byte and its payload; `None` at the end.
     ///
     /// # Panics
     ///
@@ -293,6 +293,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
                 let payload = self.unread[header..header + length].to_vec();
                 let first = self.unread[0];
                 self.unread.drain(..header + length);
+                if first == TEXT && payload.starts_with(br#"{"seen":"#) {
+                    continue;
+                }
                 return Some((first, payload));
             }
             if !self.more().await {

@@ -86,7 +86,7 @@ async fn move_over(addr: SocketAddr, old: String) -> JoinSet<(String, usize)> {
                 let now = status.borrow_and_update().clone();
                 match now {
                     Status::Waiting { .. } => tries += 1,
-                    Status::Open => match ask(&client).await {
+                    Status::Open | Status::Reset { .. } => match ask(&client).await {
                         Some(other) if other != old => return (other, tries),
                         _ => {}
                     },

@@ -27,7 +27,7 @@ async fn connected(socket: Socket<Forum>, store: State<Store>) -> Result<(), Rej
 }
 
 async fn count(io: Io<Forum>) {
-    io.broadcast(ServerEvent::Online(io.len()));
+    io.broadcast(ServerEvent::Online(io.connected()));
 }
 
 async fn submit_post(
@@ -82,6 +82,8 @@ async fn main() -> Result<(), Failure> {
         .state(about(args.data.display(), Store::open(&args.data))?)
         .on_connect(connected)
         .on_connect(count)
+        .on_suspend(count)
+        .on_resume(count)
         .on_disconnect(count)
         .on(submit_post)
         .on(watch)

@@ -36,7 +36,7 @@ struct Args {
 async fn arrived(socket: Socket<Counter>, visits: State<Arc<Visits>>) {
     let (total, peak, samples) = &mut *visits.lock().await;
     *total += 1;
-    *peak = (*peak).max(socket.io().len());
+    *peak = (*peak).max(socket.io().connected());
     socket.emit(ServerEvent::Samples(samples.clone()));
 }
 
@@ -46,7 +46,7 @@ async fn watch(io: Io<Counter>, visits: Arc<Visits>, file: PathBuf) {
     for n in 0_u64.. {
         look.tick().await;
         let (total, peak, samples) = &mut *visits.lock().await;
-        let (online, total, peak) = (io.len(), *total, *peak);
+        let (online, total, peak) = (io.connected(), *total, *peak);
         if n % 5 == 0 {
             samples.push_back(online);
             samples.drain(..samples.len().saturating_sub(600));

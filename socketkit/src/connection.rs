@@ -245,9 +245,10 @@ impl Connection {
 
     /// Serves it until it is over.
     pub(crate) async fn serve(&mut self, conversation: &mut Conversation) -> Over {
-        let mut alarm = pin!(sleep_until(self.deadline(conversation)));
-        let mut alarm = Alarm::new(alarm.as_mut());
-        poll_fn(|cx| self.poll(conversation, &mut alarm, cx)).await
+        let sleep = pin!(sleep_until(self.deadline(conversation)));
+        let mut alarm = Alarm::new(sleep);
+        // Moved: what it borrowed would be kept twice.
+        poll_fn(move |cx| self.poll(conversation, &mut alarm, cx)).await
     }
 
     /// Writes what waits, the close frame last, and ends the direction to the peer.

@@ -302,3 +302,15 @@ impl Conversation {
         }
     }
 }
+
+/// However a session ended, by a panic or with its runtime perhaps: nobody waits for it, nobody takes it
+/// over, and whoever keeps a handle keeps no socket open.
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        let newcomer = self.peer.seat().close();
+        drop(newcomer);
+        self.peer.queue().fail();
+        self.peer.lose_calls();
+        self.peer.end_tasks();
+    }
+}

@@ -7,24 +7,10 @@ use crate::{
     end::{By, End},
     frame,
     limits::FOREVER,
-    peer::Peer,
 };
-use std::{future::poll_fn, sync::Arc};
+use std::future::poll_fn;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::Role;
-
-/// However a session ended, by a panic or with its runtime perhaps: nobody waits for it, nobody takes it
-/// over, and whoever keeps a handle keeps no socket open.
-pub(crate) struct Cleanup(pub(crate) Arc<Peer>);
-
-impl Drop for Cleanup {
-    fn drop(&mut self) {
-        drop(self.0.seat().close());
-        self.0.queue().fail();
-        self.0.lose_calls();
-        self.0.end_tasks();
-    }
-}
 
 /// Says farewell to the peer, if it is there, while the application finishes.
 pub(crate) async fn end(
@@ -33,10 +19,13 @@ pub(crate) async fn end(
     End { disconnect, by }: End,
 ) -> Disconnect {
     let peer = conversation.peer.clone();
-    match (&connection, &by) {
-        (None, _) | (_, By::Nobody) => peer.queue().fail(),
-        (Some(_), By::Us | By::Peer) => {
-            peer.queue().push_close(frame::close(&disconnect, peer.role));
+    {
+        let mut queue = peer.queue();
+        let is_there = connection.is_some() && by != By::Nobody && queue.is_connected();
+        if is_there {
+            queue.push_close(frame::close(&disconnect, peer.role));
+        } else {
+            queue.fail();
         }
     }
     // Whoever waits for a reply learns that it will not come.
@@ -64,9 +53,11 @@ pub(crate) async fn end(
         }
         (is_delivered, Some(conversation))
     } else {
-        // Nobody waits for handlers, which may take their time.
-        tokio::spawn(finish);
-        (farewell.await, None)
+        // Nobody waits for handlers, which may take their time; but nothing is dropped before the farewell.
+        let finish = tokio::spawn(finish);
+        let is_delivered = farewell.await;
+        drop(finish);
+        (is_delivered, None)
     };
     // A peer that has long been silent will not say farewell either.
     let is_there = by == By::Us && disconnect.code != CloseCode::TIMEOUT;

@@ -93,6 +93,16 @@
 //! [`Delivery`], which nobody needs to look at. A broadcast is encoded once, and any two arrive in the
 //! same order everywhere. [`Socket::send`] waits for room; [`Socket::call`] for a typed reply.
 //!
+//! # Sessions
+//!
+//! A session outlives its connections. A client that comes back within [`Limits::resume`] goes on where it
+//! was: both sides send again what the other has not processed, so that nothing is lost, doubled or
+//! reordered, and each call runs once and is answered once. Where that cannot be, such as after a restart
+//! of the server, a new session begins with `on_connect`, and the client is told how much of what it sent
+//! may or may not have arrived ([`Status::Reset`]). A token in the first message of the server proves whose
+//! a session is; [`Server::authorize`] runs on every connection, and [`Server::identify`] ties a session to
+//! a user.
+//!
 //! # Errors
 //!
 //! A handler refuses with a [`Reject`], which the peer sees as a code and a message; `?` on any other

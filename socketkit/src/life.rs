@@ -6,7 +6,7 @@ use crate::{
     connection::{Connection, Over},
     conversation::Conversation,
     end::{By, End},
-    ending::{self, Cleanup},
+    ending,
     entry::{Entry, Successor, hello},
     outbox::{Gate, Summons},
 };
@@ -27,7 +27,6 @@ pub(crate) struct Life {
     conversation: Conversation,
     /// Is told when the connection is over.
     told: Option<oneshot::Sender<Disconnect>>,
-    cleanup: Cleanup,
 }
 
 /// What there is of a connection.
@@ -49,8 +48,7 @@ impl Life {
         conversation: Conversation,
         told: Option<oneshot::Sender<Disconnect>>,
     ) -> Self {
-        let cleanup = Cleanup(conversation.peer.clone());
-        Self { line: Line::Up(connection), conversation, told, cleanup }
+        Self { line: Line::Up(connection), conversation, told }
     }
 
     /// Serves the session until it has ended and everything that has to run then has run.
@@ -148,8 +146,8 @@ impl Life {
     }
 
     async fn end(self, end: End) {
-        let Self { line, conversation, told, cleanup } = self;
-        let newcomer = cleanup.0.seat().close();
+        let Self { line, conversation, told } = self;
+        let newcomer = conversation.peer.seat().close();
         if let Some(successor) = newcomer.and_then(|newcomer| newcomer.downcast::<Successor>().ok())
         {
             match end.by {
@@ -216,6 +214,6 @@ mod tests {
         // dependencies that only tests turn on make them a little larger.
         let sizes =
             [size_of_future(Life::run), size_of::<Peer>(), size_of::<crate::outbox::Queue>()];
-        assert!(sizes.iter().zip([408, 368, 208]).all(|(size, most)| *size <= most), "{sizes:?}");
+        assert!(sizes.iter().zip([408, 376, 208]).all(|(size, most)| *size <= most), "{sizes:?}");
     }
 }

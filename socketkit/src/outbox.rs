@@ -156,10 +156,11 @@ impl Queue {
         (pushed, self.flush_by(limits.quarter_fills(self.count, self.bytes)))
     }
 
-    /// Queues a control frame, before all that has not begun to go out.
+    /// Queues a control frame, before all that has not begun to go out but those that came before.
     pub(crate) fn push_control(&mut self, bytes: FrameBytes) {
         if !self.closed {
-            let at = self.begun().min(self.frames.len());
+            let begun = self.begun().min(self.frames.len());
+            let at = begun + queued::controls(&self.frames, begun, false);
             self.insert(at, Queued { bytes, sort: Sort::Control });
         }
     }
@@ -293,8 +294,10 @@ impl Queue {
             self.drop_from(&mut rest);
         }
         if !rest.is_empty() {
-            let controls = queued::take_controls(&mut self.frames, self.closed);
-            rest.insert_many(self.begun().min(rest.len()), controls);
+            let controls = ..queued::controls(&self.frames, 0, self.closed);
+            let begun = self.begun().min(rest.len());
+            let at = begun + queued::controls(&rest, begun, false);
+            rest.insert_many(at, self.frames.drain(controls));
             rest.append(&mut self.frames);
             self.frames = rest;
         }

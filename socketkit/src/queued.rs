@@ -39,10 +39,10 @@ pub(crate) fn insert(frames: &mut Frames, at: usize, frame: Queued) {
     frames.insert(at, frame);
 }
 
-/// Takes out the control frames before all others, but for the last if that is the close frame: it comes
-/// after all.
-pub(crate) fn take_controls(frames: &mut Frames, is_closed: bool) -> Frames {
+/// How many control frames are before all others, from `begun` on; but for the last if that is the close
+/// frame, which comes after all.
+pub(crate) fn controls(frames: &Frames, begun: usize, is_closed: bool) -> usize {
     let ends = frames.len().saturating_sub(is_closed.into());
-    let controls = frames.iter().take(ends).take_while(|frame| frame.sort == Sort::Control).count();
-    frames.drain(..controls).collect()
+    let controls = frames.iter().take(ends).skip(begun);
+    controls.take_while(|frame| frame.sort == Sort::Control).count()
 }

@@ -154,7 +154,9 @@ where
     /// Checks that return `()` may come before it: all have to agree, in order.
     ///
     /// `check` is an async function of the [`Handshake`] and perhaps the [`State`](crate::State). It
-    /// runs on every connection, within [`Limits::handshake`]. A refusal with the code
+    /// runs on every connection, within [`Limits::handshake`]: where a client comes back to its session, what
+    /// it returns takes the place of the last, and a refusal as unauthorised or forbidden ends the session.
+    /// A refusal with the code
     /// `unauthorized` is HTTP status 401 or close code 4401, `internal` is 500 or 4500, `busy` and
     /// `timeout` are 503 or 1013, and any other 403 or 4403: the close code with the reject's message
     /// as its reason for a client that offered our subprotocol (a page cannot see the status), the
@@ -213,6 +215,9 @@ where
     }
 
     /// Runs once when a socket has ended, after its last event was handled. Several run in order.
+    ///
+    /// A socket that loses its connection has not ended: it is waited for, [`Limits::resume`] long, and
+    /// [`on_suspend`](Self::on_suspend) runs. A client that closes or leaves its page ends it at once.
     ///
     /// The socket is not counted any more but still in its rooms. Besides the usual
     /// [arguments](FromContext) it can ask for the [`Disconnect`](crate::Disconnect): why it ended.

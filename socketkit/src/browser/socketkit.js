@@ -188,7 +188,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       ended = { code, reason };
       if (FINAL.test(code)) return end();
       drop();
-      const least = +/^retry (\d+)/.exec(reason)?.[1] || 0;
+      if (code != 1006 && code != 4408) lose(); // it keeps no session either
+      const least = Math.min(+/^10(?:01|12|13)retry (\d+)/.exec(code + reason)?.[1] || 0, 3_600_000);
       pause(least, least && code == 1012 ? SPREAD : LAST_PAUSE);
     };
     enter("connecting");
@@ -300,9 +301,9 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     /**
      * Sends an event. While there is no connection it waits for one, in order; one that the
      * contract calls volatile is dropped then, and of a latest one only the newest waits, or the
-     * newest for each value of the fields that the contract names. Returns whether it was taken:
-     * not if it was dropped, or the socket is closed. Throws a {@link CallError}: `busy` or
-     * `too_large`.
+     * newest for each value of the fields that the contract names, if all are there. Returns
+     * whether it was taken: not if it was dropped, or the socket is closed. Throws a
+     * {@link CallError}: `busy` or `too_large`.
      */
     emit(event, data) {
       check("client", event);

@@ -28,9 +28,22 @@ impl Conversation {
         Ok(())
     }
 
+    /// A connection is over. If its session is as well, what was called over it is lost.
+    pub(crate) fn leave_connection(&self, is_over: bool) {
+        if is_over || !self.resumes {
+            let queue = self.peer.queue();
+            let waiting = queue.waiting_calls();
+            let lost = self.peer.calls().lose(|id| !waiting.contains(&id));
+            drop(queue);
+            // Whoever waits for a reply is told without a lock.
+            drop(lost);
+        }
+    }
+
     /// Begins a new session. What was sent in an old one and not seen is not sent again: nobody knows what
     /// became of it. What was never sent is.
     fn start_over(&mut self, hello: &Hello<'_>) -> Greeted {
+        self.resumes = hello.token.is_some() && !self.peer.limits.resume.is_zero();
         let limit = usize::try_from(hello.limit).unwrap_or(usize::MAX);
         let (mut waiting, mut refused) = (HashSet::new(), Vec::new());
         let peer = self.peer.clone();
@@ -49,7 +62,7 @@ impl Conversation {
             }
             fits
         });
-        let (unseen, kept) = queue.restart(hello.token.is_some());
+        let (unseen, kept) = queue.restart(self.resumes);
         // Whoever waits for a reply is told without a lock.
         let lost = peer.calls().lose(|id| !waiting.contains(&id) && !refused.contains(&Some(id)));
         drop(queue);
@@ -66,7 +79,6 @@ impl Conversation {
         }
         self.backlog.forget_session();
         self.tally = Tally::default();
-        self.resumes = hello.token.is_some();
         if !std::mem::replace(&mut self.is_known, true) {
             return Greeted::New;
         }

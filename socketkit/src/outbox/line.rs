@@ -8,7 +8,7 @@ use crate::{
     session::{OutOfRange, Room, Window},
     turn::Flush,
 };
-use std::{mem, task::Waker};
+use std::{collections::HashSet, mem, task::Waker};
 use tokio::{net::tcp::OwnedWriteHalf, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -150,6 +150,11 @@ impl Queue {
             stays
         });
         (self.count, self.bytes) = (self.count - count, self.bytes - bytes);
+    }
+
+    /// The calls that wait for a connection.
+    pub(crate) fn waiting_calls(&self) -> HashSet<u32> {
+        self.frames.iter().filter_map(|frame| frame::call(&frame.bytes)).collect()
     }
 
     /// Drops a call that waits for a connection, and for whose reply nobody waits any more.

@@ -57,6 +57,34 @@ fn a_control_frame_goes_first_but_not_into_a_frame_that_has_begun() {
 }
 
 #[test]
+fn control_frames_keep_their_order_whatever_is_being_written() {
+    for taken in 0..8 {
+        let (mut queue, limits) = (queue(), Limits::default());
+        queue.push_control((*b"1").into());
+        queue.push_control((*b"2").into());
+        push(&mut queue, "one", Policy::Reliable, &limits);
+        let turn = queue.take(true, &limits).unwrap();
+        queue.push_control((*b"3").into());
+        push(&mut queue, "two", Policy::Reliable, &limits);
+        queue.push_control((*b"4").into());
+        let mut out = String::new();
+        let mut room = taken;
+        let written = write(turn.frames, turn.sent, |slices| {
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            let taken = &all[..room.min(all.len())];
+            room -= taken.len();
+            out += std::str::from_utf8(taken).unwrap();
+            if taken.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken.len()) }
+        });
+        queue.put_back(None, written, &limits, Instant::now());
+        out += &drain(&mut queue, 99, &limits);
+        let controls: String = out.chars().filter(char::is_ascii_digit).collect();
+        let texts: String = out.chars().filter(char::is_ascii_alphabetic).collect();
+        assert_eq!((&*controls, &*texts), ("1234", "onetwo"), "{taken}: {out}");
+    }
+}
+
+#[test]
 fn a_control_frame_that_comes_while_others_are_written_is_not_behind_what_is_left_of_them() {
     for (taken, ends, all) in
         [(0, false, "!onetwo"), (1, false, "one!two"), (3, false, "one!two"), (3, true, "one!two#")]
