@@ -261,8 +261,8 @@ impl Question {
 }
 
 /// The refusal of an event that is longer than the server reads.
-pub(crate) fn too_large(limit: usize) -> CallError {
-    CallError::rejected(Reject::new("too_large", format!("a frame of over {limit} bytes")))
+pub(crate) fn too_large(limit: usize) -> Reject {
+    Reject::new("too_large", format!("a frame of over {limit} bytes"))
 }
 
 /// A call that was sent; it is forgotten when nobody waits for it any more.

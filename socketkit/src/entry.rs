@@ -202,8 +202,7 @@ impl<P: Protocol> Service<P> {
 
     /// Ends the session of a client that is not let in any more.
     fn expel(&self, ticket: &Ticket, refusal: &Disconnect) {
-        let peer = ticket.session().and_then(|id| self.hub().peer(id));
-        if let Some(peer) = peer.filter(|peer| peer.seat().is_of(ticket)) {
+        if let Some(peer) = self.session_of(ticket) {
             peer.close(refusal.clone());
         }
     }

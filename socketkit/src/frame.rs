@@ -108,8 +108,13 @@ pub(crate) fn payload(frame: &[u8]) -> Vec<u8> {
 
 /// The id of a call, if this is one of ours.
 pub(crate) fn call(frame: &[u8]) -> Option<u32> {
-    match wire::read(str::from_utf8(&payload(frame)).ok()?) {
-        Ok(wire::Frame::Event { id, .. }) => id,
+    event(&payload(frame)).flatten()
+}
+
+/// The id of an event, if it wants an answer; `None` if the payload is none of an event.
+pub(crate) fn event(payload: &[u8]) -> Option<Option<u32>> {
+    match wire::read(str::from_utf8(payload).ok()?) {
+        Ok(wire::Frame::Event { id, .. }) => Some(id),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Call, CallError, CloseCode, ConnectError, Delivery, Disconnect, Event, Events, Gap, Handshake,
     Limits, Protocol, Reject, SocketId,
-    call::{InFlight, Question},
+    call::{InFlight, Question, too_large},
     delivery::{Kind, Pushed},
     flusher::Flusher,
     frame::Draft,
@@ -224,10 +224,7 @@ impl Shared {
     /// Whether the server reads a frame of this length; it would close on a longer one.
     fn fits(&self, draft: &Draft) -> Result<(), Reject> {
         let limit = self.limit.load(Ordering::Relaxed);
-        if draft.text().len() <= limit {
-            return Ok(());
-        }
-        Err(Reject::new("too_large", format!("a frame of over {limit} bytes")))
+        if draft.text().len() <= limit { Ok(()) } else { Err(too_large(limit)) }
     }
 
     /// The server said hello.
@@ -248,11 +245,13 @@ impl Shared {
         lock(&self.greeting).token.clone().filter(|_| !self.limits.resume.is_zero())
     }
 
-    /// Tells whoever connected how that went. False if there is nobody, any more.
-    pub(crate) fn tell(&self, result: Result<(), ConnectError>) -> bool {
+    /// Tells whoever connected how that went.
+    pub(crate) fn tell(&self, result: Result<(), ConnectError>) {
         let opened = lock(&self.greeting).opened.take();
-        // Whoever connected may have given up; the client was then dropped, and closes.
-        opened.is_some_and(|opened| opened.send(result).is_ok())
+        if let Some(opened) = opened {
+            // Whoever connected may have given up; the client was then dropped, and closes.
+            let _ = opened.send(result);
+        }
     }
 
     /// Whether the first connection is still to be made, and somebody waits for it.

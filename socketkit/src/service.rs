@@ -8,6 +8,7 @@ use crate::{
     end::refusal,
     entry::Entry,
     hub::Hub,
+    peer::Peer,
     ticket::Ticket,
     upgrade::{Reply, downcast, plain, refusal_of, refused, restarting, switching},
 };
@@ -228,9 +229,14 @@ impl<P: Protocol> Service<P> {
 
     /// Whether somebody comes back to a session, which has its place.
     fn has_place(&self, handshake: &Handshake) -> bool {
-        let Ok(Some(ticket)) = Ticket::of(handshake) else { return false };
+        let ticket = Ticket::of(handshake).ok().flatten();
+        ticket.is_some_and(|ticket| self.session_of(&ticket).is_some())
+    }
+
+    /// The session that a ticket is for.
+    pub(crate) fn session_of(&self, ticket: &Ticket) -> Option<Arc<Peer>> {
         let peer = ticket.session().and_then(|id| self.inner.hub.peer(id));
-        peer.is_some_and(|peer| peer.seat().is_of(&ticket))
+        peer.filter(|peer| peer.seat().is_of(ticket))
     }
 
     pub(crate) fn is_welcome(&self, handshake: &Handshake) -> bool {

@@ -5,7 +5,7 @@
 //! of its window again. Which connection is the session's is decided by [`Claims`]: what arrives on any
 //! other comes too late.
 
-use crate::moment::Moment;
+use crate::{Limits, moment::Moment};
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -22,6 +22,12 @@ pub(crate) const REPORT_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct Room {
     pub(crate) frames: usize,
     pub(crate) bytes: usize,
+}
+
+impl Room {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self { frames: limits.window, bytes: limits.window_bytes }
+    }
 }
 
 /// A number that the other side cannot have come to.

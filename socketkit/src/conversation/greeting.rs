@@ -2,14 +2,10 @@
 
 use super::{Conversation, Work};
 use crate::{
-    CloseCode, Gap,
-    call::too_large,
-    frame,
-    handler::Greeted,
-    session::Tally,
-    wire::{self, Frame, Hello},
+    CallError, CloseCode, Gap, call::too_large, frame, handler::Greeted, session::Tally,
+    wire::Hello,
 };
-use std::{collections::HashSet, str, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 impl Conversation {
     pub(super) fn hello(&mut self, hello: &str) -> Result<(), CloseCode> {
@@ -50,7 +46,7 @@ impl Conversation {
         let mut queue = peer.queue();
         queue.retain(|frame| {
             let payload = frame::payload(frame);
-            let Some(id) = event(&payload) else {
+            let Some(id) = frame::event(&payload) else {
                 // An answer, for which nobody waits any more.
                 return false;
             };
@@ -71,7 +67,7 @@ impl Conversation {
             tracing::error!(limit, "an event that waited is too large for the server");
             if let Some(caller) = id.and_then(|id| peer.settle(id)) {
                 // Whoever called may have stopped to wait.
-                let _ = caller.send(Err(too_large(limit).into()));
+                let _ = caller.send(Err(CallError::rejected(too_large(limit)).into()));
             }
         }
         if let Work::Handling(handled) = &mut self.work {
@@ -82,15 +78,7 @@ impl Conversation {
         if !std::mem::replace(&mut self.is_known, true) {
             return Greeted::New;
         }
-        let answers = kept.iter().filter(|frame| event(&frame::payload(frame)).is_none()).count();
-        Greeted::Reset(Gap::of(hello.gap.as_deref()), unseen - answers as u64)
-    }
-}
-
-/// The id of an event, if this is one and it wants an answer.
-fn event(payload: &[u8]) -> Option<Option<u32>> {
-    match wire::read(str::from_utf8(payload).ok()?) {
-        Ok(Frame::Event { id, .. }) => Some(id),
-        _ => None,
+        let answers = kept.iter().filter(|bytes| frame::event(&frame::payload(bytes)).is_none());
+        Greeted::Reset(Gap::of(hello.gap.as_deref()), unseen - answers.count() as u64)
     }
 }

@@ -179,7 +179,7 @@ impl Queue {
     /// Takes what the window has room for. Without a session to resume, and when there is none any more,
     /// that is all.
     pub(super) fn take_for_window(&mut self, limits: &Limits) -> Option<Frames> {
-        let room = Room { frames: limits.window, bytes: limits.window_bytes };
+        let room = Room::of(limits);
         let (mut frames, mut bytes) = (0, 0);
         let fits = |queued: &Queued| {
             if queued.sort != Sort::Control {
@@ -197,7 +197,7 @@ impl Queue {
     /// Numbers what went out, and keeps it until it was seen.
     pub(super) fn keep(&mut self, done: Frames, limits: &Limits) {
         let room = match self.role {
-            Role::Server => Room { frames: limits.window, bytes: limits.window_bytes },
+            Role::Server => Room::of(limits),
             Role::Client => EVERYTHING,
         };
         for frame in done {
