@@ -214,6 +214,7 @@ impl Deadline {
 /// An event that wants an answer, encoded once for all who are asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
+    pub(crate) index: usize,
     pub(crate) name: &'static str,
     pub(crate) payload: Arc<[u8]>,
 }
@@ -223,7 +224,7 @@ impl Question {
     pub(crate) fn new<E: Event>(event: E) -> Result<Self, CallError> {
         let mut out = Vec::new();
         payload::encode(event.into(), &mut out)?;
-        Ok(Self { name: E::NAME, payload: out.into() })
+        Ok(Self { index: E::INDEX, name: E::NAME, payload: out.into() })
     }
 
     /// Sends it to a peer, if `check` does not refuse the frame.

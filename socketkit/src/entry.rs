@@ -120,7 +120,7 @@ impl<P: Protocol> Service<P> {
         permit: Option<Permit>,
         gap: Option<Gap>,
     ) -> Life {
-        let (hub, limits) = (self.hub(), self.limits());
+        let (hub, limits) = (self.hub(), self.terms());
         let Entry { transport, write, unread, reply, handshake, told } = entry;
         let Admitted { session, identity } = admitted;
         let resumes = handshake.offers_subprotocol() && !limits.resume.is_zero();
@@ -137,6 +137,8 @@ impl<P: Protocol> Service<P> {
         });
         let app = match closed {
             None => {
+                hub.counters.sessions.add(1);
+                hub.counters.gaps.add(gap.is_some().into());
                 hub.flusher.start(&peer.runtime);
                 self.authorizer().open(session, peer.clone(), permit.take())
             }
@@ -152,7 +154,7 @@ impl<P: Protocol> Service<P> {
     /// Says why a connection is not let in, and nothing else.
     fn refuse(&self, entry: Entry, permit: Option<Permit>, refusal: Disconnect) -> Life {
         let Entry { transport, write, unread, reply, handshake, told } = entry;
-        let (id, limits) = (self.hub().id(), self.limits().clone());
+        let (id, limits) = (self.hub().id(), self.terms().clone());
         let peer = Arc::new(Peer::new(id, Role::Server, limits, handshake, write, None));
         if let Some(first) = reply {
             peer.queue().push_first(first);

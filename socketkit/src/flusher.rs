@@ -259,7 +259,7 @@ mod tests {
         let near = TcpStream::connect(listener.local_addr().unwrap());
         let (near, far) = tokio::join!(near, listener.accept());
         let write = Some(near.unwrap().into_split().1);
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(Limits::default().into());
         let id = SocketId::nowhere(1);
         let peer = Peer::new(id, Role::Server, limits, Handshake::default(), write, None);
         (Arc::new(peer), far.unwrap().0)

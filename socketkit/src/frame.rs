@@ -106,6 +106,15 @@ pub(crate) fn payload(frame: &[u8]) -> Vec<u8> {
     masked.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect()
 }
 
+/// The name of the event in a frame of a server, if it is one.
+pub(crate) fn event_name(frame: &[u8]) -> Option<&str> {
+    let mut cursor = Cursor::new(frame);
+    FrameHeader::parse(&mut cursor).ok()??;
+    let payload = frame.get(cursor.position() as usize..)?;
+    let rest = payload.strip_prefix(b"{\"event\":\"")?;
+    str::from_utf8(rest.split(|byte| *byte == b'"').next()?).ok()
+}
+
 /// The id of a call, if this is one of ours.
 pub(crate) fn call(frame: &[u8]) -> Option<u32> {
     event(&payload(frame)).flatten()
@@ -170,6 +179,19 @@ mod tests {
             assert!(length == 0 || frame != again, "in 2^-32 of runs");
         }
         assert_eq!(payload(&text(b"{}", Role::Server)), b"{}");
+    }
+
+    #[test]
+    fn an_event_is_known_by_the_name_in_its_frame() {
+        for (payload, name) in [
+            (&br#"{"event":"told","id":7,"data":"x"}"#[..], Some("told")),
+            (br#"{"event":"blip"}"#, Some("blip")),
+            (br#"{"reply":7,"data":{"event":"told"}}"#, None),
+            (b"{}", None),
+        ] {
+            assert_eq!(event(&text(payload, Role::Server)), name);
+        }
+        assert_eq!(event(&ping(Role::Server)), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) use members::{Of, Selection};
 
 use crate::{
     CloseCode, Delivery, Disconnect, EmitError, Events, Protocol, Reject, SocketId,
+    counters::Counters,
     delivery::Kind,
     flusher::{Flusher, write},
     frame::{Draft, FrameBytes},
@@ -38,6 +39,7 @@ pub(crate) struct Hub<P: Protocol> {
     emptied: Notify,
     pub(crate) stopping: Stopping,
     pub(crate) flusher: Arc<Flusher>,
+    pub(crate) counters: Arc<Counters>,
     listeners: RwLock<Vec<Opened<P>>>,
     /// Fixed when the server is built, before the first socket.
     hooks: OnceLock<Hooks>,
@@ -50,6 +52,7 @@ impl<P: Protocol> Hub<P> {
             emptied: Notify::new(),
             stopping: Stopping::default(),
             flusher: Arc::default(),
+            counters: Arc::new(Counters::of::<P::Server>()),
             listeners: RwLock::default(),
             hooks: OnceLock::new(),
         }
@@ -211,9 +214,12 @@ impl<P: Protocol> Hub<P> {
     /// Encodes an event once and queues it for every socket of a selection. Queues are filled under
     /// one lock, so two emits reach all receivers that they share in the same order.
     pub(crate) fn emit(&self, selection: &Selection<P::Room>, event: P::Server) -> Delivery {
+        let index = event.index();
         if self.stopping.deadline().is_some() {
             // As if all were closed: else each that leaves might tell all that are still there.
-            return Delivery { closed: self.count(selection), ..Delivery::default() };
+            let delivery = Delivery { closed: self.count(selection), ..Delivery::default() };
+            self.counters.emitted(index, delivery);
+            return delivery;
         }
         let Some((frame, treatment)) = self.encode(None, event) else {
             return Delivery::default();
@@ -233,6 +239,7 @@ impl<P: Protocol> Hub<P> {
                 Flush::Now => now.push(peer.clone()),
             }
         });
+        self.counters.emitted(index, delivery);
         drop(wake);
         self.flusher.ask_all(ask);
         write(&now);
@@ -241,12 +248,15 @@ impl<P: Protocol> Hub<P> {
 
     /// Queues an event for one socket.
     pub(crate) fn emit_to(&self, peer: &Arc<Peer>, event: P::Server) -> Delivery {
+        let index = event.index();
         let Some((frame, treatment)) = self.encode(Some(peer.id), event) else {
             return Delivery::default();
         };
         let (pushed, flush) = peer.push(frame, treatment, Kind::Emit);
+        let delivery = Delivery::of(pushed);
+        self.counters.emitted(index, delivery);
         self.flusher.flush(peer, flush);
-        Delivery::of(pushed)
+        delivery
     }
 
     /// Everybody who is there, those that are leaving included.
@@ -270,7 +280,7 @@ impl<P: Protocol> Hub<P> {
         socket: Option<SocketId>,
         event: P::Server,
     ) -> Option<(FrameBytes, Treatment)> {
-        let (name, treatment) = (event.name(), Treatment::of(&event));
+        let (index, name, treatment) = (event.index(), event.name(), Treatment::of(&event));
         let hooks = self.hooks();
         let mut draft = Draft::new(128);
         match wire::write_event(draft.out(), name, None, |out| payload::encode(event, out)) {
@@ -279,6 +289,7 @@ impl<P: Protocol> Hub<P> {
                 Some((draft.finish(Role::Server), treatment))
             }
             Err(unfit) => {
+                self.counters.failed(index);
                 hooks.error(&EmitError { event: name, source: unfit.into() });
                 None
             }

@@ -168,6 +168,7 @@ mod connection;
 #[cfg(feature = "server")]
 mod context;
 mod conversation;
+mod counters;
 #[cfg(feature = "server")]
 mod deadline;
 mod decoder;
@@ -243,6 +244,8 @@ mod socket;
 mod stagger;
 #[cfg(feature = "http")]
 mod stalling;
+#[cfg(feature = "server")]
+mod stats;
 mod table;
 mod ticket;
 mod transport;
@@ -294,6 +297,8 @@ pub use service::Service;
 pub use socket::{Exclude, Io, OneRoom, OneSocket, Socket, Target};
 #[cfg(feature = "macros")]
 pub use socketkit_macros::{Events, Protocol};
+#[cfg(feature = "server")]
+pub use stats::{EventStats, Stats};
 pub use wire::SUBPROTOCOL;
 
 /// What the expansions of the derives name; no part of the public API.

@@ -84,6 +84,7 @@ impl Life {
         let (now, peer) = (Instant::now(), self.conversation.peer.clone());
         let lost = Lost { why: why.clone(), until: now + peer.limits.resume };
         let last = peer.queue().lose(now);
+        peer.limits.count(|counters| &counters.suspended);
         let line = mem::replace(&mut self.line, Line::Down(Box::new(lost)));
         if let Line::Up(connection) = line
             && by != By::Nobody
@@ -132,6 +133,7 @@ impl Life {
             Line::Down(_) => self.conversation.app.connected(true),
         }
         self.told = told;
+        self.conversation.peer.limits.count(|counters| &counters.resumed);
         self.conversation.begin_connection();
         self.conversation.app.renew(Box::new(Renewed { session: admitted.session, permit }));
         self.conversation.resume(replayed);
@@ -195,7 +197,13 @@ async fn without(conversation: &mut Conversation, lost: &Lost) -> Over {
             }
         }
     });
-    timeout_at(lost.until, wait).await.unwrap_or_else(|_| nobody(lost.why.clone()))
+    match timeout_at(lost.until, wait).await {
+        Ok(over) => over,
+        Err(_) => {
+            conversation.peer.limits.count(|counters| &counters.expired);
+            nobody(lost.why.clone())
+        }
+    }
 }
 
 #[cfg(all(test, target_pointer_width = "64"))]

@@ -8,13 +8,16 @@
 
 mod line;
 mod locked;
+mod loss;
 mod pressure;
 
 pub(crate) use line::{Gate, Last, Summons};
 pub(crate) use locked::{Locked, Signals};
+pub(crate) use loss::Lost;
 
 use crate::{
     Disconnect, Limits, Policy,
+    counters::Reason,
     delivery::{Kind, Pushed},
     frame::FrameBytes,
     held::Held,
@@ -57,7 +60,9 @@ pub(crate) struct Queue {
     /// When a text was last taken: a page sees no control frames.
     spoke: Moment,
     /// The newest answer to pings, while the queue is full (RFC 6455 section 5.5.3).
-    pong: Option<FrameBytes>,
+    pong: Option<Box<FrameBytes>>,
+    /// What was dropped, until the lock is free.
+    lost: Option<Box<Lost>>,
     end: Option<Box<Disconnect>>,
     /// What the writer at work brings back is dropped.
     discards: bool,
@@ -100,6 +105,7 @@ impl Queue {
             blocked: None,
             spoke: now.into(),
             pong: None,
+            lost: None,
             end: None,
             discards: false,
             closed: false,
@@ -174,7 +180,11 @@ impl Queue {
     /// Queues the answer to pings. Who reads nothing but pings gets the newest alone, when there is
     /// room for it.
     pub(crate) fn push_pong(&mut self, bytes: FrameBytes, limits: &Limits) {
-        if self.is_full(limits) { self.pong = Some(bytes) } else { self.push_control(bytes) }
+        if self.is_full(limits) {
+            self.pong = Some(Box::new(bytes))
+        } else {
+            self.push_control(bytes)
+        }
     }
 
     /// How many of the first frames went out in part or come before all else, and are here.
@@ -192,11 +202,11 @@ impl Queue {
     /// still held are not for this peer.
     pub(crate) fn push_close(&mut self, bytes: FrameBytes) {
         if !self.closed {
-            self.held = None;
+            self.drop_held(Reason::Ended);
             if self.role == Role::Client && self.gate != Gate::Open {
                 // The server has not said how far it is.
                 let mut frames = std::mem::take(&mut self.frames);
-                self.drop_from(&mut frames);
+                self.drop_from(&mut frames, Reason::Ended);
             }
             self.gate = Gate::Open;
             self.insert(self.frames.len(), Queued { bytes, sort: Sort::Control });
@@ -208,14 +218,6 @@ impl Queue {
     fn seal(&mut self) {
         self.closed = true;
         self.notifies = true;
-    }
-
-    /// Drops frames, but for one that has begun to go out.
-    fn drop_from(&mut self, frames: &mut Frames) {
-        for frame in frames.drain(self.begun().min(frames.len())..) {
-            self.count -= 1;
-            self.bytes -= frame.bytes.len();
-        }
     }
 
     /// Ends the time in which broadcasts are held.
@@ -264,6 +266,7 @@ impl Queue {
         self.writing = false;
         if self.shut {
             // It was given up meanwhile; the socket goes with this turn.
+            self.drop_written(written, limits);
             return false;
         }
         let Written { done, mut rest, sent, mut bytes, text, blocked, broken } = written;
@@ -291,7 +294,7 @@ impl Queue {
             self.wake();
         }
         if std::mem::take(&mut self.discards) {
-            self.drop_from(&mut rest);
+            self.drop_from(&mut rest, Reason::TooSlow);
         }
         if !rest.is_empty() {
             let controls = ..queued::controls(&self.frames, 0, self.closed);
@@ -308,7 +311,7 @@ impl Queue {
         if !self.is_full(limits) {
             self.notifies = true;
             if let Some(pong) = self.pong.take() {
-                self.push_control(pong);
+                self.push_control(*pong);
             }
         }
         if self.closed && self.is_empty() {
@@ -327,9 +330,7 @@ impl Queue {
         self.end(crate::CloseCode::LOST.into());
         self.seal();
         self.shut();
-        self.frames = Frames::new();
-        self.window = Window::new(false);
-        self.held = None;
+        self.drop_all();
         self.blocked = None;
         (self.count, self.bytes, self.ahead) = (0, 0, 0);
         self.wake();

@@ -1,8 +1,9 @@
 //! One connected peer: what its connection and everybody who holds a handle of it share.
 
 use crate::{
-    Disconnect, Handshake, Limits,
+    Disconnect, Handshake,
     calls::Calls,
+    counters::Terms,
     delivery::{Kind, Pushed},
     failure::Failure,
     frame::FrameBytes,
@@ -85,7 +86,7 @@ pub(crate) const GROUP: usize = 16;
 pub(crate) struct Peer {
     queue: Mutex<Queue>,
     seat: Mutex<Seat>,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) limits: Arc<Terms>,
     pub(crate) id: SocketId,
     pub(crate) role: Role,
     dismissed: AtomicBool,
@@ -110,7 +111,7 @@ impl Peer {
     pub(crate) fn new(
         id: SocketId,
         role: Role,
-        limits: Arc<Limits>,
+        limits: Arc<Terms>,
         handshake: Handshake,
         stream: Option<OwnedWriteHalf>,
         seat: Option<Seat>,
@@ -137,7 +138,7 @@ impl Peer {
     }
 
     pub(crate) fn queue(&self) -> Locked<'_> {
-        Locked::new(&self.queue)
+        Locked::new(&self.queue, &self.limits)
     }
 
     /// Who may sit here. Its lock is taken before that of the queue.

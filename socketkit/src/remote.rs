@@ -4,6 +4,7 @@ use crate::{
     Call, CallError, CloseCode, ConnectError, Delivery, Disconnect, Event, Events, Gap, Handshake,
     Limits, Protocol, Reject, SocketId,
     call::{InFlight, Question, too_large},
+    counters::Terms,
     delivery::{Kind, Pushed},
     flusher::Flusher,
     frame::Draft,
@@ -165,7 +166,7 @@ impl<P: Protocol> fmt::Debug for Remote<P> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) peer: Arc<Peer>,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) limits: Arc<Terms>,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) status: watch::Sender<Status>,
     /// Wakes the task when the client was closed.
@@ -191,7 +192,7 @@ impl Shared {
         limits: Limits,
         opened: Option<oneshot::Sender<Result<(), ConnectError>>>,
     ) -> Self {
-        let limits = Arc::new(limits);
+        let limits = Arc::new(Terms::from(limits));
         let (id, handshake) = (SocketId::nowhere(0), Handshake::default());
         Self {
             peer: Arc::new(Peer::new(id, Role::Client, limits.clone(), handshake, None, None)),

@@ -5,6 +5,7 @@ use crate::{
     admission::{Admission, Permit},
     application::{Admitted, Authorizer},
     browser,
+    counters::Terms,
     end::refusal,
     entry::Entry,
     hub::Hub,
@@ -49,6 +50,7 @@ struct Inner<P: Protocol> {
     app: Arc<dyn Authorizer>,
     hub: Arc<Hub<P>>,
     limits: Arc<Limits>,
+    terms: Arc<Terms>,
     origins: Option<Vec<String>>,
     admission: Arc<Admission>,
     /// Bounds the sockets that are told why they were refused.
@@ -66,7 +68,9 @@ impl<P: Protocol> Service<P> {
         let admission = Arc::new(Admission::new(limits.sockets, limits.sockets_per_address));
         let refusals = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
         let files = browser::Files::new::<P>(&limits);
-        Self { inner: Arc::new(Inner { app, hub, limits, origins, admission, refusals, files }) }
+        let terms = Arc::new(Terms::new((*limits).clone(), hub.counters.clone()));
+        let inner = Inner { app, hub, limits, terms, origins, admission, refusals, files };
+        Self { inner: Arc::new(inner) }
     }
 
     /// All sockets.
@@ -126,6 +130,10 @@ impl<P: Protocol> Service<P> {
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.inner.limits
+    }
+
+    pub(crate) fn terms(&self) -> &Arc<Terms> {
+        &self.inner.terms
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub<P>> {

@@ -122,6 +122,15 @@ impl<F: AsRef<[u8]>> Window<F> {
         (self.sent.saturating_sub(self.seen), kept)
     }
 
+    /// The session has ended: the frames that nobody knows to be seen, those that are kept and how many
+    /// others. None of a peer that does not say what it has seen.
+    pub(crate) fn end(&mut self) -> (u64, VecDeque<F>) {
+        let kept = self.kept.take().map(|kept| kept.frames).unwrap_or_default();
+        let unseen = if self.keeps { self.sent.saturating_sub(self.seen) } else { 0 };
+        self.seen = self.seen.max(self.sent);
+        (unseen.saturating_sub(kept.len() as u64), kept)
+    }
+
     /// How many frames precede the oldest that is kept.
     fn oldest(&self) -> u64 {
         self.sent - self.kept.as_ref().map_or(0, |kept| kept.frames.len() as u64)

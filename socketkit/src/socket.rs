@@ -4,6 +4,7 @@ use crate::{
     Call, CallError, CloseCode, Delivery, Disconnect, Event, Handshake, Protocol, Replies,
     SocketId,
     call::Question,
+    delivery::Pushed,
     hub::{Hub, Of, Selection},
     inspect::Inspected,
     peer::Peer,
@@ -220,6 +221,12 @@ impl<P: Protocol> Io<P> {
                 hub.hooks().inspect(|| Inspected::sent(Some(id), question.name, draft));
                 Ok(())
             });
+            let delivery = match &asked {
+                Ok(_) => Delivery::of(Pushed::Queued),
+                Err(CallError::Closed) => Delivery::of(Pushed::Closed),
+                Err(_) => Delivery::default(),
+            };
+            hub.counters.emitted(question.index, delivery);
             asked?.answer().await
         };
         Call::new(answer, timeout, runtime)

@@ -42,7 +42,7 @@ impl Conversation {
         let peer = self.peer.clone();
         let mut answers = Vec::new();
         let mut heard = Heard { bytes: bytes.len(), ..Heard::default() };
-        let form = (peer.role, &*peer.limits);
+        let form = (peer.role, &**peer.limits);
         let decoded = decoder.decode(bytes, form, &mut answers, |incoming, length| {
             heard.messages += 1;
             heard.payload += length;

@@ -1,8 +1,9 @@
 //! The connection below a queue: it is lost, and another takes its place.
 
-use super::Queue;
+use super::{Lost, Queue};
 use crate::{
     Disconnect, Limits,
+    counters::Reason,
     frame::{self, FrameBytes},
     queued::{Frames, Queued, Sort},
     session::{OutOfRange, Room, Window},
@@ -142,10 +143,12 @@ impl Queue {
     /// Keeps those frames that wait of which `keep` says so.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&FrameBytes) -> bool) {
         let (mut count, mut bytes) = (0, 0);
+        let lost = &mut self.lost;
         self.frames.retain(|frame| {
             let stays = frame.sort == Sort::Control || keep(&frame.bytes);
             if !stays {
                 (count, bytes) = (count + 1, bytes + frame.bytes.len());
+                Lost::note(lost, frame.bytes.clone(), Reason::Withdrawn);
             }
             stays
         });
@@ -229,7 +232,7 @@ impl Queue {
         self.sent = 0;
         self.pong = None;
         let (count, bytes) = (&mut self.count, &mut self.bytes);
-        let (window, is_closed) = (&mut self.window, self.closed);
+        let (window, lost, is_closed) = (&mut self.window, &mut self.lost, self.closed);
         self.frames.retain(|frame| {
             if frame.sort == Sort::Again {
                 window.push(frame.bytes.clone(), EVERYTHING);
@@ -238,6 +241,9 @@ impl Queue {
                 || (is_closed && frame.sort == Sort::Control);
             if !stays {
                 (*count, *bytes) = (*count - 1, *bytes - frame.bytes.len());
+            }
+            if frame.sort == Sort::Volatile {
+                Lost::note(lost, frame.bytes.clone(), Reason::Volatile);
             }
             stays
         });

@@ -1,8 +1,11 @@
-//! The lock of a queue, which wakes whoever has to be woken only when it is free again: what a waker does
-//! is its own.
+//! The lock of a queue, which wakes whoever has to be woken, and counts what was dropped, only when it is
+//! free again: what a waker does is its own.
 
-use super::Queue;
-use crate::peer::lock;
+use super::{Lost, Queue};
+use crate::{
+    counters::{Counters, Terms},
+    peer::lock,
+};
 use std::{
     ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard},
@@ -13,26 +16,32 @@ use tokio::sync::Notify;
 /// A queue, locked.
 pub(crate) struct Locked<'a> {
     queue: MutexGuard<'a, Queue>,
+    terms: &'a Terms,
     /// Fields are dropped in this order: first the lock, then this.
     signals: Signals,
 }
 
-/// Whom a change of a queue concerns; they are woken when it is dropped.
+/// Whom a change of a queue concerns, and what was lost by it; they are woken when it is dropped.
 #[derive(Debug, Default)]
 #[must_use = "dropped at once, it wakes under whatever lock is held"]
 pub(crate) struct Signals {
     connection: Option<Waker>,
     senders: Option<Arc<Notify>>,
+    lost: Option<(Box<Lost>, Arc<Counters>)>,
 }
 
 impl Signals {
     pub(crate) fn is_empty(&self) -> bool {
-        self.connection.is_none() && self.senders.is_none()
+        self.connection.is_none() && self.senders.is_none() && self.lost.is_none()
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        // First: whoever is woken may look.
+        if let Some((lost, counters)) = self.lost.take() {
+            counters.lost(&lost);
+        }
         if let Some(connection) = self.connection.take() {
             connection.wake();
         }
@@ -43,8 +52,8 @@ impl Drop for Signals {
 }
 
 impl<'a> Locked<'a> {
-    pub(crate) fn new(queue: &'a Mutex<Queue>) -> Self {
-        Self { queue: lock(queue), signals: Signals::default() }
+    pub(crate) fn new(queue: &'a Mutex<Queue>, terms: &'a Terms) -> Self {
+        Self { queue: lock(queue), terms, signals: Signals::default() }
     }
 
     /// Lets go of the queue, and gives whom to wake.
@@ -59,6 +68,9 @@ impl<'a> Locked<'a> {
         }
         if std::mem::take(&mut self.queue.notifies) {
             self.signals.senders = self.queue.room.clone();
+        }
+        if let Some(lost) = self.queue.lost.take() {
+            self.signals.lost = self.terms.counters().map(|counters| (lost, counters.clone()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How much waits in a queue, and what becomes of a receiver for which that is too much.
 
 use super::{Gate, Queue};
-use crate::{Limits, queued::Sort};
+use crate::{Limits, counters::Reason, queued::Sort};
 use std::sync::Arc;
 use tokio::{sync::Notify, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -29,9 +29,9 @@ impl Queue {
     pub(crate) fn give_up(&mut self) {
         self.end(crate::CloseCode::TOO_SLOW.into());
         self.discards = self.writing;
-        self.held = None;
+        self.drop_held(Reason::TooSlow);
         let mut frames = std::mem::take(&mut self.frames);
-        self.drop_from(&mut frames);
+        self.drop_from(&mut frames, Reason::TooSlow);
         self.frames = frames;
     }
 
