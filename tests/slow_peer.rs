@@ -1,6 +1,7 @@
 //! Receivers that do not keep up: what they lose, when they are given up, and that nobody waits for
 //! them.
 
+use futures_util::FutureExt;
 use socketkit::{
     CloseCode, Delivery, Disconnect, Handshake, Limits, Server, Service, Socket, State,
 };
@@ -10,7 +11,7 @@ use tests::{
         Chat, ClientEvent, PATIENCE, ServerEvent, client_event::Tell, clients, listen, next, soon,
         until,
     },
-    raw::{Bytes, PING, PONG, TEXT, frame},
+    raw::{Bytes, PING, PONG, SUBPROTOCOL, TEXT, frame},
 };
 use tokio::{io::DuplexStream, sync::mpsc, time::sleep};
 
@@ -37,11 +38,18 @@ fn service(limits: Limits) -> (Service<Chat>, mpsc::UnboundedReceiver<Disconnect
 
 /// A peer that has read its `hello` and reads no more by itself.
 async fn slow(service: &Service<Chat>) -> (Bytes<DuplexStream>, Socket<Chat>) {
+    slow_with(service, Handshake::default()).await
+}
+
+async fn slow_with(
+    service: &Service<Chat>,
+    handshake: Handshake,
+) -> (Bytes<DuplexStream>, Socket<Chat>) {
     let before = service.io().len();
     let (stream, theirs) = tokio::io::duplex(PIPE);
     tokio::spawn({
         let service = service.clone();
-        async move { service.upgraded(theirs, Handshake::default()).await }
+        async move { service.upgraded(theirs, handshake).await }
     });
     let mut peer = Bytes::over(stream);
     assert!(peer.line().await.starts_with(r#"{"hello":"#));
@@ -309,4 +317,54 @@ async fn the_reader_of_a_long_series_gets_its_pongs() {
         }
     }
     assert!(pongs > 0 && pongs + 2 >= pings / 2, "{pongs} pongs for {pings} pings");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_does_not_wait_behind_what_has_not_begun_however_much_that_is() {
+    let (service, _ended) = service(Limits::default().queue(4));
+    let (mut peer, socket) = slow(&service).await;
+    fill(&socket, 20).await;
+    for number in 0..20 {
+        peer.write(&frame(PING, number.to_string())).await;
+        let (first, line) = peer.frame().await.expect("it is open");
+        assert!(first == TEXT && line == told_line(number).as_bytes(), "it had begun");
+        assert_eq!(peer.frame().await, Some((PONG, number.to_string().into_bytes())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_is_said_in_order_to_a_peer_that_reads_late() {
+    let (service, _ended) = service(Limits::default().rate(0));
+    let request = http::Request::builder().header("sec-websocket-protocol", SUBPROTOCOL);
+    let handshake = Handshake::from(request.body(()).unwrap());
+    let (mut peer, socket) = slow_with(&service, handshake).await;
+    fill(&socket, 2).await;
+    for _ in 0..3 * 64 {
+        peer.write(&frame(TEXT, r#"{"event":"tell","data":"x"}"#)).await;
+    }
+    let mut lines = Vec::new();
+    while lines.len() < 5 {
+        let (_, line) = peer.frame().await.expect("it is open");
+        lines.push(String::from_utf8(line).unwrap());
+    }
+    let [seen @ .., last] = &lines[1..] else { panic!() };
+    assert_eq!(seen, [64, 128, 192].map(|seen| format!(r#"{{"seen":{seen}}}"#)));
+    assert_eq!([&lines[0], last], [&told_line(0), &told_line(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_has_read_is_not_given_up_for_time_that_its_server_lost() {
+    let (service, mut ended) = service(Limits::default().queue(4).stall(STALL));
+    let (mut peer, socket) = slow(&service).await;
+    fill(&socket, 8).await;
+    // Long enough for its clock to run.
+    sleep(Duration::from_secs(1)).await;
+    let mut read = peer.take(PIPE).await;
+    // The server comes to nothing meanwhile.
+    assert!(tokio::time::advance(2 * STALL).now_or_never().is_none());
+    assert_eq!(counts(socket.emit(told(8))), [1, 0, 0, 0], "who else emits does not know");
+    let all: usize = (0..9).map(|number| frame(TEXT, told_line(number)).len() - 4).sum();
+    read.extend(peer.take(all - PIPE).await);
+    assert_eq!(read.len(), all);
+    assert!(ended.try_recv().is_err());
 }

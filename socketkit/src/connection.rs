@@ -206,28 +206,33 @@ impl Connection {
         alarm: &mut Alarm<'_>,
         mut now: Instant,
         cx: &mut Context<'_>,
-    ) -> Result<(), CloseCode> {
+    ) -> Result<(), Over> {
         while alarm.is_due(now, cx) {
             now = Instant::now();
             let peer = conversation.peer.clone();
-            let (stalled, spoke) = {
-                let queue = peer.queue();
-                (queue.stalled(&peer.limits), queue.spoke().into_std())
-            };
-            if stalled.is_some_and(|deadline| deadline <= now) {
+            let is_due = |stalled: &Option<Instant>| stalled.is_some_and(|due| due <= now);
+            let mut stalled = peer.queue().stalled(&peer.limits);
+            if is_due(&stalled) {
+                // It may have read while this task did not come to write: whatever the runtime knows of
+                // the socket, that is asked.
+                peer.flush(true, now);
+                stalled = self.flush(conversation, now, cx)?;
+            }
+            if is_due(&stalled) {
                 if peer.role == Role::Server {
                     peer.queue().give_up();
                 }
-                return Err(CloseCode::TOO_SLOW);
+                return Err(CloseCode::TOO_SLOW.into());
             }
             if self.paused.is_some() || conversation.is_full() {
                 // A peer that is not read is not silent.
                 conversation.pulse.hear(now.into_std());
             }
+            let spoke = peer.queue().spoke().into_std();
             let tick = conversation.pulse.tick(spoke, now.into_std());
             let is_late = self.greeted_by(conversation).is_some_and(|deadline| deadline <= now);
             if tick.dead || is_late {
-                return Err(CloseCode::TIMEOUT);
+                return Err(CloseCode::TIMEOUT.into());
             }
             conversation.report(now);
             conversation.beat(tick.beat, tick.ping);

@@ -189,7 +189,7 @@ mod tests {
             (br#"{"reply":7,"data":{"event":"told"}}"#, None),
             (b"{}", None),
         ] {
-            assert_eq!(event(&text(payload, Role::Server)), name);
+            assert_eq!(event_name(&text(payload, Role::Server)), name);
         }
         assert_eq!(event(&ping(Role::Server)), None);
     }

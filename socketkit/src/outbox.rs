@@ -59,8 +59,6 @@ pub(crate) struct Queue {
     blocked: Option<Moment>,
     /// When a text was last taken: a page sees no control frames.
     spoke: Moment,
-    /// The newest answer to pings, while the queue is full (RFC 6455 section 5.5.3).
-    pong: Option<Box<FrameBytes>>,
     /// What was dropped, until the lock is free.
     lost: Option<Box<Lost>>,
     end: Option<Box<Disconnect>>,
@@ -104,7 +102,6 @@ impl Queue {
             asked: false,
             blocked: None,
             spoke: now.into(),
-            pong: None,
             lost: None,
             end: None,
             discards: false,
@@ -162,11 +159,10 @@ impl Queue {
         (pushed, self.flush_by(limits.quarter_fills(self.count, self.bytes)))
     }
 
-    /// Queues a control frame, before all that has not begun to go out but those that came before.
+    /// Queues a control frame, before all others that have not begun to go out.
     pub(crate) fn push_control(&mut self, bytes: FrameBytes) {
         if !self.closed {
-            let begun = self.begun().min(self.frames.len());
-            let at = begun + queued::controls(&self.frames, begun, false);
+            let at = queued::controls(&self.frames, self.begun()).end;
             self.insert(at, Queued { bytes, sort: Sort::Control });
         }
     }
@@ -177,13 +173,11 @@ impl Queue {
         queued::insert(&mut self.frames, 0, Queued { bytes, sort: Sort::Control });
     }
 
-    /// Queues the answer to pings. Who reads nothing but pings gets the newest alone, when there is
-    /// room for it.
+    /// Queues the answer to pings. Who reads nothing but pings gets the newest alone.
     pub(crate) fn push_pong(&mut self, bytes: FrameBytes, limits: &Limits) {
+        self.push_control(bytes);
         if self.is_full(limits) {
-            self.pong = Some(Box::new(bytes))
-        } else {
-            self.push_control(bytes)
+            self.keep_newest_pong();
         }
     }
 
@@ -297,10 +291,8 @@ impl Queue {
             self.drop_from(&mut rest, Reason::TooSlow);
         }
         if !rest.is_empty() {
-            let controls = ..queued::controls(&self.frames, 0, self.closed);
-            let begun = self.begun().min(rest.len());
-            let at = begun + queued::controls(&rest, begun, false);
-            rest.insert_many(at, self.frames.drain(controls));
+            let controls = queued::take_controls(&mut self.frames, self.closed);
+            rest.insert_many(queued::controls(&rest, self.begun()).end, controls);
             rest.append(&mut self.frames);
             self.frames = rest;
         }
@@ -308,11 +300,10 @@ impl Queue {
             self.left_by_writer(broken, now);
             return false;
         }
-        if !self.is_full(limits) {
+        if self.is_full(limits) {
+            self.keep_newest_pong();
+        } else {
             self.notifies = true;
-            if let Some(pong) = self.pong.take() {
-                self.push_control(*pong);
-            }
         }
         if self.closed && self.is_empty() {
             // The connection waits for the last frame.

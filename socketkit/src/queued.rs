@@ -2,6 +2,7 @@
 
 use crate::{frame::FrameBytes, latest::Key};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// A frame that waits, and what may happen to it meanwhile.
 #[derive(Debug)]
@@ -9,6 +10,16 @@ pub(crate) struct Queued {
     pub(crate) bytes: FrameBytes,
     pub(crate) sort: Sort,
 }
+
+impl Queued {
+    /// Whether it is the answer to a ping, or to several.
+    pub(crate) fn is_pong(&self) -> bool {
+        self.sort == Sort::Control && self.bytes.first() == Some(&PONG)
+    }
+}
+
+/// How such a frame begins.
+const PONG: u8 = 0x8a;
 
 /// What may happen to a frame that waits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,10 +50,18 @@ pub(crate) fn insert(frames: &mut Frames, at: usize, frame: Queued) {
     frames.insert(at, frame);
 }
 
-/// How many control frames are before all others, from `begun` on; but for the last if that is the close
-/// frame, which comes after all.
-pub(crate) fn controls(frames: &Frames, begun: usize, is_closed: bool) -> usize {
+/// Where the control frames are that go out first, after those frames that have `begun` to: of the same
+/// kind, none may overtake another.
+pub(crate) fn controls(frames: &Frames, begun: usize) -> Range<usize> {
+    let begun = begun.min(frames.len());
+    let waiting = frames.iter().skip(begun);
+    begun..begun + waiting.take_while(|frame| frame.sort == Sort::Control).count()
+}
+
+/// Takes out the control frames before all others, but for the last if that is the close frame: it comes
+/// after all.
+pub(crate) fn take_controls(frames: &mut Frames, is_closed: bool) -> Frames {
     let ends = frames.len().saturating_sub(is_closed.into());
-    let controls = frames.iter().take(ends).skip(begun);
-    controls.take_while(|frame| frame.sort == Sort::Control).count()
+    let controls = frames.iter().take(ends).take_while(|frame| frame.sort == Sort::Control).count();
+    frames.drain(..controls).collect()
 }

@@ -230,7 +230,6 @@ impl Queue {
             self.frames.drain(..self.frames.len().min(1));
         }
         self.sent = 0;
-        self.pong = None;
         let (count, bytes) = (&mut self.count, &mut self.bytes);
         let (window, lost, is_closed) = (&mut self.window, &mut self.lost, self.closed);
         self.frames.retain(|frame| {

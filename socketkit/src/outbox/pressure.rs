@@ -1,7 +1,12 @@
 //! How much waits in a queue, and what becomes of a receiver for which that is too much.
 
 use super::{Gate, Queue};
-use crate::{Limits, counters::Reason, queued::Sort};
+use crate::{
+    Limits,
+    counters::Reason,
+    queued::{self, Queued, Sort},
+};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use tokio::{sync::Notify, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -59,7 +64,25 @@ impl Queue {
         let is_away_client = self.role == Role::Client && self.gate != Gate::Open;
         is_away_client
             || self.all().1 >= limits.queue_hard_bytes
-            || self.blocked.is_some_and(|since| Instant::from(since).elapsed() >= limits.stall)
+            || (self.gate == Gate::Away && self.is_long_blocked(limits))
+    }
+
+    /// Whether it took nothing for too long. Of one that has a connection only that can tell: somebody
+    /// may have read, and nobody has come to write.
+    fn is_long_blocked(&self, limits: &Limits) -> bool {
+        self.blocked.is_some_and(|since| Instant::from(since).elapsed() >= limits.stall)
+    }
+
+    /// Drops all pongs that have not begun to go out but for the newest, which answers all pings before it
+    /// (RFC 6455 section 5.5.3).
+    pub(super) fn keep_newest_pong(&mut self) {
+        let controls = queued::controls(&self.frames, self.begun());
+        let is_pong = |at: &usize| self.frames.get(*at).is_some_and(Queued::is_pong);
+        let older: SmallVec<[usize; 4]> = controls.rev().filter(is_pong).skip(1).collect();
+        for at in older {
+            self.count -= 1;
+            self.bytes -= self.frames.remove(at).bytes.len();
+        }
     }
 
     /// Whether there is room for a frame in the place of the one that waits: a client without a connection

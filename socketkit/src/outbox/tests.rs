@@ -112,6 +112,32 @@ fn a_control_frame_that_comes_while_others_are_written_is_not_behind_what_is_lef
 }
 
 #[test]
+fn control_frames_keep_their_order_and_of_pongs_the_newest_is_enough() {
+    let pong = |text: &str| FrameBytes::from([b"\x8a", text.as_bytes()].concat());
+    let (mut queue, limits) = (queue(), Limits::default().queue(3));
+    for text in ["one", "two", "three"] {
+        push(&mut queue, text, Policy::Reliable, &limits);
+    }
+    assert_eq!(drain(&mut queue, 1, &limits), "o");
+    queue.push_control((*b"!").into());
+    queue.push_pong(pong("a"), &limits);
+    queue.push_control((*b"?").into());
+    queue.push_pong(pong("b"), &limits);
+    let turn = queue.take(true, &limits).unwrap();
+    queue.push_control((*b";").into());
+    queue.push_pong(pong("c"), &limits);
+    let mut room = 1;
+    let written = write(turn.frames, turn.sent, |_| {
+        let taken = std::mem::take(&mut room);
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    });
+    queue.put_back(None, written, &limits, Instant::now());
+    let rest: Vec<_> = queue.frames.iter().flat_map(|frame| frame.bytes.to_vec()).collect();
+    assert_eq!(rest, b"one!?;\x8actwothree");
+    assert_eq!((queue.count, queue.frames.len()), (7, 7));
+}
+
+#[test]
 fn what_comes_while_others_are_written_is_left_to_who_writes_next_but_not_to_nobody() {
     #[derive(PartialEq)]
     enum Next {
@@ -185,7 +211,10 @@ fn a_receiver_that_takes_nothing_is_closed_when_its_queue_is_full() {
     push(&mut queue, "a", Policy::Reliable, &limits);
     drain(&mut queue, 0, &limits);
     assert_eq!(push(&mut queue, "b", Policy::Reliable, &limits), Pushed::Queued);
-    assert_eq!(push(&mut queue, "c", Policy::Reliable, &limits), Pushed::Closed);
+    assert_eq!(push(&mut queue, "c", Policy::Reliable, &limits), Pushed::Queued);
+    assert!(queue.stalled(&limits).is_some_and(|deadline| deadline <= Instant::now()));
+    queue.give_up();
+    assert_eq!(push(&mut queue, "d", Policy::Reliable, &limits), Pushed::Closed);
     let waker = std::task::Waker::noop();
     let summons = queue.cork(waker).1;
     assert!(matches!(summons, Summons::Close(why) if why.code == crate::CloseCode::TOO_SLOW));
