@@ -5,7 +5,7 @@ mod guest;
 
 use guest::{Guest, Seen, service};
 use serde_json::json;
-use socketkit::{CloseCode, Limits, Reject, Server};
+use socketkit::{CloseCode, Limits, Reject, Server, Socket};
 use std::time::Duration;
 use tests::{
     chat::{Chat, ClientEvent, ServerEvent, clients, listen, soon, until},
@@ -98,6 +98,19 @@ async fn what_was_processed_is_said_after_64_frames_or_a_second() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     guest.peer.send(r#"{"event":"nonsense"}"#).await;
     assert_eq!(guest.peer.next().await["error"]["code"], "unknown_event");
+}
+
+#[tokio::test]
+async fn what_was_processed_is_said_before_a_farewell() {
+    let (service, _seen) = service(Limits::default());
+    let mut guest = Guest::new(listen(&service).await).await;
+    for _ in 0..3 {
+        guest.peer.send(r#"{"event":"tell","data":"x"}"#).await;
+    }
+    guest.peer.send(r#"{"event":"nonsense"}"#).await;
+    assert_eq!(guest.peer.next().await["error"]["code"], "unknown_event");
+    service.io().sockets().iter().for_each(Socket::close);
+    assert_eq!(guest.control().await, r#"{"seen":4}"#);
 }
 
 #[tokio::test]

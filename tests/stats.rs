@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use scene::{flash, guest, of, service, slow, sum, told};
 use serde_json::json;
 use socketkit::{
-    CallError, CloseCode, Delivery, Events, Limits, NoEvents, Protocol, Server, Socket, State,
+    CallError, Client, CloseCode, Delivery, Events, Limits, NoEvents, Protocol, Server, Socket,
+    State,
 };
 use std::{sync::Arc, time::Duration};
 use tests::{
@@ -164,6 +165,21 @@ async fn who_comes_back_and_has_seen_all_leaves_nothing() {
     let stats = io.stats();
     assert_eq!((stats.sessions, stats.suspended, stats.resumed), (1, 1, 1));
     assert_eq!((stats.expired, stats.gaps), (0, 0));
+}
+
+#[tokio::test]
+async fn a_client_says_what_it_has_seen_before_it_leaves() {
+    let (service, mut ended) = service(Limits::default());
+    let (addr, io) = (listen(&service).await, service.io());
+    let mut client = Client::<Chat>::connect(&format!("ws://{addr}/ws")).await.unwrap();
+    until(|| io.len() == 1).await;
+    for number in 0..3 {
+        io.broadcast(told(number));
+        assert_eq!(next(&mut client).await, told(number));
+    }
+    soon(client.close()).await;
+    assert_eq!(soon(ended.recv()).await, Some(CloseCode::DONE));
+    assert_eq!(sum(&io, "told"), (3, vec![]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,9 +15,12 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 /// Says farewell to the peer, if it is there, while the application finishes.
 pub(crate) async fn end(
     connection: Option<Connection>,
-    conversation: Conversation,
+    mut conversation: Conversation,
     End { disconnect, by }: End,
 ) -> Disconnect {
+    if by == By::Us {
+        conversation.conclude();
+    }
     let peer = conversation.peer.clone();
     {
         let mut queue = peer.queue();

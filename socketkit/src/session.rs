@@ -201,6 +201,13 @@ impl Tally {
             return None;
         }
         self.since = (done < self.received).then(|| now.into());
+        self.conclude(pending)
+    }
+
+    /// How many frames to say are seen before a farewell, if they are more than was said: as for
+    /// [`report`](Self::report), but now.
+    pub(crate) fn conclude(&mut self, pending: Option<u64>) -> Option<u64> {
+        let done = pending.map_or(self.received, |pending| pending - 1);
         let is_more = done > self.reported;
         self.reported = self.reported.max(done);
         is_more.then_some(done)

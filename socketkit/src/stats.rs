@@ -66,8 +66,7 @@ pub struct EventStats {
     /// A call that waited for a client to come back until nobody waited for its reply.
     pub withdrawn: u64,
     /// It was written, and the session ended before its client had said that it has seen it: it may or may
-    /// not have arrived. Clients say so after 64 frames or a second, so the last before a farewell are
-    /// mostly among these.
+    /// not have arrived. Clients say so after 64 frames or a second, and before they leave.
     pub unconfirmed: u64,
     /// Times, not receivers, that it was not emitted, since it did not serialise or was longer than its
     /// `max`: see [`on_error`](crate::Server::on_error). They are not in `emitted`.

@@ -136,6 +136,20 @@ async fn an_answer_reaches_the_session_that_asked_and_no_other() -> Result {
 }
 
 #[tokio::test]
+async fn what_was_processed_is_said_before_a_farewell() -> Result {
+    let (scene, mut peer) = Scene::resumable().await?;
+    scene.page.eval("socket.on('history', keep); 0").await?;
+    for text in ["a", "b", "c"] {
+        peer.send(&format!(r#"{{"event":"history","data":"{text}"}}"#)).await;
+    }
+    scene.got(r#"["a", "b", "c"]"#).await?;
+    scene.page.eval("socket.close(); 0").await?;
+    assert_eq!(peer.frame().await, r#"{"seen":3}"#);
+    assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1000));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_session_that_is_over_begins_anew_with_what_was_never_sent() -> Result {
     let (mut scene, mut peer) = Scene::resumable().await?;
     scene

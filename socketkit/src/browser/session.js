@@ -103,6 +103,7 @@ class Session {
 
   /** Gives the present connection up. Returns whether the session is over with it. */
   drop(isFinal) {
+    if (isFinal) this.#report();
     this.link = undefined;
     const isOver = isFinal || !this.#token;
     if (isOver) this.#begin();
@@ -130,14 +131,19 @@ class Session {
       this.#forget(seen);
       this.flush();
     }
+    if (!this.has(link)) return;
     const unreported = this.#processed - this.#reported;
-    if (!unreported || !this.#token || !this.has(link)) return;
     // There is no timer, as that of a hidden page is late: a heartbeat comes when nothing else does.
     const isHeartbeat = !counts && seen == null;
-    if (isHeartbeat || unreported >= REPORT || Math.abs(now - this.#since) >= REPORT_AFTER) {
-      this.#reported = this.#processed;
-      this.#transport.send(link, { frame: `{"seen":${this.#processed}}` });
-    }
+    if (isHeartbeat || unreported >= REPORT || Math.abs(now - this.#since) >= REPORT_AFTER)
+      this.#report();
+  }
+
+  /** Tells the other side what was processed, if it does not know. */
+  #report() {
+    if (!this.isOpen || !this.#token || this.#processed == this.#reported) return;
+    this.#reported = this.#processed;
+    this.#transport.send(this.link, { frame: `{"seen":${this.#processed}}` });
   }
 
   #greet(link, { token, seen, gap, replay }) {

@@ -70,15 +70,33 @@ impl Conversation {
             return;
         }
         self.tally.note(now.into_std());
-        let pending = match &self.work {
+        if let Some(seen) = self.tally.report(self.pending(), now.into_std()) {
+            self.say_seen(seen);
+        }
+    }
+
+    /// Tells the peer how much was processed, for there is no later.
+    pub(crate) fn conclude(&mut self) {
+        if !self.resumes {
+            return;
+        }
+        if let Some(seen) = self.tally.conclude(self.pending()) {
+            self.say_seen(seen);
+        }
+    }
+
+    /// The first frame of which nobody knows yet whether it will be processed.
+    fn pending(&self) -> Option<u64> {
+        match &self.work {
             Work::Handling(handled) => Some(handled.number),
             Work::Opening(_) | Work::Noticing(_) | Work::Idle => self.backlog.first(),
-        };
-        if let Some(seen) = self.tally.report(pending, now.into_std()) {
-            let mut draft = Draft::new(32);
-            wire::write_seen(draft.out(), seen);
-            self.peer.queue().push_control(draft.finish(self.peer.role));
         }
+    }
+
+    fn say_seen(&self, seen: u64) {
+        let mut draft = Draft::new(32);
+        wire::write_seen(draft.out(), seen);
+        self.peer.queue().push_control(draft.finish(self.peer.role));
     }
 
     fn receive(&mut self, incoming: Incoming<'_>, cx: &mut Context<'_>) -> Result<(), End> {
