@@ -77,8 +77,21 @@ impl From<hyper::Error> for ConnectError {
 /// with the handshake.
 pub(crate) type Line = (Transport, Option<OwnedWriteHalf>, Vec<u8>);
 
-/// Makes a stream without a network, to a service of this process.
-pub(crate) type Pipe = Arc<dyn Fn(Request<()>) -> Box<dyn Stream> + Send + Sync>;
+/// Makes streams without a network, to a service of this process.
+pub(crate) trait Pipe: Send + Sync {
+    /// A stream on which no handshake has to be made.
+    fn open(&self, request: Request<()>) -> io::Result<Box<dyn Stream>>;
+
+    /// Where between nothing and the whole of its bound the next pause is.
+    fn jitter(&self) -> f64 {
+        rand::random()
+    }
+
+    /// Whether no other thread is to write in place of a task that is late.
+    fn is_alone(&self) -> bool {
+        false
+    }
+}
 
 /// How a server is reached.
 #[derive(Clone)]
@@ -94,7 +107,7 @@ pub(crate) struct Dialer {
 pub(crate) enum To {
     Url(Uri),
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
-    Pipe(Pipe, Uri),
+    Pipe(Arc<dyn Pipe>, Uri),
 }
 
 impl Dialer {
@@ -107,6 +120,19 @@ impl Dialer {
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+
+    /// See [`Pipe::jitter`].
+    pub(crate) fn jitter(&self) -> f64 {
+        match &self.to {
+            To::Pipe(pipe, _) => pipe.jitter(),
+            To::Url(_) => rand::random(),
+        }
+    }
+
+    /// See [`Pipe::is_alone`].
+    pub(crate) fn is_alone(&self) -> bool {
+        matches!(&self.to, To::Pipe(pipe, _) if pipe.is_alone())
     }
 
     /// Opens a stream and makes the handshake, with `ticket` for the session to go on with.
@@ -128,7 +154,7 @@ impl Dialer {
                     let mut request = Request::new(());
                     *request.uri_mut() = uri.clone();
                     *request.headers_mut() = dialer.headers.clone();
-                    let (transport, write) = Transport::split(pipe(request));
+                    let (transport, write) = Transport::split(pipe.open(request)?);
                     Ok((transport, write, Vec::new()))
                 }
                 To::Url(uri) => dialer.open(uri).await,

@@ -37,6 +37,8 @@ pub(crate) struct Flusher {
     running: AtomicBool,
     stopped: AtomicBool,
     watched: AtomicBool,
+    /// No other thread writes.
+    alone: AtomicBool,
     /// Tasks beside the first that write to very many.
     others: AtomicUsize,
     pub(crate) activity: Activity,
@@ -66,9 +68,14 @@ impl Flusher {
         if !self.running.swap(true, Ordering::AcqRel) {
             runtime.spawn(Running(self.clone()).run());
         }
-        if !self.watched.swap(true, Ordering::Relaxed) {
+        if !self.alone.load(Ordering::Relaxed) && !self.watched.swap(true, Ordering::Relaxed) {
             Watchdog::get().watch(Arc::downgrade(self));
         }
+    }
+
+    /// Has the task write alone, however late it is: who helps it goes by another clock than a test's.
+    pub(crate) fn leave_alone(&self) {
+        self.alone.store(true, Ordering::Relaxed);
     }
 
     /// Ends the task when it has written what it was asked for.
@@ -151,6 +158,9 @@ impl Flusher {
 
 impl Watch for Flusher {
     fn at(&self) -> Option<u64> {
+        if self.alone.load(Ordering::Relaxed) {
+            return None;
+        }
         let asked = lock(&self.asked);
         (!asked.peers.is_empty()).then_some(asked.taken)
     }
@@ -293,6 +303,25 @@ mod tests {
         other.shutdown_background();
         read(&mut far).await;
         assert!(!flusher.is_running());
+    }
+
+    #[tokio::test]
+    async fn who_is_left_alone_is_not_helped() {
+        for alone in [false, true] {
+            let (peer, _far) = receiver().await;
+            let flusher = Arc::new(Flusher::default());
+            let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            if alone {
+                flusher.leave_alone();
+            } else {
+                // That of the process may be faster than this test.
+                flusher.watched.store(true, Ordering::Relaxed);
+            }
+            flusher.start(other.handle());
+            emit(&flusher, &peer).await.unwrap();
+            assert_eq!(flusher.at().is_none(), alone);
+            other.shutdown_background();
+        }
     }
 
     #[tokio::test]

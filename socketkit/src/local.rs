@@ -2,10 +2,10 @@
 
 use crate::{
     Client, ClientBuilder, Protocol, Service, Status,
-    dial::{Dialer, To},
+    dial::{Dialer, Pipe, To},
     transport::Stream,
 };
-use std::sync::Arc;
+use std::{io, sync::Arc};
 use tokio::io::duplex;
 
 /// Bytes that one direction of the pipe holds.
@@ -37,12 +37,16 @@ impl<P: Protocol> Client<P> {
 
 /// A service as something to dial.
 fn pipe<P: Protocol>(service: &Service<P>) -> To {
-    let service = service.clone();
-    let pipe = move |request: http::Request<()>| {
+    To::Pipe(Arc::new(Local(service.clone())), http::Uri::from_static("/"))
+}
+
+struct Local<P: Protocol>(Service<P>);
+
+impl<P: Protocol> Pipe for Local<P> {
+    fn open(&self, request: http::Request<()>) -> io::Result<Box<dyn Stream>> {
         let (near, far) = duplex(PIPE);
-        let service = service.clone();
+        let service = self.0.clone();
         tokio::spawn(async move { service.upgraded(far, request).await });
-        Box::new(near) as Box<dyn Stream>
-    };
-    To::Pipe(Arc::new(pipe), http::Uri::from_static("/"))
+        Ok(Box::new(near))
+    }
 }

@@ -62,6 +62,9 @@ impl Reconnect {
     /// Connects again and again until the client is closed, or is told not to come back.
     pub(crate) async fn run(mut self) {
         let shared = self.shared.clone();
+        if self.dialer.is_alone() {
+            shared.flusher.leave_alone();
+        }
         shared.flusher.start(&shared.runtime);
         let mut pauses = 0_u32;
         let (end, connection) = loop {
@@ -93,13 +96,15 @@ impl Reconnect {
             if !end.disconnect.code.reconnects() {
                 break (end, connection);
             }
-            let retry_in = pause(pauses, shared.limits.backoff, &end.disconnect);
+            let jitter = self.dialer.jitter();
+            let retry_in = pause(pauses, shared.limits.backoff, &end.disconnect, jitter);
             pauses = pauses.saturating_add(1);
             self.leave(connection, end);
             shared.status.send_replace(Status::Waiting { retry_in });
             let closing = shared.closing.notified();
             meanwhile(&mut self.conversation, async {
                 tokio::select! {
+                    biased;
                     () = sleep(retry_in) => {}
                     () = closing => {}
                 }
@@ -125,6 +130,7 @@ impl Reconnect {
         let dialing = timeout(self.shared.limits.handshake, self.dialer.dial(ticket));
         let dialing = async {
             tokio::select! {
+                biased;
                 line = dialing => line.unwrap_or(Err(ConnectError::Timeout)),
                 () = self.shared.closing.notified() => Err(ConnectError::Timeout),
             }
@@ -180,10 +186,15 @@ async fn meanwhile<T>(conversation: &mut Conversation, wait: impl Future<Output 
 const LONGEST_WISH: Duration = Duration::from_secs(3600);
 
 /// How long to wait before the next attempt: full jitter, and not before the server said so.
-fn pause(attempt: u32, (shortest, longest): (Duration, Duration), last: &Disconnect) -> Duration {
+fn pause(
+    attempt: u32,
+    (shortest, longest): (Duration, Duration),
+    last: &Disconnect,
+    jitter: f64,
+) -> Duration {
     let bound = shortest.saturating_mul(2u32.saturating_pow(attempt)).min(longest);
     Duration::from_millis(last.retry().unwrap_or_default()).min(LONGEST_WISH)
-        + bound.mul_f64(rand::random::<f64>())
+        + bound.mul_f64(jitter)
 }
 
 #[cfg(test)]
@@ -195,26 +206,23 @@ mod tests {
         let bounds = (Duration::from_millis(500), Duration::from_secs(20));
         let lost = CloseCode::LOST.into();
         for (attempt, bound) in [(0, 500), (1, 1_000), (5, 16_000), (6, 20_000), (99, 20_000)] {
-            let pauses: Vec<_> = (0..100).map(|_| pause(attempt, bounds, &lost)).collect();
-            assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(bound)));
-            assert!(
-                pauses.iter().any(|pause| *pause > Duration::from_millis(bound / 2)),
-                "in 2^-100 of runs"
-            );
+            let pause = |jitter| pause(attempt, bounds, &lost, jitter);
+            assert_eq!(pause(0.0), Duration::ZERO);
+            assert_eq!(pause(0.75), Duration::from_millis(bound * 3 / 4));
         }
     }
 
     #[test]
     fn a_server_may_ask_for_a_longer_pause() {
         let busy = Disconnect::new(CloseCode::RESTART, "retry 30000");
-        assert_eq!(pause(0, (Duration::ZERO, Duration::ZERO), &busy), Duration::from_secs(30));
+        assert_eq!(pause(0, (Duration::ZERO, Duration::ZERO), &busy, 0.5), Duration::from_secs(30));
         for (code, reason, seconds) in [
             (CloseCode::FULL, "retry 18446744073709551615", 3600),
             (CloseCode::INTERNAL, "retry 30000", 0),
             (CloseCode::FULL, "retry soon", 0),
         ] {
             let last = Disconnect::new(code, reason);
-            let pause = pause(0, (Duration::ZERO, Duration::ZERO), &last);
+            let pause = pause(0, (Duration::ZERO, Duration::ZERO), &last, 0.5);
             assert_eq!(pause, Duration::from_secs(seconds));
         }
     }
