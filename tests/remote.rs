@@ -2,6 +2,7 @@
 
 use socketkit::{
     CallError, Client, Events, Limits, Protocol, Reject, Remote, Server, Socket, State, Status,
+    test::{Kit, Node},
 };
 use std::time::Duration;
 use tests::{
@@ -78,10 +79,11 @@ async fn pauses_grow_though_every_connection_was_open_for_a_moment() {
         })
         .fallback(async |_: ClientEvent| {})
         .build();
+    let kit = Kit::new(service);
     let before = tokio::time::Instant::now();
     let backoff = (Duration::from_secs(1), Duration::from_secs(64));
-    let client = Client::<Chat>::to(&service).limits(Limits::default().backoff(backoff));
-    let _client = soon(client.connect()).await.unwrap();
+    let limits = Limits::default().backoff(backoff);
+    let _client = kit.connect_with(Node::FIRST, |client| client.limits(limits)).await.unwrap();
     for _ in 0..12 {
         opened.recv().await.unwrap();
     }
@@ -153,13 +155,15 @@ async fn what_was_received_is_not_lost_with_its_connection_however_late_it_is_re
         })
         .fallback(async |_: ClientEvent| {})
         .build();
+    let kit = Kit::new(service);
     let limits = Limits::default().received(1);
-    let mut client = soon(Client::to(&service).limits(limits).connect()).await.unwrap();
-    assert_eq!(next(&mut client).await, ServerEvent::Told("0".into()));
-    soon(service.shutdown()).await;
-    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let client = kit.connect_with(Node::FIRST, |client| client.limits(limits)).await;
+    let mut client = client.unwrap();
+    assert_eq!(client.expect::<Told>().await.0, "0");
+    kit.service(Node::FIRST).shutdown().await;
+    kit.advance(Duration::from_secs(3600)).await;
     for number in 1..20 {
-        assert_eq!(next(&mut client).await, ServerEvent::Told(number.to_string()));
+        assert_eq!(client.expect::<Told>().await.0, number.to_string());
     }
 }
 
@@ -210,31 +214,34 @@ async fn the_heartbeat_of_the_server_counts_from_its_hello() {
 
 #[tokio::test(start_paused = true)]
 async fn close_waits_for_no_reader_and_for_no_handler() {
-    let service = Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build();
+    let kit = Kit::new(Server::<Chat>::new().fallback(async |_: ClientEvent| {}).build());
     let (sender, mut closed) = mpsc::unbounded_channel();
-    let client = Client::to(&service).limits(Limits::default().received(1)).on(
-        async move |_: Question, remote: Remote<Chat>| {
-            remote.close().await;
-            let _ = sender.send(());
-            String::new()
-        },
-    );
-    let mut client = soon(client.connect()).await.unwrap();
-    until(|| service.io().len() == 1).await;
+    let client = kit.connect_with(Node::FIRST, |client| {
+        client.limits(Limits::default().received(1)).on(
+            async move |_: Question, remote: Remote<Chat>| {
+                remote.close().await;
+                let _ = sender.send(());
+                String::new()
+            },
+        )
+    });
+    let mut client = client.await.unwrap();
     let before = tokio::time::Instant::now();
-    service.io().broadcast(Question { text: String::new() });
-    soon(closed.recv()).await.unwrap();
+    kit.io().broadcast(Question { text: String::new() });
+    closed.recv().await.unwrap();
     assert!(before.elapsed().is_zero(), "a handler that closes: {:?}", before.elapsed());
 
-    let [mut unread] = clients(&service).await;
+    let limits = Limits::default().received(1);
+    let unread = kit.connect_with(Node::FIRST, |client| client.limits(limits)).await;
+    let mut unread = unread.unwrap();
     for number in 0..100 {
-        service.io().broadcast(ServerEvent::Told(number.to_string()));
+        kit.io().broadcast(ServerEvent::Told(number.to_string()));
     }
-    assert_eq!(next(&mut unread).await, ServerEvent::Told("0".into()));
-    soon(unread.close()).await;
+    assert_eq!(unread.expect::<Told>().await.0, "0");
+    unread.close().await;
     assert!(before.elapsed().is_zero(), "unread events: {:?}", before.elapsed());
-    assert_eq!(next(&mut unread).await, ServerEvent::Told("1".into()), "what came can be read");
-    assert_eq!(soon(client.recv()).await, None);
+    assert_eq!(unread.expect::<Told>().await.0, "1", "what came can be read");
+    assert_eq!(client.recv().await, None);
 }
 
 #[tokio::test]

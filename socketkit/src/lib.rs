@@ -136,6 +136,7 @@
 //! | `http` | default | a listener of its own: [`Server::listen`], [`Server::public`], [`Routes`] |
 //! | `client` | default | [`Client`] |
 //! | `tls` | | `wss://` in [`Client`] |
+//! | `test` | | `test::Kit`: an application on a network that fails on demand; see [`guide::testing`] |
 #![forbid(unsafe_code)]
 // The contract alone: what moves frames is compiled, and waits for a side.
 #![cfg_attr(not(all(feature = "client", feature = "server")), allow(dead_code))]
@@ -188,6 +189,7 @@ mod failure;
 mod flusher;
 mod frame;
 mod gap;
+pub mod guide;
 mod handler;
 mod handshake;
 mod head;
@@ -247,6 +249,8 @@ mod stalling;
 #[cfg(feature = "server")]
 mod stats;
 mod table;
+#[cfg(feature = "test")]
+pub mod test;
 mod ticket;
 mod transport;
 mod treatment;

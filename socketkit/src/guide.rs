@@ -1,0 +1,4 @@
+//! A guide by task, beside the reference: a page for each.
+
+#[doc = include_str!("guide/testing.md")]
+pub mod testing {}
