@@ -182,6 +182,18 @@ async fn delay_and_throughput_take_their_time_each_way() {
     assert_eq!(before.elapsed(), Duration::from_millis(1_900));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_delay_without_end_is_one_of_a_year() {
+    let kit = Kit::new(service());
+    let ada = kit.connect().await;
+    ada.link().delay(Duration::MAX);
+    assert_eq!(ada.emit(Tell("never".into())).queued, 1);
+    kit.advance(60 * SECOND).await;
+    ada.link().calm();
+    ada.connected().await;
+    assert_eq!(ada.call(Ask { text: "?".into() }).await.unwrap(), "?");
+}
+
 /// Has a call go out now.
 fn going(call: socketkit::Call<String>) -> tokio::task::JoinHandle<Result<String, CallError>> {
     tokio::spawn(call.into_future())

@@ -13,6 +13,9 @@ use std::{
     time::Duration,
 };
 
+/// The longest delay.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// The network between one client and its node: a handle to clone, that fails it on demand.
 ///
 /// At first everything arrives at once. Terms hold for the connection that there is and for those that
@@ -122,9 +125,10 @@ impl Link {
         self.0.note(format_args!("is half open {ways}, {lost} bytes are lost"));
     }
 
-    /// Has what is sent from now on arrive so much later, each way. A shorter delay lets nothing overtake
-    /// what is on its way.
+    /// Has what is sent from now on arrive so much later, each way: at most a year. A shorter delay lets
+    /// nothing overtake what is on its way.
     pub fn delay(&self, delay: Duration) {
+        let delay = delay.min(LONGEST);
         self.0.change(|terms| terms.delay = delay);
         self.0.note(format_args!("delays by {delay:?}"));
     }
