@@ -1,0 +1,260 @@
+//! Receivers that stop reading while a server broadcasts on: what the others notice, what the server
+//! keeps for them, and what they are told.
+//!
+//! Everybody is in a session that can resume and says what it has seen. The server is a process of its
+//! own; times are from before an emit until a receiver has read it.
+#![allow(clippy::print_stdout, missing_debug_implementations, missing_docs, unreachable_pub)]
+
+#[path = "stopped/receiver.rs"]
+mod receiver;
+
+use benches::{Server as Process, percentile};
+use clap::Parser;
+use receiver::{Outcome, Receiver};
+use socketkit::{Client, Events, Io, Limits, Protocol, Server, State};
+use std::{
+    error::Error,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::{sync::watch, task::JoinSet, time};
+
+#[derive(Events)]
+pub enum ClientEvent {
+    /// Broadcasts so often a second from now on, until it is told otherwise.
+    Pace { rate: u32 },
+    /// How many events were sent, and how many of them not delivered since their receivers were too slow.
+    #[event(reply = (u64, u64))]
+    Sent,
+}
+
+#[derive(Events)]
+pub enum ServerEvent {
+    /// Its number, when it was emitted in microseconds since 1970, and bytes without a meaning.
+    Tick { number: u64, at: u64, body: String },
+}
+
+#[derive(Protocol)]
+#[protocol(client = ClientEvent, server = ServerEvent)]
+pub struct Feed;
+
+/// Receivers that stop reading while a server broadcasts on
+#[derive(Parser, Clone)]
+struct Args {
+    /// Receivers that read on
+    #[arg(long, default_value_t = 500)]
+    readers: usize,
+    /// Receivers that stop
+    #[arg(long, default_value_t = 500)]
+    stopped: usize,
+    /// Broadcasts a second
+    #[arg(long, default_value_t = 1_000)]
+    rate: u32,
+    /// Bytes of each
+    #[arg(long, default_value_t = 1_024)]
+    bytes: usize,
+    /// Seconds for which they stop
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Seconds of broadcasts that may wait for one receiver, instead of the default limits
+    #[arg(long)]
+    patience: Option<u64>,
+    /// Be the server, at this address
+    #[arg(long, hide = true)]
+    serve: Option<SocketAddr>,
+}
+
+impl Args {
+    fn limits(&self) -> Limits {
+        let limits = Limits::default();
+        let Some(patience) = self.patience else { return limits };
+        let frames = patience as usize * self.rate as usize;
+        let bytes = frames * (self.bytes + 64);
+        let stall = Duration::from_secs(patience);
+        limits.queue(frames).queue_bytes(bytes).queue_hard_bytes(bytes).stall(stall)
+    }
+}
+
+fn micros() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
+}
+
+/// Emits what is due, as often as the clock allows.
+async fn broadcast(io: Io<Feed>, mut pace: watch::Receiver<u32>, bytes: usize) {
+    let (body, mut number) = ("x".repeat(bytes), 0);
+    while pace.changed().await.is_ok() {
+        let rate = *pace.borrow_and_update();
+        let (start, mut emitted) = (time::Instant::now(), 0);
+        let mut clock = time::interval(Duration::from_millis(1));
+        while rate > 0 && !pace.has_changed().unwrap_or(true) {
+            clock.tick().await;
+            let due = (start.elapsed().as_secs_f64() * f64::from(rate)) as u64;
+            for _ in emitted..due {
+                number += 1;
+                io.broadcast(ServerEvent::Tick { number, at: micros(), body: body.clone() });
+            }
+            emitted = emitted.max(due);
+        }
+    }
+}
+
+async fn serve(addr: SocketAddr, args: &Args) -> std::io::Result<()> {
+    let (pace, paced) = watch::channel(0);
+    let service = Server::<Feed>::new()
+        .limits(args.limits())
+        .state(pace)
+        .on(
+            async |client_event::Pace { rate }: client_event::Pace,
+                   pace: State<watch::Sender<u32>>| {
+                pace.send_replace(rate);
+            },
+        )
+        .on(async |_: client_event::Sent, io: Io<Feed>| {
+            let stats = io.stats();
+            stats.event("tick").map_or((0, 0), |tick| (tick.emitted, tick.too_slow + tick.closed))
+        })
+        .build();
+    tokio::spawn(broadcast(service.io(), paced, args.bytes));
+    service.listen(addr).await
+}
+
+/// The times of a phase, of all who read, and what they say of them.
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    fn print(&self, what: &str) {
+        let [p50, p99, most] = [0.5, 0.99, 1.0].map(|share| percentile(&self.0, share));
+        let count = self.0.len();
+        println!("{what:34} p50 {p50:6.2} ms  p99 {p99:6.2} ms  max {most:7.2} ms  of {count}");
+    }
+}
+
+/// Sets the largest seen until it is asked to end.
+async fn watch_memory(server: Arc<Process>, most: Arc<Mutex<usize>>) {
+    let mut clock = time::interval(Duration::from_millis(200));
+    loop {
+        clock.tick().await;
+        if let (Ok(now), Ok(mut most)) = (server.resident(), most.lock()) {
+            *most = now.max(*most);
+        }
+    }
+}
+
+/// Everybody who reads, until they are told to stop: their times so far.
+struct Readers(JoinSet<std::io::Result<Receiver>>, Arc<AtomicBool>);
+
+impl Readers {
+    fn start(receivers: Vec<Receiver>) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let mut tasks = JoinSet::new();
+        for mut receiver in receivers {
+            let ends = ends.clone();
+            tasks.spawn(async move {
+                receiver.read_while(|| !ends.load(Ordering::Relaxed)).await?;
+                Ok(receiver)
+            });
+        }
+        Self(tasks, ends)
+    }
+
+    async fn stop(self) -> Result<(Vec<Receiver>, Times), Box<dyn Error>> {
+        self.1.store(true, Ordering::Relaxed);
+        let mut receivers = Vec::new();
+        for receiver in self.0.join_all().await {
+            receivers.push(receiver?);
+        }
+        let times = receivers.iter_mut().flat_map(Receiver::take_times).collect();
+        Ok((receivers, Times::of(times)))
+    }
+}
+
+/// So long a time of broadcasts with nobody but these.
+async fn phase(
+    receivers: Vec<Receiver>,
+    seconds: u64,
+) -> Result<(Vec<Receiver>, Times), Box<dyn Error>> {
+    let readers = Readers::start(receivers);
+    time::sleep(Duration::from_secs(seconds)).await;
+    readers.stop().await
+}
+
+async fn open(addr: SocketAddr, count: usize) -> std::io::Result<Vec<Receiver>> {
+    let mut receivers = Vec::with_capacity(count);
+    for _ in 0..count {
+        receivers.push(Receiver::open(addr, None).await?);
+    }
+    Ok(receivers)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    if let Some(addr) = args.serve {
+        return Ok(serve(addr, &args).await?);
+    }
+    let command = std::env::args().chain(["--serve".into(), "{addr}".into()]).collect::<Vec<_>>();
+    let server = Arc::new(Process::start(&command).await?);
+    let most = Arc::new(Mutex::new(0));
+    let watching = tokio::spawn(watch_memory(server.clone(), most.clone()));
+    let addr = server.addr;
+    let control = Client::<Feed>::connect(&format!("ws://{addr}/ws")).await?;
+    let readers = open(addr, args.readers).await?;
+    control.emit(client_event::Pace { rate: args.rate });
+    let (readers, _) = phase(readers, 3).await?;
+
+    let alone = args.seconds / 2;
+    let (readers, before) = phase(readers, alone).await?;
+    before.print("without those that stop, before");
+
+    let stopping = open(addr, args.stopped).await?;
+    let (stopping, _) = phase(stopping, 0).await?;
+    let at_start = server.resident()?;
+    let (readers, during) = phase(readers, args.seconds).await?;
+    during.print("while they do not read");
+
+    let reading = Readers::start(readers);
+    let mut outcomes = JoinSet::new();
+    for receiver in stopping {
+        outcomes.spawn(receiver.come_back(addr));
+    }
+    let outcomes = outcomes.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (readers, back) = reading.stop().await?;
+    back.print("while they come back");
+    let (readers, after) = phase(readers, alone).await?;
+    after.print("without them, after");
+
+    let (sent, too_slow) = control.call(client_event::Sent).await?;
+    let count = |of: Outcome| outcomes.iter().filter(|outcome| **outcome == of).count();
+    println!(
+        "of {} that stopped: {} missed nothing, {} were told that they had",
+        outcomes.len(),
+        count(Outcome::Whole),
+        count(Outcome::Told)
+    );
+    println!("deliveries emitted {sent}, counted as not delivered {too_slow}");
+    let without = (percentile(&before.0, 0.99) + percentile(&after.0, 0.99)) / 2.0;
+    println!("p99 of the others: {:.2} times", percentile(&during.0, 0.99) / without);
+    watching.abort();
+    let most = most.lock().map_or(0, |most| *most);
+    let limits = args.limits();
+    let each = limits.queue_hard_bytes + limits.window_bytes;
+    println!(
+        "server's memory: {} MiB at the start, {} MiB at most; the limits allow {} MiB",
+        at_start >> 20,
+        most >> 20,
+        (each * (args.readers + args.stopped)) >> 20
+    );
+    control.emit(client_event::Pace { rate: 0 });
+    drop(readers);
+    Ok(())
+}
