@@ -207,7 +207,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let most = Arc::new(Mutex::new(0));
     let watching = tokio::spawn(watch_memory(server.clone(), most.clone()));
     let addr = server.addr;
-    let control = Client::<Feed>::connect(&format!("ws://{addr}/ws")).await?;
+    let mut client = Client::<Feed>::connect(&format!("ws://{addr}/ws")).await?;
+    let control = client.remote().clone();
+    // It is a receiver as well.
+    tokio::spawn(async move { while client.recv().await.is_some() {} });
     let readers = open(addr, args.readers).await?;
     control.emit(client_event::Pace { rate: args.rate });
     let (readers, _) = phase(readers, 3).await?;
@@ -228,12 +231,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         outcomes.spawn(receiver.come_back(addr));
     }
     let outcomes = outcomes.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (sent, too_slow) = control.call(client_event::Sent).await?;
     let (readers, back) = reading.stop().await?;
     back.print("while they come back");
     let (readers, after) = phase(readers, alone).await?;
     after.print("without them, after");
 
-    let (sent, too_slow) = control.call(client_event::Sent).await?;
     let count = |of: Outcome| outcomes.iter().filter(|outcome| **outcome == of).count();
     println!(
         "of {} that stopped: {} missed nothing, {} were told that they had",

@@ -143,6 +143,7 @@ impl Receiver {
                 Ok(true) => {
                     let newest = self.times.drain(..).next_back();
                     if newest.is_some_and(|newest| newest < Duration::from_millis(100)) {
+                        self.leave().await?;
                         return Ok(Outcome::Whole);
                     }
                 }
@@ -152,10 +153,16 @@ impl Receiver {
                 Err(_) => break,
             }
         }
-        let again = Self::open(addr, Some((&self.token, self.seen))).await?;
+        let mut again = Self::open(addr, Some((&self.token, self.seen))).await?;
+        again.leave().await?;
         match again.gap {
             Some(_) => Ok(Outcome::Told),
             None => Err(broken("a session that was given up goes on, with a hole in it")),
         }
+    }
+
+    /// Says farewell: nobody keeps anything for it.
+    async fn leave(&mut self) -> io::Result<()> {
+        self.stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await
     }
 }
