@@ -100,17 +100,10 @@ impl<P: Protocol> Service<P> {
             let (told, over) = oneshot::channel();
             let opening = async move {
                 let opened = match service.is_welcome(&handshake) {
-                    true => service.open(&handshake).await,
-                    false => Err(Reject::new("forbidden", FOREIGN)),
+                    true => service.open(&handshake, true).await,
+                    false => service.turn_away(&handshake, Reject::new("forbidden", FOREIGN), true),
                 };
-                let (admitted, permit) = match opened {
-                    Ok((admitted, permit)) => (Ok(admitted), permit),
-                    Err(reject) => match service.may_refuse(&handshake) {
-                        Some(permit) => (Err(refusal(&reject)), Some(permit)),
-                        // Where too many are told already, this one is not.
-                        None => return Err(refusal(&reject)),
-                    },
-                };
+                let (admitted, permit) = opened.map_err(|reject| refusal(&reject))?;
                 let mut entry = Entry::new(stream, Box::default(), handshake, None);
                 entry.told = Some(told);
                 Ok(service.enter(entry, admitted, permit))
@@ -204,15 +197,28 @@ impl<P: Protocol> Service<P> {
                 None => Err(Box::new(restarting(&disconnect))),
             };
         }
-        match self.open(handshake).await {
+        let opened = self.open(handshake, handshake.offers_subprotocol()).await;
+        opened.map_err(|reject| Box::new(refused(&reject)))
+    }
+
+    /// Decides whether a socket is let in or, if it `listens`, to be told why not.
+    async fn open(&self, handshake: &Handshake, listens: bool) -> Result<Opened, Reject> {
+        match self.admit(handshake).await {
             Ok((admitted, permit)) => Ok((Ok(admitted), permit)),
-            Err(reject) => {
-                let ours = handshake.offers_subprotocol();
-                match self.may_refuse(handshake).filter(|_| ours) {
-                    Some(permit) => Ok((Err(refusal(&reject)), Some(permit))),
-                    None => Err(Box::new(refused(&reject))),
-                }
-            }
+            Err(reject) => self.turn_away(handshake, reject, listens),
+        }
+    }
+
+    /// One that is not let in is told why if it `listens`, and not too many are told already.
+    fn turn_away(
+        &self,
+        handshake: &Handshake,
+        reject: Reject,
+        listens: bool,
+    ) -> Result<Opened, Reject> {
+        match self.may_refuse(handshake).filter(|_| listens) {
+            Some(permit) => Ok((Err(refusal(&reject)), Some(permit))),
+            None => Err(reject),
         }
     }
 
@@ -222,7 +228,7 @@ impl<P: Protocol> Service<P> {
     }
 
     /// Decides whether a socket may open, in time.
-    async fn open(&self, handshake: &Handshake) -> Result<(Admitted, Option<Permit>), Reject> {
+    async fn admit(&self, handshake: &Handshake) -> Result<(Admitted, Option<Permit>), Reject> {
         let inner = &self.inner;
         let permit = inner.admission.enter(handshake.peer().map(|peer| peer.ip()));
         if permit.is_none() && !self.has_place(handshake) {
