@@ -237,7 +237,7 @@ async fn of_a_storm_with_one_token_one_has_the_session() {
 
 #[tokio::test]
 async fn who_leaves_on_purpose_or_stays_away_has_no_session() {
-    for (how, code) in [(1000, CloseCode::DONE), (1001, CloseCode::AWAY), (0, CloseCode::LOST)] {
+    for (how, code) in [(1000, CloseCode::DONE), (0, CloseCode::LOST)] {
         let (service, mut seen) = service(Limits::default().resume(Duration::from_millis(100)));
         let addr = listen(&service).await;
         let mut guest = Guest::new(addr).await;
@@ -251,6 +251,18 @@ async fn who_leaves_on_purpose_or_stays_away_has_no_session() {
         let mut peer = Plain::resuming(addr, &guest.token, 0, 1).await;
         assert_eq!(peer.next().await["hello"]["gap"], "unknown");
     }
+}
+
+#[tokio::test]
+async fn a_browser_that_says_1001_of_a_connection_does_not_speak_for_the_session() {
+    let (service, mut seen) = service(Limits::default());
+    let addr = listen(&service).await;
+    let mut guest = Guest::new(addr).await;
+    soon(guest.peer.leave(1001)).await;
+    assert_eq!(soon(seen.recv()).await, Some(Seen::Suspended(CloseCode::AWAY)));
+    let mut peer = Plain::resuming(addr, &guest.token, 0, 1).await;
+    assert_eq!(peer.next().await["hello"]["seen"], 0);
+    assert_eq!(soon(seen.recv()).await, Some(Seen::Resumed(0)));
 }
 
 #[tokio::test]

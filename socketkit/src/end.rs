@@ -21,13 +21,16 @@ pub(crate) enum By {
 
 impl End {
     /// Whether a session goes on when a connection of it ends so: it was lost, or its client gave it up to
-    /// come back. One that leaves on purpose says so.
+    /// come back. One that leaves on purpose says 1000. A browser says 1001 also of a connection that its
+    /// page gave up while it was opened, and lives on.
     pub(crate) fn leaves_session(&self) -> bool {
         let code = self.disconnect.code;
         match self.by {
             By::Nobody => true,
             By::Us => code == CloseCode::TIMEOUT,
-            By::Peer => code == CloseCode::TIMEOUT || code == CloseCode::TOO_SLOW,
+            By::Peer => {
+                matches!(code, CloseCode::AWAY | CloseCode::TIMEOUT | CloseCode::TOO_SLOW)
+            }
         }
     }
 }

@@ -165,7 +165,7 @@ async fn a_page_that_is_not_kept_says_so() -> Result {
     // A page with such a handler is not kept.
     scene.page.eval("addEventListener('unload', () => {})").await?;
     scene.page.goto(&scene.stage.url("/other")).await?;
-    assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1001));
+    assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1000));
     // Nor is one whose tab is closed.
     let tab = scene.browser.tab().await?;
     tab.goto(&scene.stage.url("/")).await?;
@@ -174,7 +174,7 @@ async fn a_page_that_is_not_kept_says_so() -> Result {
     let mut peer = scene.stage.greet().await;
     tab.wait_until("socket.state.value == 'open'").await?;
     tab.close().await?;
-    assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1001));
+    assert_eq!(peer.closed().await.map(|(code, _)| code), Some(1000));
     Ok(())
 }
 

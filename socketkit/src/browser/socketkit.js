@@ -253,10 +253,9 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
 
   const wake = ({ type, persisted }) => {
     if (type == "pagehide") {
-      // A page with an open connection may not be kept, or learns of its end too late. This code
-      // keeps the session for it; of a page that is not kept the browser says 1001.
-      if (!persisted) return;
-      drop(4408);
+      // A page with an open connection may not be kept, or learns of its end too late. With 4408 its
+      // session is kept as well; what the browser says by itself, 1001, would not end it either.
+      drop(persisted ? 4408 : 1000);
       enter("waiting");
     } else if (type == "offline") {
       // Nobody says that a connection is dead: it would look open for minutes.
