@@ -256,6 +256,19 @@ impl Page {
         }
     }
 
+    /// Waits until `console.log` has said this, also while the page is busy.
+    pub async fn said(&self, text: &str) -> Result {
+        let started = Instant::now();
+        let line = format!("log: {text}");
+        while !self.console().contains(&line) {
+            if started.elapsed() > DEADLINE {
+                return Err(Error::new("not said", text));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Closes the page as its visitor does.
     pub async fn close(self) -> Result {
         self.devtools
