@@ -1,5 +1,7 @@
 //! The forum, end to end: the built example in real browser windows.
 
+#[path = "forum/missed.rs"]
+mod missed;
 #[path = "forum/resume.rs"]
 mod resume;
 

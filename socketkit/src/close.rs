@@ -25,7 +25,7 @@ macro_rules! codes {
 codes! {
     /// 1000: done.
     DONE = 1000 "done",
-    /// 1001: the server stops, or the page was left.
+    /// 1001: a page is gone, or has given up the connection; its session is waited for.
     AWAY = 1001 "going away",
     /// 1002: a fault of the WebSocket framing.
     PROTOCOL = 1002 "websocket protocol error",

@@ -27,7 +27,10 @@ forum.on("history", history => {
 });
 
 forum.on("post_update", post => {
-  if (posts.add(post)) count();
+  if (posts.add(post)) {
+    count();
+    caughtUp += isReplayed;
+  }
   showEmpty();
 });
 
@@ -197,15 +200,18 @@ document.addEventListener("visibilitychange", () => {
 
 const banner = find("#banner");
 let wasOpen = false;
-/** Frames that were missed and are to come now, and how many posts they have brought. */
-let replay = 0, caughtUp = 0;
+/** Frames that were missed and are to come now. */
+let replay = 0;
+let isReplayed = false;
+/** Posts of others that they have brought, with those of a replay that was cut short. */
+let caughtUp = 0;
 let shown;
 
 forum.state.subscribe(state => {
   const isOpen = ["open", "resumed", "reset"].includes(state);
   wasOpen ||= isOpen;
   replay = forum.state.replayed ?? 0;
-  caughtUp = 0;
+  if (state === "reset") caughtUp = 0;
   clearTimeout(shown);
   // The first attempt is no news.
   banner.hidden = isOpen || (state === "connecting" && !wasOpen && banner.hidden);
@@ -215,14 +221,19 @@ forum.state.subscribe(state => {
     : wasOpen ? "Connection lost. Reconnecting…" : "No connection yet. Trying again…";
 });
 
-forum.onAny(({ direction, frame, event }) => {
+forum.onAny(({ direction, frame }) => {
   // The server's other frames are not of the session.
-  if (!replay || direction === "out" || !/^\{"(event|reply|error)"/.test(frame)) return;
-  replay--;
-  caughtUp += event === "post_update";
-  if (replay || !caughtUp) return;
+  if (direction === "out" || !/^\{"(event|reply|error)"/.test(frame)) return;
+  isReplayed = replay > 0;
+  // Its handlers come first.
+  if (isReplayed && --replay === 0) queueMicrotask(showCaughtUp);
+});
+
+function showCaughtUp() {
+  if (!caughtUp) return;
   banner.textContent = `Caught up: ${caughtUp} ${caughtUp === 1 ? "post" : "posts"}`;
   banner.classList.add("good");
   banner.hidden = false;
+  caughtUp = 0;
   shown = setTimeout(() => (banner.hidden = true), 5000);
-});
+}
