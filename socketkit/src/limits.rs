@@ -142,9 +142,9 @@ limits! {
     ///
     /// A client that comes back within it misses nothing and repeats nothing. Then the session ends with
     /// what it was lost with, and a client that comes back is told that there is a gap. Meanwhile a socket
-    /// is in its rooms, `volatile` events for it are dropped, `latest` ones replaced, and others wait
-    /// within [`queue`](Self::queue): beyond it, it ends. A client that offers no subprotocol, as
-    /// `new WebSocket(url)`, cannot come back.
+    /// is in its rooms, `volatile` events for it are dropped, `latest` ones replaced, and others wait:
+    /// the session ends when its [`queue`](Self::queue) is full, [`stall`](Self::stall) after it was lost at
+    /// the earliest. A client that offers no subprotocol, as `new WebSocket(url)`, cannot come back.
     resume: Duration = Duration::from_secs(60),
     /// Messages that were sent and not seen yet, kept to be sent again: 1,024.
     ///
