@@ -4,7 +4,12 @@
 //! `SESSION_SCHEDULES` is how many schedules are tried, 100,000 by default. That the model finds what it has
 //! to is shown by leaving rules out, one at a time.
 
-use super::{Claims, Room, Tally, Window};
+mod network;
+mod side;
+
+use super::{Claims, Room};
+use network::{Frame, Network};
+use side::Side;
 use std::{
     collections::VecDeque,
     env,
@@ -37,112 +42,6 @@ impl Dice {
     }
 }
 
-/// A frame on its way.
-#[derive(Debug, Clone, PartialEq)]
-enum Frame {
-    Event(Event),
-    Seen(u64),
-    Hello { session: u64, seen: Option<u64> },
-}
-
-/// The how-many-th event of a side.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Event(u64);
-
-impl AsRef<[u8]> for Event {
-    fn as_ref(&self) -> &[u8] {
-        &[0; 10]
-    }
-}
-
-/// What both sides are made of.
-struct Side {
-    window: Window<Event>,
-    tally: Tally,
-    /// What was emitted and not sent.
-    queue: VecDeque<Event>,
-    /// What waits for its handler, with its number.
-    backlog: VecDeque<(u64, Event)>,
-    /// The last that came in this session, and the last that a handler was given.
-    received: Option<Event>,
-    handled: Option<Event>,
-    emitted: u64,
-}
-
-impl Side {
-    fn new() -> Self {
-        Self {
-            window: Window::new(true),
-            tally: Tally::default(),
-            queue: VecDeque::new(),
-            backlog: VecDeque::new(),
-            received: None,
-            handled: None,
-            emitted: 0,
-        }
-    }
-
-    fn emit(&mut self) {
-        self.emitted += 1;
-        self.queue.push_back(Event(self.emitted));
-    }
-
-    /// Sends what waits, as far as there is room.
-    fn send(&mut self, pipe: &mut VecDeque<Frame>, room: Room, is_client: bool) {
-        while let Some(event) = self.queue.front().copied() {
-            if is_client && !self.window.has_room((1, 10), room) {
-                break;
-            }
-            self.queue.pop_front();
-            pipe.push_back(Frame::Event(event));
-            self.window.push(event, room);
-        }
-    }
-
-    fn again(&mut self, seen: u64, mutant: Mutant) -> bool {
-        let Some(mut again) = self.window.rewind(seen) else { return false };
-        if mutant == Mutant::WrongNumber {
-            again.pop_front();
-        }
-        again.extend(self.queue.drain(..));
-        self.queue = again;
-        true
-    }
-
-    /// Within a session events come once and in order, without a hole.
-    fn receive(&mut self, event: Event, is_counted: bool) -> Broken {
-        let last = self.received.replace(event);
-        if last.is_some_and(|last| last.0 + 1 != event.0) {
-            return Err(format!("{event:?} after {last:?}"));
-        }
-        let number = if is_counted { 0 } else { self.tally.count() };
-        self.backlog.push_back((number, event));
-        Ok(())
-    }
-
-    fn handle(&mut self) {
-        self.handled = self.backlog.pop_front().map(|(_, event)| event).or(self.handled);
-    }
-
-    fn report(&mut self, now: Instant, mutant: Mutant) -> Option<Frame> {
-        self.tally.note(now);
-        let pending = self.backlog.front().map(|(number, _)| *number);
-        let pending = pending.filter(|_| mutant != Mutant::ReportEarly);
-        self.tally.report(pending, now).map(Frame::Seen)
-    }
-}
-
-/// A connection, whose bytes may arrive long after it was given up.
-struct Line {
-    attempt: u32,
-    /// The session that its client wants, and how far that is; until the server has read it.
-    ticket: Option<(u64, u64)>,
-    up: VecDeque<Frame>,
-    down: VecDeque<Frame>,
-    /// Nothing more is sent into it.
-    is_cut: bool,
-}
-
 struct Model {
     dice: Dice,
     mutant: Mutant,
@@ -155,12 +54,10 @@ struct Model {
     theirs: u64,
     claims: Claims,
     attempts: u32,
-    lines: Vec<Line>,
-    /// The client's present connection, whether the server has said hello on it, and the server's.
-    dialled: Option<usize>,
+    net: Network,
+    /// The server has said hello on the client's present connection.
     is_greeted: bool,
-    accepted: Option<usize>,
-    /// What the server has read of that, and not looked at.
+    /// What the server has read of its present connection, and not looked at.
     read: VecDeque<Frame>,
     /// How many sessions there were.
     sessions: u64,
@@ -182,10 +79,8 @@ impl Model {
             theirs: 0,
             claims: Claims::default(),
             attempts: 0,
-            lines: Vec::new(),
-            dialled: None,
+            net: Network::default(),
             is_greeted: false,
-            accepted: None,
             read: VecDeque::new(),
             sessions: 0,
             dice,
@@ -232,52 +127,41 @@ impl Model {
 
     /// The client opens a connection, whatever became of the last.
     fn dial(&mut self) {
-        if self.dialled.is_some_and(|line| !self.lines[line].is_cut) {
+        if self.net.is_dialled() {
             return;
         }
         self.attempts += 1;
         let ticket = self.ours.map(|session| (session, self.client.tally.resume()));
-        self.lines.push(Line {
-            attempt: self.attempts,
-            ticket: Some(ticket.unwrap_or((u64::MAX, 0))),
-            up: VecDeque::new(),
-            down: VecDeque::new(),
-            is_cut: false,
-        });
-        self.dialled = Some(self.lines.len() - 1);
+        self.net.dial(self.attempts, ticket.unwrap_or((u64::MAX, 0)));
         self.is_greeted = false;
     }
 
-    /// The server comes to a request of a client: in whatever order they arrive.
+    /// The server comes to a request of a client.
     fn accept(&mut self) -> Broken {
-        let waiting: Vec<_> =
-            (0..self.lines.len()).filter(|line| self.lines[*line].ticket.is_some()).collect();
-        if waiting.is_empty() {
+        let Some((line, (session, seen))) = self.net.request(&mut self.dice) else {
             return Ok(());
-        }
-        let line = waiting[self.dice.below(waiting.len() as u64) as usize];
-        let Some((session, seen)) = self.lines[line].ticket.take() else { return Ok(()) };
-        let attempt = self.lines[line].attempt;
+        };
+        let attempt = self.net.lines[line].attempt;
         if session == self.theirs && self.theirs > 0 {
             let claimed = self.claims.claim(attempt);
             if !claimed && self.mutant != Mutant::NoAttempt {
-                self.lines[line].is_cut = true;
-                if Some(line) == self.dialled {
+                self.net.lines[line].is_cut = true;
+                if Some(line) == self.net.dialled {
                     return Err("the newest connection is told that it is superseded".into());
                 }
                 return Ok(());
             }
-            if let Some(old) = self.accepted {
-                self.lines[old].is_cut = true;
-                if self.dialled == Some(old) && old != line {
+            if let Some(old) = self.net.accepted {
+                self.net.lines[old].is_cut = true;
+                if self.net.dialled == Some(old) && old != line {
                     return Err("the newest connection gives way to an older one".into());
                 }
             }
             if self.server.again(seen, self.mutant) {
-                self.accepted = Some(line);
+                self.net.accepted = Some(line);
                 self.read.clear();
                 let seen = Some(self.server.tally.resume());
-                self.lines[line].down.push_back(Frame::Hello { session, seen });
+                self.net.lines[line].down.push_back(Frame::Hello { session, seen });
                 return Ok(());
             }
             // A gap: what the client has not seen is not there any more.
@@ -288,22 +172,21 @@ impl Model {
 
     /// The server begins a session.
     fn begin(&mut self, line: usize) {
-        if let Some(old) = self.accepted.take() {
-            self.lines[old].is_cut = true;
+        if let Some(old) = self.net.accepted.take() {
+            self.net.lines[old].is_cut = true;
         }
         self.sessions += 1;
         self.theirs = self.sessions;
         self.claims = Claims::default();
         let emitted = self.server.emitted;
         self.server = Side { emitted, ..Side::new() };
-        self.accepted = Some(line);
+        self.net.accepted = Some(line);
         self.read.clear();
-        self.lines[line].down.push_back(Frame::Hello { session: self.theirs, seen: None });
+        self.net.lines[line].down.push_back(Frame::Hello { session: self.theirs, seen: None });
     }
 
     fn server_reads(&mut self) -> Broken {
-        let count = self.lines.len() as u64;
-        if count == 0 {
+        if self.net.lines.is_empty() {
             return Ok(());
         }
         if self.dice.below(2) == 0
@@ -311,12 +194,8 @@ impl Model {
         {
             return self.server_looks(frame);
         }
-        let line = self.dice.below(count) as usize;
-        if self.lines[line].ticket.is_some() {
-            return Ok(());
-        }
-        let Some(frame) = self.lines[line].up.pop_front() else { return Ok(()) };
-        if Some(line) == self.accepted {
+        let Some((line, frame)) = self.net.arrival(&mut self.dice) else { return Ok(()) };
+        if Some(line) == self.net.accepted {
             if self.mutant == Mutant::ReportEarly && matches!(frame, Frame::Event(_)) {
                 self.server.tally.count();
             }
@@ -344,8 +223,8 @@ impl Model {
     }
 
     fn client_reads(&mut self) -> Broken {
-        let Some(line) = self.dialled else { return Ok(()) };
-        let Some(frame) = self.lines[line].down.pop_front() else { return Ok(()) };
+        let Some(line) = self.net.dialled else { return Ok(()) };
+        let Some(frame) = self.net.lines[line].down.pop_front() else { return Ok(()) };
         match frame {
             Frame::Event(event) => self.client.receive(event, false)?,
             Frame::Seen(seen) => {
@@ -374,50 +253,36 @@ impl Model {
     }
 
     fn client_writes(&mut self) {
-        let Some(line) = self.dialled.filter(|_| self.is_greeted) else { return };
+        let Some(line) = self.net.dialled.filter(|_| self.is_greeted) else { return };
         let mut out = VecDeque::new();
         self.client.send(&mut out, self.room, true);
         out.extend(self.client.report(self.now, self.mutant));
-        if !self.lines[line].is_cut {
-            self.lines[line].up.append(&mut out);
-        }
+        self.net.send_up(line, out);
     }
 
     fn server_writes(&mut self) {
-        let Some(line) = self.accepted else { return };
+        let Some(line) = self.net.accepted else { return };
         let mut out = VecDeque::new();
         self.server.send(&mut out, self.room, false);
         out.extend(self.server.report(self.now, self.mutant));
-        if !self.lines[line].is_cut {
-            self.lines[line].down.append(&mut out);
+        self.net.send_down(line, out);
+    }
+
+    fn cut_by_client(&mut self) {
+        if self.net.cut_by_client(&mut self.dice) {
+            self.is_greeted = false;
         }
     }
 
-    /// The client gives its connection up: what it sent may still arrive, some of it, and nothing that is
-    /// sent to it is read.
-    fn cut_by_client(&mut self) {
-        let Some(line) = self.dialled.take() else { return };
-        let sent = self.lines[line].up.len() as u64;
-        let lost = self.dice.below(sent + 1) as usize;
-        self.lines[line].up.truncate(sent as usize - lost);
-        self.lines[line].down.clear();
-        self.lines[line].is_cut = true;
-        self.is_greeted = false;
-    }
-
-    /// The server finds its connection lost.
     fn cut_by_server(&mut self) {
-        let Some(line) = self.accepted.take() else { return };
-        self.read.clear();
-        let sent = self.lines[line].down.len() as u64;
-        let lost = self.dice.below(sent + 1) as usize;
-        self.lines[line].down.truncate(sent as usize - lost);
-        self.lines[line].is_cut = true;
+        if self.net.cut_by_server(&mut self.dice) {
+            self.read.clear();
+        }
     }
 
     /// The session ends without a connection.
     fn expire(&mut self) {
-        if self.accepted.is_none() && self.theirs > 0 {
+        if self.net.accepted.is_none() && self.theirs > 0 {
             let emitted = self.server.emitted;
             self.server = Side { emitted, ..Side::new() };
             self.theirs = 0;
