@@ -4,6 +4,8 @@
 //!
 //! `CHAOS_CLIENTS`, `CHAOS_EVENTS` (each way) and `CHAOS_CUTS` say how much of it.
 
+#[path = "chaos/gaps.rs"]
+mod gaps;
 #[path = "chaos/stage.rs"]
 mod stage;
 #[path = "chaos/torment.rs"]
@@ -11,12 +13,14 @@ mod torment;
 #[path = "chaos/track.rs"]
 mod track;
 
+use gaps::ENDINGS;
 use socketkit::{CloseCode, Limits};
 use stage::{Guest, Stage};
-use std::{env, iter, time::Duration};
+use std::{env, iter, sync::Arc, time::Duration};
 use tests::chat::until;
 use tokio::{task::JoinSet, time::Instant};
 use torment::{Cuts, KINDS, Torment};
+use track::Side;
 
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| value.parse().expect("a number"))
@@ -72,4 +76,54 @@ async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once() {
     );
     assert!(hits.iter().all(|hit| *hit > 0), "{kinds:?}");
     assert!(total as u64 >= cuts * clients, "{kinds:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_sessions_end_both_sides_know_of_the_gap_and_claim_nothing_that_did_not_arrive() {
+    const CLIENTS: usize = 12;
+    let limits = Limits::default().resume(Duration::from_millis(500)).stall(Duration::ZERO);
+    let limits = limits.window(gaps::WINDOW).queue(gaps::QUEUE);
+    let stage = Arc::new(Stage::new(limits, CLIENTS, true).await);
+    let mut lives = JoinSet::new();
+    for number in 0..CLIENTS {
+        let limits = Limits::default().window(gaps::WINDOW).unsent(1_024);
+        let (stage, mut guest) = (stage.clone(), Guest::new(&stage, number, limits).await);
+        lives.spawn(async move {
+            gaps::torment(&mut guest, &stage, ENDINGS.len()).await;
+            let course = guest.track.now();
+            guest.remote.close().await;
+            course
+        });
+    }
+    let (mut ended, mut overflows, mut missed, mut emitted) = (0, 0, [0; 2], 0);
+    while let Some(life) = lives.join_next().await {
+        let course = life.unwrap();
+        overflows += gaps::check(&course);
+        ended += course.ended;
+        emitted += course.emitted[Side::Down as usize];
+        iter::zip(&mut missed, course.missed).for_each(|(all, one)| *all += one);
+    }
+    until(|| stage.io.is_empty()).await;
+    let stats = stage.io.stats();
+    assert_eq!((stats.gaps, stats.sessions), (ended, CLIENTS as u64 + ended));
+    let ends = stage.ends();
+    let count = |code| ends.iter().filter(|end| **end == code).count();
+    assert_eq!((count(CloseCode::DONE), ends.len() as u64), (CLIENTS, stats.sessions));
+    let events = stats.event("counted").unwrap();
+    assert_eq!(events.emitted, emitted);
+    let never_sent = events.closed + events.too_slow + events.ended;
+    let unknown = events.unconfirmed + stats.forgotten;
+    eprintln!(
+        "{ended} sessions ended ({} expired, {overflows} by overflow, {} too slow, {} with their server): of the \
+         clients' events {} did not arrive, of the server's {}, and it counts {never_sent} as never sent \
+         and {unknown} as unconfirmed",
+        stats.expired,
+        count(CloseCode::TOO_SLOW),
+        count(CloseCode::RESTART),
+        missed[0],
+        missed[1],
+    );
+    assert!((never_sent..=never_sent + unknown).contains(&missed[1]), "{stats:?}");
+    assert!(overflows > 0 && stats.expired > 0, "{stats:?}");
+    assert!(count(CloseCode::TOO_SLOW) > 0 && count(CloseCode::RESTART) > 0, "{ends:?}");
 }

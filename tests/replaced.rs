@@ -1,6 +1,6 @@
 //! A server whose place another process takes, on the same port: its clients end up there.
 
-use socketkit::{Client, Limits, Status};
+use socketkit::{CallError, Client, Gap, Limits, Status};
 use std::{
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener},
@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 use tests::{
-    chat::{Chat, client_event::Ask, soon},
+    chat::{Chat, ServerEvent, client_event::Ask, next, soon},
     process::signal,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 const CLIENTS: usize = 200;
 
@@ -52,6 +52,12 @@ impl Process {
         signal(&self.child, "-TERM");
         let stopped = tokio::task::spawn_blocking(move || self.child.wait().unwrap());
         assert!(soon(stopped).await.unwrap().success());
+    }
+
+    /// Ends it without a word, as `kill -9` does.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
@@ -127,5 +133,38 @@ async fn clients_wait_in_the_kernel_for_a_server_that_inherits_the_listener() {
     let new = Process::inheriting(&listener);
     while let Some(moved) = soon(moving.join_next()).await {
         assert_eq!(moved.unwrap(), (new.id(), 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_of_a_server_that_was_killed_know_what_is_lost_and_come_back_to_the_next() {
+    const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+    let old = Process::sharing(([127, 0, 0, 1], 0).into());
+    let addr = old.addr;
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let limits = Limits::default().backoff((Duration::from_millis(50), LONGEST_PAUSE));
+        let client = Client::<Chat>::builder(format!("ws://{addr}/ws")).limits(limits).connect();
+        let mut client = soon(client).await.unwrap();
+        let call = tokio::spawn(client.call(Ask { text: "wait".into() }));
+        assert_eq!(next(&mut client).await, ServerEvent::Told("waiting".into()));
+        let mut status = client.status();
+        assert_eq!(*status.borrow_and_update(), Status::Open);
+        clients.push((client, call, status));
+    }
+    old.kill();
+    for (_, call, status) in &mut clients {
+        soon(status.wait_for(|status| !status.is_connected())).await.unwrap();
+        assert!(!call.is_finished(), "its server may yet be there");
+    }
+    let new = Process::sharing(addr);
+    let started = Instant::now();
+    for (client, call, status) in &mut clients {
+        let reset = soon(status.wait_for(Status::is_connected)).await.unwrap().clone();
+        // A pause is no longer, and a connection to this machine takes no time to speak of.
+        assert!(started.elapsed() < LONGEST_PAUSE + Duration::from_secs(2));
+        assert_eq!(reset, Status::Reset { reason: Gap::Unknown, unconfirmed: 1 });
+        assert!(matches!(soon(call).await.unwrap(), Err(CallError::Lost)));
+        assert_eq!(ask(client).await, Some(new.id()));
     }
 }

@@ -1,14 +1,21 @@
 //! A server in a process of its own, whose place another may take: `stand_in ADDR` shares a port, and
-//! without an argument the listener is the standard input. It answers with the number of its process.
+//! without an argument the listener is the standard input. It answers with the number of its process, unless
+//! it is asked to wait: then it says so, and never does.
 
-use socketkit::{Routes, Server, Service};
+use socketkit::{Routes, Server, Service, Socket};
 use std::net::SocketAddr;
-use tests::chat::{Chat, ClientEvent, client_event::Ask};
+use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::Ask};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn service() -> Service<Chat> {
     Server::<Chat>::new()
-        .on(async |_: Ask| std::process::id().to_string())
+        .on(async |ask: Ask, socket: Socket<Chat>| {
+            if ask.text == "wait" {
+                socket.emit(ServerEvent::Told("waiting".into()));
+                std::future::pending::<()>().await;
+            }
+            std::process::id().to_string()
+        })
         .fallback(async |_: ClientEvent| {})
         .build()
 }

@@ -15,6 +15,7 @@ use tests::{
     chat::listen,
     proxy::{Link, Proxy},
 };
+use tokio::sync::watch;
 
 #[derive(Debug, Events)]
 pub(crate) enum ClientEvent {
@@ -189,10 +190,16 @@ impl Guest {
         let client = client.unwrap();
         let remote = client.remote().clone();
         tokio::spawn(hear(client, track.clone()));
+        tokio::spawn(watch(remote.status(), track.clone()));
         let (counter, caller) = (remote.clone(), remote.clone());
         tokio::spawn(count(track.clone(), Side::Up, move |number| counter.emit(Count { number })));
         tokio::spawn(call(track.clone(), Side::Up, move |number| caller.call(Say { number })));
         Self { number, remote, proxy, link, track }
+    }
+
+    /// Lets no connection through until it has come so far.
+    pub(crate) async fn reach_quietly(&self, is_reached: impl Fn(&Course) -> bool) {
+        self.track.soon(self.track.reach(is_reached)).await;
     }
 
     /// Lets connections through until it has come so far.
@@ -210,6 +217,15 @@ impl Guest {
             }
         };
         self.track.soon(reaching).await;
+    }
+}
+
+/// Notes what the client is told; whoever makes it happen waits for it.
+async fn watch(mut status: watch::Receiver<Status>, track: Arc<Track>) {
+    while status.changed().await.is_ok() {
+        if let Status::Reset { reason, unconfirmed } = *status.borrow_and_update() {
+            track.note(|course| course.resets.push((reason, unconfirmed)));
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! How far a client and its server have come, as a test sees it that knows both.
 
-use socketkit::CallError;
+use socketkit::{CallError, Gap};
 use std::{fmt, future::Future, time::Duration};
 use tokio::{sync::watch, time::timeout};
 
 /// Long enough for anything that happens at all, where hundreds are at work.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Events after which calls are made, and how many are made at once.
 const EVENTS_A_ROUND: u64 = 40;
@@ -32,9 +32,10 @@ pub(crate) struct Course {
     /// The last event that came, and numbers before it that did not.
     pub(crate) heard: [u64; 2],
     pub(crate) missed: [u64; 2],
-    /// Calls that were made, the last that ran, and how they ended.
+    /// Calls that were made, the last that ran, how many ran, and how they ended.
     pub(crate) asked: [u64; 2],
     pub(crate) ran: [u64; 2],
+    pub(crate) runs: [u64; 2],
     pub(crate) answered: [u64; 2],
     pub(crate) lost: [u64; 2],
     pub(crate) unsent: [u64; 2],
@@ -43,6 +44,8 @@ pub(crate) struct Course {
     /// Sessions.
     pub(crate) begun: u64,
     pub(crate) ended: u64,
+    /// What the client was told of those that did not go on.
+    pub(crate) resets: Vec<(Gap, u64)>,
     fault: Option<String>,
 }
 
@@ -123,6 +126,7 @@ impl Track {
             let due = course.ran[side as usize] + 1;
             self.check(course, number, due, format_args!("{side:?}: call"));
             course.ran[side as usize] = number;
+            course.runs[side as usize] += 1;
         });
     }
 
