@@ -30,14 +30,17 @@ fn setting(name: &str, default: u64) -> u64 {
 async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once() {
     let clients = setting("CHAOS_CLIENTS", 50);
     let each = setting("CHAOS_EVENTS", 20_000) / clients;
-    let cuts = setting("CHAOS_CUTS", 300) / clients;
+    let cuts = setting("CHAOS_CUTS", 250) / clients;
     let stage = Stage::new(Limits::default(), clients as usize, false).await;
-    let started = Instant::now();
-    let mut lives = JoinSet::new();
+    let mut guests = Vec::new();
     for number in 0..clients as usize {
         // One whose request is held gives it up soon.
-        let limits = Limits::default().handshake(Duration::from_secs(1));
-        let mut guest = Guest::new(&stage, number, limits).await;
+        let limits = Limits::default().handshake(Duration::from_secs(2));
+        guests.push(Guest::new(&stage, number, limits).await);
+    }
+    let started = Instant::now();
+    let mut lives = JoinSet::new();
+    for mut guest in guests {
         lives.spawn(async move {
             let hit = Torment::new(&mut guest).run(cuts, each).await;
             guest.remote.close().await;

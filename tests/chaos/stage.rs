@@ -8,14 +8,15 @@ use socketkit::{
 };
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tests::{
-    chat::listen,
+    chat::{PATIENCE, listen},
     proxy::{Link, Proxy},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 #[derive(Debug, Events)]
 pub(crate) enum ClientEvent {
@@ -48,7 +49,7 @@ use server_event::Ask;
 const EVER: Duration = Duration::from_secs(3_600);
 
 /// So often a silent connection is heard of; one that is not for twice this time is given up.
-const HEARTBEAT: Duration = Duration::from_millis(500);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(crate) struct Stage {
@@ -76,7 +77,8 @@ impl Seen {
 /// Emits all that is allowed, for as long as it is polled.
 async fn count(track: Arc<Track>, side: Side, emit: impl Fn(u64) -> Delivery) {
     loop {
-        track.reach(|course| course.allowed > course.emitted[side as usize]).await;
+        let emitted = track.now().emitted[side as usize];
+        track.allowed(|allowed| allowed > emitted).await;
         while let Some(number) = track.emits(side) {
             let delivery = emit(number);
             if delivery.queued + delivery.closed != 1 {
@@ -92,7 +94,8 @@ where
     C: Future<Output = Result<u64, CallError>>,
 {
     loop {
-        track.reach(|course| calls(course.allowed) > course.asked[side as usize]).await;
+        let asked = track.now().asked[side as usize];
+        track.allowed(|allowed| calls(allowed) > asked).await;
         let before = track.asks(side);
         let made = (1..=CALLS_A_ROUND).map(|index| ask(before + index));
         let answers = join_all(made).await;
@@ -204,19 +207,18 @@ impl Guest {
 
     /// Lets connections through until it has come so far.
     pub(crate) async fn reach(&mut self, is_reached: impl Fn(&Course) -> bool) {
-        let reaching = async {
-            let mut reached = std::pin::pin!(self.track.reach(is_reached));
-            loop {
-                tokio::select! {
-                    _ = &mut reached => return,
-                    link = self.proxy.accepted() => {
-                        link.release();
-                        self.link = link;
-                    }
-                }
+        let mut reached = pin!(self.track.soon(self.track.reach(is_reached)));
+        loop {
+            // A proxy is impatient, and nothing may be wrong where nothing is dialled.
+            let dialled = timeout(PATIENCE / 2, self.proxy.accepted());
+            tokio::select! {
+                _ = &mut reached => return,
+                link = dialled => if let Ok(link) = link {
+                    link.release();
+                    self.link = link;
+                },
             }
-        };
-        self.track.soon(reaching).await;
+        }
     }
 }
 

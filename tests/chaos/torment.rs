@@ -132,7 +132,7 @@ impl<'a> Torment<'a> {
             link.delay(Duration::from_millis(self.dice.below(5)));
         }
         if self.dice.below(2) == 0 {
-            link.split(1 + self.dice.below(50) as u32);
+            link.split(20 + self.dice.below(100) as u32);
         }
         link
     }
@@ -186,7 +186,7 @@ impl<'a> Torment<'a> {
                 let is_sent = |course: &Course, side: Side| {
                     course.emitted[side as usize] >= before.emitted[side as usize] + AGAIN
                 };
-                self.guest.track.reach(|course| course.both(|side| is_sent(course, side))).await;
+                self.guest.reach_quietly(|course| course.both(|side| is_sent(course, side))).await;
                 link.cut(how);
                 self.count(Kind::HalfOpen, is_live);
                 let link = self.next().await;

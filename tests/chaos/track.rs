@@ -5,7 +5,7 @@ use std::{fmt, future::Future, time::Duration};
 use tokio::{sync::watch, time::timeout};
 
 /// Long enough for anything that happens at all, where hundreds are at work.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Events after which calls are made, and how many are made at once.
 const EVENTS_A_ROUND: u64 = 40;
@@ -26,8 +26,6 @@ pub(crate) enum Side {
 /// What happened so far, each way.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Course {
-    /// Events that may be emitted.
-    pub(crate) allowed: u64,
     pub(crate) emitted: [u64; 2],
     /// The last event that came, and numbers before it that did not.
     pub(crate) heard: [u64; 2],
@@ -58,6 +56,8 @@ impl Course {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Track {
+    /// Events that may be emitted each way.
+    allowed: watch::Sender<u64>,
     course: watch::Sender<Course>,
     /// Sessions may end, and with them what was on its way.
     has_gaps: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Track {
 
 impl Track {
     pub(crate) fn new(has_gaps: bool) -> Self {
-        Self { course: watch::Sender::default(), has_gaps }
+        Self { allowed: watch::Sender::default(), course: watch::Sender::default(), has_gaps }
     }
 
     pub(crate) fn now(&self) -> Course {
@@ -84,15 +84,21 @@ impl Track {
 
     /// So many events may be emitted, and the calls made that belong to them.
     pub(crate) fn allow(&self, events: u64) {
-        self.note(|course| course.allowed = course.allowed.max(events));
+        self.allowed.send_modify(|allowed| *allowed = events.max(*allowed));
+    }
+
+    /// Waits until so much is allowed.
+    pub(crate) async fn allowed(&self, is_enough: impl Fn(u64) -> bool) {
+        let mut allowed = self.allowed.subscribe();
+        allowed.wait_for(|allowed| is_enough(*allowed)).await.expect("its sender is here");
     }
 
     /// The number of the next event to emit, unless that is not allowed yet.
     pub(crate) fn emits(&self, side: Side) -> Option<u64> {
-        let mut next = None;
+        let (allowed, mut next) = (*self.allowed.borrow(), None);
         self.note(|course| {
             let emitted = &mut course.emitted[side as usize];
-            if *emitted < course.allowed {
+            if *emitted < allowed {
                 *emitted += 1;
                 next = Some(*emitted);
             }
