@@ -202,6 +202,27 @@ async fn the_newest_connection_has_the_session_however_late_another_comes() {
     assert_eq!(service.io().len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_comes_in_the_moment_in_which_the_loss_is_noticed_is_not_overlooked() {
+    let (service, _seen) = service(Limits::default());
+    let addr = listen(&service).await;
+    let mut guests = Vec::new();
+    for _ in 0..8 {
+        let Guest { mut peer, token } = Guest::new(addr).await;
+        guests.push(tokio::spawn(async move {
+            for attempt in 1..=400 {
+                // Nobody waits until the server knows.
+                drop(peer);
+                peer = Plain::resuming(addr, &token, 0, attempt).await;
+                assert_eq!(peer.next().await["hello"]["seen"], 0, "{attempt}");
+            }
+        }));
+    }
+    for guest in guests {
+        guest.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn of_a_storm_with_one_token_one_has_the_session() {
     let (service, _seen) = service(Limits::default());
