@@ -46,6 +46,8 @@ pub(crate) struct Window<F> {
     /// Frames are kept. They are not for a peer that has not said what it has seen when the window would
     /// have been full of frames: it is not one that resumes.
     keeps: bool,
+    /// Whether it could say what it has seen.
+    can_say: bool,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,7 @@ struct Kept<F> {
 impl<F: AsRef<[u8]>> Window<F> {
     /// One of a session that begins; without `keeps` it counts and keeps nothing.
     pub(crate) fn new(keeps: bool) -> Self {
-        Self { kept: None, sent: 0, seen: 0, keeps }
+        Self { kept: None, sent: 0, seen: 0, keeps, can_say: keeps }
     }
 
     /// Numbers a frame that was sent. The oldest make room for it.
@@ -95,7 +97,7 @@ impl<F: AsRef<[u8]>> Window<F> {
         }
         self.seen = seen;
         // From now on it is one that says so.
-        self.keeps = true;
+        (self.keeps, self.can_say) = (true, true);
         self.drop_until(seen);
         Ok(())
     }
@@ -112,7 +114,8 @@ impl<F: AsRef<[u8]>> Window<F> {
             return None;
         }
         self.drop_until(seen);
-        (self.sent, self.seen, self.keeps) = (seen, seen, true);
+        (self.sent, self.seen) = (seen, seen);
+        (self.keeps, self.can_say) = (true, true);
         Some(self.kept.take().map(|kept| kept.frames).unwrap_or_default())
     }
 
@@ -123,10 +126,10 @@ impl<F: AsRef<[u8]>> Window<F> {
     }
 
     /// The session has ended: the frames that nobody knows to be seen, those that are kept and how many
-    /// others. None of a peer that does not say what it has seen.
+    /// others. None of a peer that cannot say what it has seen.
     pub(crate) fn end(&mut self) -> (u64, VecDeque<F>) {
         let kept = self.kept.take().map(|kept| kept.frames).unwrap_or_default();
-        let unseen = if self.keeps { self.sent.saturating_sub(self.seen) } else { 0 };
+        let unseen = if self.can_say { self.sent.saturating_sub(self.seen) } else { 0 };
         self.seen = self.seen.max(self.sent);
         (unseen.saturating_sub(kept.len() as u64), kept)
     }

@@ -18,9 +18,8 @@ use std::iter;
 /// they are a moment apart.
 ///
 /// "Delivered" is what the other side has said to have seen. A socket that cannot resume says nothing: one
-/// whose client offers no subprotocol, one of a server with a [`Limits::resume`](crate::Limits::resume) of
-/// zero, and one that has said nothing for a whole [`Limits::window`](crate::Limits::window). There, what the
-/// transport took counts as delivered.
+/// whose client offers no subprotocol, and one of a server with a
+/// [`Limits::resume`](crate::Limits::resume) of zero. There, what the transport took counts as delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
