@@ -42,19 +42,7 @@ impl Arrival {
         loop {
             let batch = poll_fn(|cx| {
                 poll_batch(&mut stream, cx, |bytes, _| {
-                    if read.is_empty() {
-                        return (First::read(bytes), bytes.to_vec());
-                    }
-                    let known = read.len();
-                    read.extend_from_slice(bytes);
-                    // Read anew when it may be complete, not with every byte.
-                    let is_end = |end: &[u8]| end == b"\n\r\n" || end.ends_with(b"\n\n");
-                    let tail = read.get(known.saturating_sub(2)..).unwrap_or_default();
-                    let first = match tail.windows(3).any(is_end) || read.len() >= limit {
-                        true => First::read(&read),
-                        false => First::Unfinished,
-                    };
-                    (first, std::mem::take(&mut read))
+                    (look(&mut read, bytes, limit), std::mem::take(&mut read))
                 })
             });
             let Batch::Read((first, bytes)) = batch.await? else {
@@ -74,6 +62,19 @@ impl Arrival {
     /// Leaves it to an HTTP server.
     pub(crate) fn into_http(self) -> (TcpStream, Vec<u8>) {
         (self.stream, self.read)
+    }
+}
+
+/// Appends what came to what was read, and looks at it if it may be complete now.
+pub(crate) fn look(read: &mut Vec<u8>, bytes: &[u8], limit: usize) -> First {
+    let known = read.len();
+    read.extend_from_slice(bytes);
+    // Read anew when it may be complete, not with every byte.
+    let is_end = |end: &[u8]| end == b"\n\r\n" || end.ends_with(b"\n\n");
+    let tail = read.get(known.saturating_sub(2)..).unwrap_or_default();
+    match known == 0 || read.len() >= limit || tail.windows(3).any(is_end) {
+        true => First::read(read),
+        false => First::Unfinished,
     }
 }
 

@@ -188,6 +188,8 @@ mod extract;
 mod failure;
 mod flusher;
 mod frame;
+#[cfg(any(test, fuzzing))]
+mod fuzzing;
 mod gap;
 pub mod guide;
 mod handler;
@@ -313,4 +315,19 @@ pub mod __private {
     pub use serde;
     pub use serde_json;
     pub use std::vec::Vec;
+}
+
+/// What the fuzzers run; no part of the public API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod __fuzz {
+    /// What comes after the handshake.
+    pub fn frame(data: &[u8]) {
+        crate::fuzzing::frame(data);
+    }
+
+    /// What a connection begins with.
+    pub fn upgrade(data: &[u8]) {
+        crate::fuzzing::upgrade(data);
+    }
 }

@@ -1,0 +1,193 @@
+//! A text, read as a frame in the two ways there are and by the grammar.
+
+use crate::{
+    Limits, Reject,
+    decoder::{Decoder, Incoming},
+    frame,
+    wire::{self, Frame, Hello, Problem, is_name},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{convert::Infallible, fmt};
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// Reads a text.
+///
+/// # Panics
+///
+/// When the canonical way and the other one differ where both apply; when the other one and the
+/// grammar do; when a frame is not read back as what was written; and when the text, sent by either
+/// side, does not arrive.
+pub(super) fn text(text: &str) {
+    let any = wire::read_any(text).ok();
+    assert_eq!(any, by_grammar(text), "by the grammar");
+    let read = wire::read(text).ok();
+    match (&read, read.as_ref().map(with_one_value)) {
+        (None, _) => assert_eq!(any, None, "what is no frame"),
+        (_, Some(Some(frame))) => assert_eq!(any, Some(frame), "in any order"),
+        // The canonical way leaves it to whoever reads the payload that it is one value.
+        (Some(Frame::Event { .. } | Frame::Reply { .. }), _) => {}
+        (read, _) => panic!("{read:?} is not JSON"),
+    }
+    if let Some(frame) = any {
+        is_read_back(&frame);
+    }
+    for role in [Role::Server, Role::Client] {
+        arrives(text, role);
+    }
+}
+
+/// The frame with its payload as JSON has it, without space around; `None` if that is not one value.
+fn with_one_value<'a>(frame: &Frame<'a>) -> Option<Frame<'a>> {
+    let value = |json: &'a str| serde_json::from_str::<&RawValue>(json).ok().map(RawValue::get);
+    Some(match *frame {
+        Frame::Heartbeat => Frame::Heartbeat,
+        Frame::Event { ref name, id, data } => {
+            Frame::Event { name: name.clone(), id, data: value(data)? }
+        }
+        Frame::Reply { id, data } => Frame::Reply { id, data: value(data)? },
+        Frame::Failure { id, error } => Frame::Failure { id, error: value(error)? },
+        Frame::Hello(hello) => Frame::Hello(value(hello)?),
+    })
+}
+
+/// What the grammar says that a text is, from its members one by one.
+fn by_grammar(text: &str) -> Option<Frame<'_>> {
+    let Members(members) = serde_json::from_str(text).ok()?;
+    let member = |key: &str| {
+        let mut values = members.iter().filter(|(name, _)| name == key).map(|(_, value)| *value);
+        match (values.next(), values.next()) {
+            (value, None) => Some(value),
+            _ => None,
+        }
+    };
+    let int = |value: Option<&'_ RawValue>| match value {
+        Some(value) => serde_json::from_str::<u32>(value.get()).ok().map(Some),
+        None => Some(None),
+    };
+    let (event, reply, id) = (member("event")?, int(member("reply")?)?, int(member("id")?)?);
+    let (data, error, hello) = (member("data")?, member("error")?, member("hello")?);
+    let data = data.map_or("null", RawValue::get);
+    match (event, reply, error, hello) {
+        (Some(event), None, None, None) => {
+            let name: String = serde_json::from_str(event.get()).ok()?;
+            is_name(&name, true).then(|| Frame::Event { name: name.into(), id, data })
+        }
+        (None, Some(id), None, None) => Some(Frame::Reply { id, data }),
+        (None, id, Some(error), None) => Some(Frame::Failure { id, error: error.get() }),
+        (None, None, None, Some(hello)) => Some(Frame::Hello(hello.get())),
+        (None, None, None, None) => Some(Frame::Heartbeat),
+        _ => None,
+    }
+}
+
+/// The members of an object in their order, repeated or not.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        from.deserialize_map(Each)
+    }
+}
+
+/// What is written of a frame is read as the same, in both ways.
+fn is_read_back(frame: &Frame<'_>) {
+    let mut out = Vec::new();
+    let append = |data: &str| {
+        let data = data.to_owned();
+        move |out: &mut Vec<u8>| {
+            out.extend_from_slice(data.as_bytes());
+            Ok::<_, Infallible>(())
+        }
+    };
+    match *frame {
+        Frame::Heartbeat => out.extend_from_slice(wire::HEARTBEAT),
+        Frame::Event { ref name, id, data } => {
+            let Ok(()) = wire::write_event(&mut out, name, id, append(data));
+        }
+        Frame::Reply { id, data } => {
+            let Ok(()) = wire::write_reply(&mut out, id, append(data));
+        }
+        Frame::Failure { id, error } => return failure_is_read_back(id, error),
+        Frame::Hello(hello) => return hello_is_read_back(hello),
+    }
+    let written = utf8(&out);
+    assert_eq!(wire::read(written).ok().as_ref(), Some(frame), "{written}");
+    assert_eq!(wire::read_any(written).ok().as_ref(), Some(frame), "{written}");
+}
+
+fn failure_is_read_back(id: Option<u32>, error: &str) {
+    let Ok(problem) = serde_json::from_str::<Problem<'_>>(error) else { return };
+    let reject =
+        Reject::new(problem.code.clone().into_owned(), problem.message.clone().into_owned());
+    let reject = match problem.data {
+        Some(data) => reject.with_data(data),
+        None => reject,
+    };
+    let mut out = Vec::new();
+    wire::write_failure(&mut out, id, problem.event.as_deref(), &reject);
+    let written = utf8(&out);
+    let Ok(Frame::Failure { id: read, error }) = wire::read(written) else {
+        panic!("no failure: {written}");
+    };
+    let Ok(again) = serde_json::from_str::<Problem<'_>>(error) else { panic!("{error}") };
+    assert_eq!(read, id);
+    // A call has its `id`, and need not be named.
+    let event = problem.event.filter(|_| id.is_none());
+    assert_eq!((again.code, again.message, again.event), (problem.code, problem.message, event));
+    assert_eq!(again.data.map(RawValue::get), problem.data.map(RawValue::get));
+}
+
+fn hello_is_read_back(hello: &str) {
+    let Ok(hello) = serde_json::from_str::<Hello<'_>>(hello) else { return };
+    let mut out = Vec::new();
+    wire::write_hello(&mut out, &hello);
+    let written = utf8(&out);
+    let Ok(Frame::Hello(again)) = wire::read(written) else { panic!("no hello: {written}") };
+    let Ok(again) = serde_json::from_str::<Hello<'_>>(again) else { panic!("{again}") };
+    assert_eq!(again.session, hello.session);
+    assert_eq!((again.heartbeat, again.limit), (hello.heartbeat, hello.limit));
+}
+
+fn utf8(bytes: &[u8]) -> &str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => panic!("{error}: {bytes:?}"),
+    }
+}
+
+/// A text that `role` sends is read at the other side, which takes no longer one.
+fn arrives(text: &str, role: Role) {
+    let limits = Limits::default().frame(text.len());
+    let other = if role == Role::Server { Role::Client } else { Role::Server };
+    let mut frame = frame::text(text.as_bytes(), role).to_vec();
+    let (mut messages, mut answers) = (Vec::new(), Vec::new());
+    let read = Decoder::default().decode(&mut frame, (other, &limits), &mut answers, |it, _| {
+        let Incoming::Text(text) = it else { return Err(()) };
+        messages.push(text.to_owned());
+        Ok(())
+    });
+    assert!(read.is_ok() && answers.is_empty(), "{read:?}");
+    assert_eq!(messages, [text]);
+}
