@@ -42,7 +42,7 @@ impl Arrival {
         loop {
             let batch = poll_fn(|cx| {
                 poll_batch(&mut stream, cx, |bytes, _| {
-                    (look(&mut read, bytes, limit), std::mem::take(&mut read))
+                    (look(&mut read, bytes), std::mem::take(&mut read))
                 })
             });
             let Batch::Read((first, bytes)) = batch.await? else {
@@ -66,13 +66,13 @@ impl Arrival {
 }
 
 /// Appends what came to what was read, and looks at it if it may be complete now.
-pub(crate) fn look(read: &mut Vec<u8>, bytes: &[u8], limit: usize) -> First {
+pub(crate) fn look(read: &mut Vec<u8>, bytes: &[u8]) -> First {
     let known = read.len();
     read.extend_from_slice(bytes);
     // Read anew when it may be complete, not with every byte.
     let is_end = |end: &[u8]| end == b"\n\r\n" || end.ends_with(b"\n\n");
     let tail = read.get(known.saturating_sub(2)..).unwrap_or_default();
-    match known == 0 || read.len() >= limit || tail.windows(3).any(is_end) {
+    match known == 0 || tail.windows(3).any(is_end) {
         true => First::read(read),
         false => First::Unfinished,
     }

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn all_that_the_fuzzers_have_kept_holds() {
         for (name, target) in TARGETS {
-            for kept in ["corpus", "regressions"] {
+            for kept in ["seeds", "corpus", "regressions"] {
                 let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(kept);
                 let mut files = 0;
                 for file in fs::read_dir(folder.join(name)).unwrap() {

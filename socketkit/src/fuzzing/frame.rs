@@ -6,10 +6,10 @@ use crate::{
     decoder::{Decoder, Incoming, Stopped},
     end::fault,
 };
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Cursor, ErrorKind, Read, Write};
 use tokio_tungstenite::tungstenite::{
     Error, Message,
-    protocol::{Role, WebSocketConfig, WebSocketContext},
+    protocol::{Role, WebSocketConfig, WebSocketContext, frame::FrameHeader},
 };
 
 /// Reads bytes as frames and as text.
@@ -22,8 +22,11 @@ pub(crate) fn frame(data: &[u8]) {
     let Some(input) = Input::read(data) else { return };
     let role = if input.flags & 1 == 0 { Role::Server } else { Role::Client };
     let longest = [100, 125, 1000, 65_536][usize::from(input.flags >> 1 & 3)];
-    let read = by_us(&input.parts(input.bytes), role, longest);
-    assert_eq!(read, by_tungstenite(input.bytes, role, longest));
+    let read = by_tungstenite(input.bytes, role, longest);
+    let bytes = input.bytes.chunks(1).collect();
+    for parts in [input.parts(input.bytes), frames(input.bytes), bytes, vec![input.bytes]] {
+        assert_eq!(by_us(&parts, role, longest), read, "cut as {parts:?}");
+    }
     for message in read.messages {
         if let Seen::Text(message) = message {
             assert!(message.len() <= longest);
@@ -33,6 +36,23 @@ pub(crate) fn frame(data: &[u8]) {
     if let Ok(whole) = std::str::from_utf8(input.bytes) {
         text(whole);
     }
+}
+
+/// Frame by frame.
+fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let mut cursor = Cursor::new(bytes);
+        let payload = match FrameHeader::parse(&mut cursor) {
+            Ok(Some((_, length))) => usize::try_from(length).unwrap_or(usize::MAX),
+            Ok(None) | Err(_) => usize::MAX,
+        };
+        let length = payload.saturating_add(cursor.position() as usize).min(bytes.len());
+        let (frame, rest) = bytes.split_at(length);
+        frames.push(frame);
+        bytes = rest;
+    }
+    frames
 }
 
 /// What bytes are read as.

@@ -1,10 +1,11 @@
 //! A text, read as a frame in the two ways there are and by the grammar.
 
 use crate::{
-    Limits, Reject,
-    decoder::{Decoder, Incoming},
+    CloseCode, Limits, Reject,
+    decoder::{Decoder, Incoming, Stopped},
+    end::fault,
     frame,
-    wire::{self, Frame, Hello, Problem, is_name},
+    wire::{self, Frame, Hello, Problem},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -74,7 +75,7 @@ fn by_grammar(text: &str) -> Option<Frame<'_>> {
     match (event, reply, error, hello) {
         (Some(event), None, None, None) => {
             let name: String = serde_json::from_str(event.get()).ok()?;
-            is_name(&name, true).then(|| Frame::Event { name: name.into(), id, data })
+            is_name(&name).then(|| Frame::Event { name: name.into(), id, data })
         }
         (None, Some(id), None, None) => Some(Frame::Reply { id, data }),
         (None, id, Some(error), None) => Some(Frame::Failure { id, error: error.get() }),
@@ -82,6 +83,16 @@ fn by_grammar(text: &str) -> Option<Frame<'_>> {
         (None, None, None, None) => Some(Frame::Heartbeat),
         _ => None,
     }
+}
+
+/// `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*` in 64 bytes, with capitals.
+fn is_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.split(['.', ':', '-']).all(is_word)
+        && name.len() <= 64
 }
 
 /// The members of an object in their order, repeated or not.
@@ -177,17 +188,27 @@ fn utf8(bytes: &[u8]) -> &str {
     }
 }
 
-/// A text that `role` sends is read at the other side, which takes no longer one.
+/// A text that `role` sends is read at the other side, unless that takes only shorter ones.
 fn arrives(text: &str, role: Role) {
-    let limits = Limits::default().frame(text.len());
     let other = if role == Role::Server { Role::Client } else { Role::Server };
-    let mut frame = frame::text(text.as_bytes(), role).to_vec();
-    let (mut messages, mut answers) = (Vec::new(), Vec::new());
-    let read = Decoder::default().decode(&mut frame, (other, &limits), &mut answers, |it, _| {
-        let Incoming::Text(text) = it else { return Err(()) };
-        messages.push(text.to_owned());
-        Ok(())
-    });
-    assert!(read.is_ok() && answers.is_empty(), "{read:?}");
+    let read = |longest: usize| {
+        let mut frame = frame::text(text.as_bytes(), role).to_vec();
+        let (limits, mut answers) = (Limits::default().frame(longest), Vec::new());
+        let mut messages = Vec::new();
+        let read =
+            Decoder::default().decode(&mut frame, (other, &limits), &mut answers, |it, _| {
+                let Incoming::Text(text) = it else { return Err(()) };
+                messages.push(text.to_owned());
+                Ok(())
+            });
+        (messages, read)
+    };
+    let (messages, read_whole) = read(text.len());
+    assert!(read_whole.is_ok(), "{read_whole:?}");
     assert_eq!(messages, [text]);
+    if let Some(shorter) = text.len().checked_sub(1) {
+        let (messages, read_shorter) = read(shorter);
+        let Err(Stopped::Fault(error)) = read_shorter else { panic!("{read_shorter:?}") };
+        assert_eq!((fault(&error).code, messages.len()), (CloseCode::TOO_LARGE, 0));
+    }
 }

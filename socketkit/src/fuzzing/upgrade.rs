@@ -32,7 +32,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// differ.
 pub(crate) fn upgrade(data: &[u8]) {
     let Some(input) = Input::read(data) else { return };
-    let limit = Limits::default().head([1, 9000, 16_384][usize::from(input.flags % 3)]);
+    let limit = Limits::default().head([1, 9000, 16_384, 200_000][usize::from(input.flags & 3)]);
     let limit = limit.longest_head();
     let bytes = stretched(input.bytes);
     let parts = input.parts(&bytes);
@@ -89,7 +89,7 @@ enum Arrived {
 fn in_parts(parts: &[&[u8]], limit: usize) -> Arrived {
     let mut read = Vec::new();
     for part in parts {
-        match look(&mut read, part, limit) {
+        match look(&mut read, part) {
             First::Upgrade(upgrade) if upgrade.length <= limit => return Arrived::Upgrade(upgrade),
             First::Unfinished if read.len() < limit => {}
             _ => return Arrived::Other,
