@@ -1,6 +1,9 @@
 //! Why a call has no reply, with all that the other side said.
 
-use crate::{CallError, Reject, wire::Problem};
+use crate::{
+    CallError, Reject,
+    wire::{self, Problem},
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -14,7 +17,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// What a `failure` frame tells of.
     pub(crate) fn read(error: &str) -> Self {
-        match serde_json::from_str::<Problem<'_>>(error) {
+        match wire::object::<Problem<'_>>(error) {
             Ok(Problem { code, message, data, .. }) => {
                 let reject = Reject::new(code.into_owned(), message.into_owned());
                 Self::Refused(reject.with_raw_data(data))

@@ -5,7 +5,7 @@
 //! exactly one value. Any other order or spacing goes to [`read_any`].
 
 use crate::Reject;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, io::Write};
 
@@ -163,12 +163,8 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
         #[serde(default, deserialize_with = "present")]
         seen: Option<u64>,
     }
-    // A derived struct would also be read from an array.
-    if !text.trim_ascii_start().starts_with('{') {
-        return Err(NotAFrame);
-    }
     let Members { event, reply, id, data, error, hello, seen } =
-        serde_json::from_str(text).map_err(|_| NotAFrame)?;
+        object(text).map_err(|_| NotAFrame)?;
     let data = data.map_or("null", RawValue::get);
     match (event, reply, error, hello, seen) {
         (Some(name), None, None, None, None) if is_name(&name, true) => {
@@ -181,6 +177,12 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
         (None, None, None, None, None) => Ok(Frame::Heartbeat),
         _ => Err(NotAFrame),
     }
+}
+
+/// Reads an object: a derived struct would also be read from an array.
+pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> serde_json::Result<T> {
+    let is_object = json.trim_ascii_start().starts_with('{');
+    if is_object { serde_json::from_str(json) } else { Err(Error::custom("not an object")) }
 }
 
 /// A member that is there, be it `null`: an absent one is not asked for.
@@ -318,7 +320,6 @@ mod tests {
         for text in [
             "",
             "[]",
-            "7",
             "null",
             r#""x""#,
             "{",

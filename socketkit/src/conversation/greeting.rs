@@ -2,14 +2,18 @@
 
 use super::{Conversation, Work};
 use crate::{
-    CallError, CloseCode, Gap, call::too_large, frame, handler::Greeted, session::Tally,
-    wire::Hello,
+    CallError, CloseCode, Gap,
+    call::too_large,
+    frame,
+    handler::Greeted,
+    session::Tally,
+    wire::{self, Hello},
 };
 use std::{collections::HashSet, time::Duration};
 
 impl Conversation {
     pub(super) fn hello(&mut self, hello: &str) -> Result<(), CloseCode> {
-        let hello: Hello<'_> = serde_json::from_str(hello).map_err(|_| CloseCode::BAD_FRAME)?;
+        let hello: Hello<'_> = wire::object(hello).map_err(|_| CloseCode::BAD_FRAME)?;
         self.pulse.set_interval(Duration::from_millis(hello.heartbeat));
         self.is_retimed = true;
         let how = match hello.seen {
