@@ -9,7 +9,7 @@ use crate::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use std::{convert::Infallible, fmt};
@@ -52,35 +52,27 @@ fn with_one_value<'a>(frame: &Frame<'a>) -> Option<Frame<'a>> {
         Frame::Reply { id, data } => Frame::Reply { id, data: value(data)? },
         Frame::Failure { id, error } => Frame::Failure { id, error: value(error)? },
         Frame::Hello(hello) => Frame::Hello(value(hello)?),
+        Frame::Seen(seen) => Frame::Seen(seen),
     })
 }
 
 /// What the grammar says that a text is, from its members one by one.
 fn by_grammar(text: &str) -> Option<Frame<'_>> {
-    let Members(members) = serde_json::from_str(text).ok()?;
-    let member = |key: &str| {
-        let mut values = members.iter().filter(|(name, _)| name == key).map(|(_, value)| *value);
-        match (values.next(), values.next()) {
-            (value, None) => Some(value),
-            _ => None,
-        }
-    };
-    let int = |value: Option<&'_ RawValue>| match value {
-        Some(value) => serde_json::from_str::<u32>(value.get()).ok().map(Some),
-        None => Some(None),
-    };
-    let (event, reply, id) = (member("event")?, int(member("reply")?)?, int(member("id")?)?);
-    let (data, error, hello) = (member("data")?, member("error")?, member("hello")?);
-    let data = data.map_or("null", RawValue::get);
-    match (event, reply, error, hello) {
-        (Some(event), None, None, None) => {
+    let members = serde_json::from_str::<Members<'_>>(text).ok()?;
+    let (event, error) = (members.only("event")?, members.only("error")?);
+    let (reply, id) = (members.member::<u32>("reply")?, members.member::<u32>("id")?);
+    let (hello, seen) = (members.only("hello")?, members.member::<u64>("seen")?);
+    let data = members.only("data")?.map_or("null", RawValue::get);
+    match (event, reply, error, hello, seen) {
+        (Some(event), None, None, None, None) => {
             let name: String = serde_json::from_str(event.get()).ok()?;
             is_name(&name).then(|| Frame::Event { name: name.into(), id, data })
         }
-        (None, Some(id), None, None) => Some(Frame::Reply { id, data }),
-        (None, id, Some(error), None) => Some(Frame::Failure { id, error: error.get() }),
-        (None, None, None, Some(hello)) => Some(Frame::Hello(hello.get())),
-        (None, None, None, None) => Some(Frame::Heartbeat),
+        (None, Some(id), None, None, None) => Some(Frame::Reply { id, data }),
+        (None, id, Some(error), None, None) => Some(Frame::Failure { id, error: error.get() }),
+        (None, None, None, Some(hello), None) => Some(Frame::Hello(hello.get())),
+        (None, None, None, None, Some(seen)) => Some(Frame::Seen(seen)),
+        (None, None, None, None, None) => Some(Frame::Heartbeat),
         _ => None,
     }
 }
@@ -97,6 +89,30 @@ fn is_name(name: &str) -> bool {
 
 /// The members of an object in their order, repeated or not.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// The value of a member, if it is there; `None` if it is there more than once.
+    fn only(&self, key: &str) -> Option<Option<&'a RawValue>> {
+        let mut values = self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| *value);
+        match (values.next(), values.next()) {
+            (value, None) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The same, read as what it has to be.
+    fn member<T: DeserializeOwned>(&self, key: &str) -> Option<Option<T>> {
+        match self.only(key)? {
+            Some(value) => serde_json::from_str(value.get()).ok().map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// The same of one that may be absent, or `null`.
+    fn maybe<T: DeserializeOwned>(&self, key: &str) -> Option<Option<T>> {
+        self.member::<Option<T>>(key).map(Option::flatten)
+    }
+}
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -140,6 +156,7 @@ fn is_read_back(frame: &Frame<'_>) {
         Frame::Reply { id, data } => {
             let Ok(()) = wire::write_reply(&mut out, id, append(data));
         }
+        Frame::Seen(seen) => wire::write_seen(&mut out, seen),
         Frame::Failure { id, error } => return failure_is_read_back(id, error),
         Frame::Hello(hello) => return hello_is_read_back(hello),
     }
@@ -149,7 +166,9 @@ fn is_read_back(frame: &Frame<'_>) {
 }
 
 fn failure_is_read_back(id: Option<u32>, error: &str) {
-    let Ok(problem) = serde_json::from_str::<Problem<'_>>(error) else { return };
+    let problem = wire::object::<Problem<'_>>(error).ok();
+    assert_eq!(problem.as_ref().map(said), problem_by_grammar(error), "{error}");
+    let Some(problem) = problem else { return };
     let reject =
         Reject::new(problem.code.clone().into_owned(), problem.message.clone().into_owned());
     let reject = match problem.data {
@@ -170,15 +189,55 @@ fn failure_is_read_back(id: Option<u32>, error: &str) {
     assert_eq!(again.data.map(RawValue::get), problem.data.map(RawValue::get));
 }
 
+/// Code, message, event and data.
+type Said = (String, String, Option<String>, Option<String>);
+
+fn said(problem: &Problem<'_>) -> Said {
+    let event = problem.event.as_deref().map(str::to_owned);
+    let data = problem.data.map(|data| data.get().to_owned());
+    (problem.code.clone().into_owned(), problem.message.clone().into_owned(), event, data)
+}
+
+fn problem_by_grammar(error: &str) -> Option<Said> {
+    let members = serde_json::from_str::<Members<'_>>(error).ok()?;
+    let message = members.member::<String>("message")?.unwrap_or_default();
+    let data = members.only("data")?.map(|data| data.get().to_owned());
+    let data = data.filter(|data| data != "null");
+    Some((members.member("code")??, message, members.maybe("event")?, data))
+}
+
 fn hello_is_read_back(hello: &str) {
-    let Ok(hello) = serde_json::from_str::<Hello<'_>>(hello) else { return };
+    let read = wire::object::<Hello<'_>>(hello).ok();
+    assert_eq!(read.as_ref().map(greeting), hello_by_grammar(hello), "{hello}");
+    let Some(hello) = read else { return };
     let mut out = Vec::new();
     wire::write_hello(&mut out, &hello);
     let written = utf8(&out);
+    assert_eq!(wire::read(written).ok(), wire::read_any(written).ok(), "{written}");
     let Ok(Frame::Hello(again)) = wire::read(written) else { panic!("no hello: {written}") };
+    let Ok(Members(members)) = serde_json::from_str(again) else { panic!("{again}") };
+    // What is absent is left out.
+    assert!(members.iter().all(|(_, value)| value.get() != "null"), "{again}");
     let Ok(again) = serde_json::from_str::<Hello<'_>>(again) else { panic!("{again}") };
-    assert_eq!(again.session, hello.session);
-    assert_eq!((again.heartbeat, again.limit), (hello.heartbeat, hello.limit));
+    assert_eq!(greeting(&again), greeting(&hello));
+}
+
+/// Session and token; heartbeat and limit; what was seen and goes out again; the gap.
+type Greeting = ([Option<String>; 2], [u64; 2], [Option<u64>; 2], Option<String>);
+
+fn greeting(hello: &Hello<'_>) -> Greeting {
+    let token = hello.token.as_deref().map(str::to_owned);
+    let gap = hello.gap.as_deref().map(str::to_owned);
+    let session = Some(hello.session.clone().into_owned());
+    ([session, token], [hello.heartbeat, hello.limit], [hello.seen, hello.replay], gap)
+}
+
+fn hello_by_grammar(hello: &str) -> Option<Greeting> {
+    let members = serde_json::from_str::<Members<'_>>(hello).ok()?;
+    let numbers = [members.member("heartbeat")??, members.member("limit")??];
+    let texts = [Some(members.member("session")??), members.maybe("token")?];
+    let counts = [members.maybe("seen")?, members.maybe("replay")?];
+    Some((texts, numbers, counts, members.maybe("gap")?))
 }
 
 fn utf8(bytes: &[u8]) -> &str {
