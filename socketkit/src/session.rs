@@ -238,5 +238,7 @@ impl Claims {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 #[cfg(test)]
 mod properties;

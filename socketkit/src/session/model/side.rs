@@ -1,13 +1,28 @@
-//! One of the two sides: what it has sent, what came to it, and what waits.
+//! One side: what it sends, and what it has processed.
 
-use super::{
-    Broken, Mutant,
-    network::{Event, Frame},
-};
+use super::{Broken, Mutant};
 use crate::session::{Room, Tally, Window};
 use std::{collections::VecDeque, time::Instant};
 
-/// See the module.
+/// A frame on its way.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Frame {
+    Event(Event),
+    Seen(u64),
+    Hello { session: u64, seen: Option<u64> },
+}
+
+/// The how-many-th event of a side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Event(pub(super) u64);
+
+impl AsRef<[u8]> for Event {
+    fn as_ref(&self) -> &[u8] {
+        &[0; 10]
+    }
+}
+
+/// What both sides are made of.
 pub(super) struct Side {
     pub(super) window: Window<Event>,
     pub(super) tally: Tally,
