@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "macros", feature = "server"))]
 mod client;
+#[cfg(all(feature = "macros", feature = "server"))]
+mod known;
 mod numbers;
 #[cfg(all(feature = "macros", feature = "server"))]
 mod server;

@@ -1,55 +1,25 @@
-//! One who sends a server whatever he is told to, and remembers all that it ever said.
+//! One who sends a server whatever he is told to.
 
-use super::server::Fuzzed;
+use super::{
+    known::{Known, Remembered},
+    server::Fuzzed,
+};
 use crate::{
-    Disconnect, Events, Limits, Protocol, Service,
+    Disconnect, Limits, Service,
     close::CloseCode,
     decoder::{Decoder, Incoming},
     frame,
-    wire::{self, Frame, Hello, Problem},
+    wire::{self, Frame, Hello},
 };
 use futures_util::FutureExt;
-use std::collections::{BTreeMap, HashMap};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
-    task::{JoinHandle, unconstrained},
+    task::unconstrained,
 };
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// Bytes that one direction holds.
 const PIPE: usize = 4096;
-
-/// Everything that is known of a server.
-#[derive(Default)]
-pub(super) struct Known {
-    sessions: HashMap<String, Remembered>,
-    /// The session that was spoken of last, but for the witness.
-    last: Option<String>,
-    attempts: u32,
-    connections: Vec<JoinHandle<Disconnect>>,
-}
-
-/// What one session was.
-#[derive(Debug, Default)]
-struct Remembered {
-    token: String,
-    /// What counts, by number.
-    frames: BTreeMap<u64, String>,
-    /// The number of the last that came, over whatever connection came last.
-    received: u64,
-    /// How many that count were sent at most, and how many the server says it has seen.
-    sent: u64,
-    seen: u64,
-    /// How often each call was sent, and answered.
-    calls: HashMap<u32, (usize, usize)>,
-    events: usize,
-    failures: usize,
-    tick: u64,
-    /// Which of its connections is the last.
-    connection: usize,
-    /// It was sent bytes of which nobody knows what they are.
-    is_wild: bool,
-}
 
 /// One connection.
 #[derive(Debug)]
@@ -60,7 +30,8 @@ pub(super) struct Client {
     number: usize,
     /// What it offered to go on with: the session, and how much of that was seen.
     offered: Option<(String, u64)>,
-    session: Option<String>,
+    pub(super) session: Option<String>,
+    user: String,
     is_witness: bool,
     /// The number of the frame that came last.
     received: u64,
@@ -74,44 +45,8 @@ pub(super) struct Client {
     pub(super) is_deaf: bool,
     /// It has sent what is no text of JSON, or a close frame.
     is_wild: bool,
-}
-
-impl Known {
-    /// Whether an honest one may say that he comes for the last session.
-    pub(super) fn may_come_back(&self) -> bool {
-        self.last.is_some() && self.attempts < u32::MAX
-    }
-
-    pub(super) fn is_answered(&self, client: &Client, id: u32) -> bool {
-        let session = client.session.as_ref().and_then(|session| self.sessions.get(session));
-        session.and_then(|session| session.calls.get(&id)).is_some_and(|call| call.1 == 1)
-    }
-
-    /// Every connection is over.
-    pub(super) async fn ended(self) {
-        for connection in self.connections {
-            assert!(connection.is_finished(), "a connection that never ends");
-            let Ok(disconnect) = connection.await else { panic!("a connection panicked") };
-            assert_ne!(disconnect.code, CloseCode::INTERNAL);
-        }
-    }
-
-    /// What somebody says to come back, with all that is known in its place.
-    fn ticket(&mut self, said: &str) -> (String, Option<(String, u64)>) {
-        let session = self.last.as_ref().and_then(|last| self.sessions.get(last));
-        let (token, received) = session.map_or(("", 0), |it| (&*it.token, it.received));
-        let attempt = self.attempts.saturating_add(1).to_string();
-        let ticket = said.replace('@', token).replace('$', &received.to_string());
-        let ticket = ticket.replace('%', &attempt);
-        // The first word of the header that is a ticket.
-        let word = ticket.split(',').next().unwrap_or_default().trim_ascii();
-        let mut numbers = word.rsplit('.');
-        if let Some(attempt) = numbers.next().and_then(|attempt| attempt.parse().ok()) {
-            self.attempts = self.attempts.max(attempt);
-        }
-        let seen = numbers.next().and_then(|seen| seen.parse().ok());
-        (ticket, self.last.clone().zip(seen))
-    }
+    /// It has sent what nobody may.
+    is_at_fault: bool,
 }
 
 impl Client {
@@ -144,6 +79,7 @@ impl Client {
             offered,
             session: None,
             is_witness: user == "witness" && known.connections.len() == 1,
+            user,
             received: 0,
             unsent: Vec::new(),
             early: Vec::new(),
@@ -151,7 +87,13 @@ impl Client {
             is_gone: false,
             is_deaf: false,
             is_wild: false,
+            is_at_fault: false,
         }
+    }
+
+    /// Whether it has broken the rules, and nobody has told it so.
+    pub(super) fn is_to_be_closed(&self) -> bool {
+        self.is_at_fault && !self.is_wild && self.closed.is_none() && !self.is_gone
     }
 
     pub(super) fn text(&mut self, known: &mut Known, text: &[u8]) {
@@ -160,15 +102,27 @@ impl Client {
             self.is_wild = true;
             return;
         };
-        let is_counted = matches!(
-            wire::read(text),
-            Ok(Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. })
-        );
+        let frame = wire::read(text);
+        let is_counted = match frame {
+            Ok(Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. }) => true,
+            Ok(Frame::Heartbeat | Frame::Seen(_)) => false,
+            Ok(Frame::Hello(_)) | Err(_) => {
+                self.is_at_fault = true;
+                return;
+            }
+        };
         match self.session(known) {
-            _ if !is_counted => {}
-            Some((session, number)) if session.connection == number => session.sends(text),
-            Some(_) => {}
-            None => self.early.push(text.to_owned()),
+            Some((session, number)) if session.connection == number => {
+                if let Ok(Frame::Seen(seen)) = frame {
+                    // It cannot have sent so many.
+                    self.is_at_fault |= seen < session.said || seen > 1_000_000;
+                    session.said = session.said.max(seen);
+                } else if is_counted && !self.is_at_fault {
+                    session.sends(text);
+                }
+            }
+            None if is_counted => self.early.push(text.to_owned()),
+            Some(_) | None => {}
         }
     }
 
@@ -324,65 +278,14 @@ impl Client {
             let missed = missed.saturating_sub(offered);
             assert!(hello.replay.unwrap_or_default() >= missed, "{missed} are missed");
             assert_eq!(hello.gap, None);
+            assert_eq!(session.user, self.user, "{id} goes on for somebody else");
+            session.asked.retain(|number, _| *number <= seen);
             (session.seen, session.sent, self.received) = (seen, seen, offered);
-            session.received = offered;
+            (session.received, session.said) = (offered, offered);
+        } else {
+            session.user.clone_from(&self.user);
         }
         session.token = hello.token.map(Into::into).unwrap_or_default();
         self.early.drain(..).for_each(|text| session.sends(&text));
-    }
-}
-
-impl Remembered {
-    /// Something that counts is sent.
-    fn sends(&mut self, text: &str) {
-        self.sent += 1;
-        let id = |frame| match frame {
-            Ok(Frame::Event { id, .. }) => id,
-            _ => None,
-        };
-        // One that stands behind the payload is found as well.
-        if let Some(id) = id(wire::read(text)).or_else(|| id(wire::read_any(text))) {
-            self.calls.entry(id).or_default().0 += 1;
-        }
-        self.events += 1;
-    }
-
-    /// What counts comes once, and the same again.
-    fn hears(&mut self, number: u64, text: &str, frame: &Frame<'_>) {
-        if let Some(before) = self.frames.get(&number) {
-            assert_eq!(before, text, "the {number}th is another than it was");
-            return;
-        }
-        self.frames.insert(number, text.to_owned());
-        match frame {
-            Frame::Event { name, data, .. } => {
-                assert!(<Fuzzed as Protocol>::Server::index_of(name).is_some(), "{text}");
-                if name == "tick" {
-                    let Ok(tick) = data.parse::<u64>() else { panic!("{text}") };
-                    let follows = tick == self.tick + 1;
-                    let is_whole = self.frames.len() as u64 == number;
-                    assert!(tick > self.tick && (follows || !is_whole), "{tick}, {}", self.tick);
-                    self.tick = tick;
-                }
-            }
-            Frame::Reply { id, .. } => self.is_answered(*id, text),
-            Frame::Failure { id, error } => {
-                let problem = serde_json::from_str::<Problem<'_>>(error);
-                let Ok(problem) = problem else { panic!("{text}") };
-                assert_ne!(problem.code, "internal", "{text}");
-                match id {
-                    Some(id) => self.is_answered(*id, text),
-                    None => self.failures += 1,
-                }
-                assert!(self.is_wild || self.failures <= self.events, "{text}");
-            }
-            Frame::Heartbeat | Frame::Hello(_) | Frame::Seen(_) => {}
-        }
-    }
-
-    fn is_answered(&mut self, id: u32, text: &str) {
-        let call = self.calls.entry(id).or_default();
-        call.1 += 1;
-        assert!(self.is_wild || call.1 <= call.0, "nobody waits for {text}");
     }
 }

@@ -1,6 +1,6 @@
 //! A server, somebody who sends it whatever a script says, and somebody else who must not notice.
 
-use super::client::{Client, Known};
+use super::{client::Client, known::Known};
 use crate::{
     Events, Handshake, Io, Limits, Protocol, Reject, Server, Service, Session, Socket, SocketId,
     State, peer::lock,
@@ -107,7 +107,7 @@ fn service() -> Service<Fuzzed> {
     let limits = Limits::default().frame(1024).calls(4).call(Duration::from_secs(3));
     let limits = limits.waiting(4).backlog(2048).rate(200).burst(300);
     let limits = limits.queue(32).queue_bytes(4096).queue_hard_bytes(16_384);
-    let limits = limits.stall(Duration::from_secs(2)).resume(RESUME).window(24).window_bytes(1024);
+    let limits = limits.stall(Duration::from_secs(10)).resume(RESUME).window(24).window_bytes(1024);
     let limits = limits.heartbeat(Duration::from_secs(20)).handshake(Duration::from_secs(2));
     Server::<Fuzzed>::new()
         .limits(limits.grace(Duration::from_secs(2)))
@@ -168,6 +168,7 @@ impl Scene {
         for client in [present, before].into_iter().flatten() {
             client.is_deaf = false;
         }
+        self.whoever_breaks_the_rules_is_closed().await;
         self.witness_is_served().await;
         self.clients = [None, None];
         self.whoever_comes_back_is_served().await;
@@ -267,6 +268,14 @@ impl Scene {
         assert!(self.known.is_answered(&self.witness, id), "the witness has no answer");
     }
 
+    async fn whoever_breaks_the_rules_is_closed(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while let Some(client) = self.clients.iter().flatten().find(|it| it.is_to_be_closed()) {
+            assert!(Instant::now() < until, "it is not closed: {client:?}");
+            self.pass(Duration::from_secs(5)).await;
+        }
+    }
+
     /// One who says the truth, whatever was before.
     async fn whoever_comes_back_is_served(&mut self) {
         self.settle().await;
@@ -283,7 +292,7 @@ impl Scene {
         while Instant::now() < until {
             let Some(client) = &self.clients[0] else { return };
             if self.known.is_answered(client, id) {
-                return;
+                return self.known.are_answered(client);
             }
             self.pass(Duration::from_secs(5)).await;
         }
