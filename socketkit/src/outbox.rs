@@ -122,7 +122,9 @@ impl Queue {
         kind: Kind,
         limits: &Limits,
     ) -> (Pushed, Flush) {
-        if self.closed || (self.end.is_some() && kind != Kind::Answer) {
+        // Where something was dropped, nothing may come behind it.
+        let is_last = kind == Kind::Answer && !self.is_too_slow();
+        if self.closed || (self.end.is_some() && !is_last) {
             return (Pushed::Closed, Flush::Pending);
         }
         let is_away = self.gate != Gate::Open;

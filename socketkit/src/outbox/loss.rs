@@ -75,7 +75,11 @@ impl Queue {
     }
 
     fn reason(&self) -> Reason {
-        let is_too_slow = |end: &crate::Disconnect| end.code == CloseCode::TOO_SLOW;
-        if self.end.as_deref().is_some_and(is_too_slow) { Reason::TooSlow } else { Reason::Ended }
+        if self.is_too_slow() { Reason::TooSlow } else { Reason::Ended }
+    }
+
+    /// Whether it ends since its peer is too slow.
+    pub(super) fn is_too_slow(&self) -> bool {
+        self.end.as_deref().is_some_and(|end| end.code == CloseCode::TOO_SLOW)
     }
 }
