@@ -141,13 +141,11 @@ impl Dialer {
         ticket: Option<String>,
     ) -> Pin<Box<dyn Future<Output = Result<Line, ConnectError>> + Send>> {
         let mut dialer = self.clone();
-        let protocols = match ticket {
-            Some(ticket) => HeaderValue::try_from(format!("{}, {ticket}", wire::SUBPROTOCOL)),
-            None => Ok(HeaderValue::from_static(wire::SUBPROTOCOL)),
-        };
+        // Without it where the server's token is one that no header can hold: a new session begins.
+        let offer = ticket.map(|ticket| format!("{}, {ticket}", wire::SUBPROTOCOL));
+        let offer = offer.and_then(|offer| HeaderValue::try_from(offer).ok());
+        let protocols = offer.unwrap_or(HeaderValue::from_static(wire::SUBPROTOCOL));
         Box::pin(async move {
-            // A token of the server's that no header can hold.
-            let protocols = protocols.map_err(|_| ConnectError::Url("its token is not valid"))?;
             dialer.headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocols);
             match &dialer.to {
                 To::Pipe(pipe, uri) => {
