@@ -4,7 +4,11 @@
 mod client;
 #[cfg(all(feature = "macros", feature = "server"))]
 mod known;
+#[cfg(all(feature = "client", feature = "macros", feature = "server"))]
+mod line;
 mod numbers;
+#[cfg(all(feature = "client", feature = "macros", feature = "server"))]
+mod remote;
 #[cfg(all(feature = "macros", feature = "server"))]
 mod server;
 
@@ -15,7 +19,7 @@ use crate::session::model::{Model, Mutant};
 /// # Panics
 ///
 /// When its numbers are other than those of somebody who forgets nothing; when two sides of it lose,
-/// double or reorder anything; and when a server does, to somebody who sends it whatever he likes.
+/// double or reorder anything; and when a server does, to somebody who sends it whatever he likes, or a client does.
 pub(crate) fn session(data: &[u8]) {
     let Some((what, data)) = data.split_first() else { return };
     match what % 4 {
@@ -26,8 +30,9 @@ pub(crate) fn session(data: &[u8]) {
             }
         }
         #[cfg(all(feature = "macros", feature = "server"))]
-        _ => server::serve(data),
-        #[cfg(not(all(feature = "macros", feature = "server")))]
+        2 => server::serve(data),
+        #[cfg(all(feature = "client", feature = "macros", feature = "server"))]
+        3 => server::listen(data),
         _ => {}
     }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Disconnect, Limits, Service,
     close::CloseCode,
-    decoder::{Decoder, Incoming},
+    decoder::{Decoder, Incoming, Stopped},
     frame,
     wire::{self, Frame, Hello},
 };
@@ -94,6 +94,11 @@ impl Client {
     /// Whether it has broken the rules, and nobody has told it so.
     pub(super) fn is_to_be_closed(&self) -> bool {
         self.is_at_fault && !self.is_wild && self.closed.is_none() && !self.is_gone
+    }
+
+    /// Whether more came for it than it could take.
+    pub(super) fn is_too_slow(&self) -> bool {
+        self.closed == Some(CloseCode::TOO_SLOW)
     }
 
     pub(super) fn text(&mut self, known: &mut Known, text: &[u8]) {
@@ -206,11 +211,13 @@ impl Client {
                     let code =
                         close.map_or(CloseCode::NO_CODE, |close| CloseCode(close.code.into()));
                     self.is_closed(code);
+                    return Err(());
                 }
             }
-            Ok::<_, ()>(())
+            Ok(())
         });
-        assert!(decoded.is_ok(), "the server sent what is no frame: {decoded:?}");
+        let is_read = matches!(decoded, Ok(()) | Err(Stopped::By(())));
+        assert!(is_read, "the server sent what is no frame: {decoded:?}");
         self.decoder = decoder;
         self.unsent.extend_from_slice(&answers);
     }
