@@ -114,7 +114,7 @@ impl Line {
             assert!(heard.is_wild || !status.is_connected(), "{hello} is taken for hello");
             return;
         };
-        heard.is_hasty = hello.heartbeat < 1_000;
+        heard.is_hasty = hello.heartbeat < 2_000;
         match (status, hello.seen) {
             (Status::Resumed { replayed }, Some(seen)) => {
                 assert_eq!(*replayed, hello.replay.unwrap_or_default());

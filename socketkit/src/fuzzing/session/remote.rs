@@ -172,15 +172,18 @@ impl Scene {
         // A server may have asked for a long pause.
         let until = Instant::now() + Duration::from_secs(2 * 3600);
         loop {
-            self.pass(Duration::from_secs(1)).await;
+            self.settle().await;
+            if self.line.as_ref().is_some_and(|line| !line.is_over) {
+                break;
+            }
             let status = self.client.status().borrow().clone();
             match status {
                 Status::Closed { .. } => return,
-                Status::Waiting { retry_in } => sleep(retry_in).await,
-                _ => {}
-            }
-            if self.line.as_ref().is_some_and(|line| !line.is_over) {
-                break;
+                Status::Waiting { retry_in } if retry_in > Duration::from_secs(30) => {
+                    sleep(retry_in - Duration::from_secs(30)).await;
+                }
+                // Not so long that its patience is over.
+                _ => sleep(Duration::from_millis(200)).await,
             }
             if self.heard.is_hasty {
                 return;
