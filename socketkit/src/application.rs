@@ -78,7 +78,8 @@ where
         Box::pin(async move {
             let opening = Opening { state: self.state.clone() };
             let session = caught(guarded(|| Ok((self.authorize)(handshake, &opening)))?).await?;
-            let identity = self.identify.as_ref().map(|identify| identify(&session));
+            let identify = || Ok(self.identify.as_ref().map(|identify| identify(&session)));
+            let identity = guarded(identify)?;
             Ok(Admitted { session, identity })
         })
     }

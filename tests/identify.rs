@@ -1,0 +1,29 @@
+//! Whose a session is, where the application cannot say.
+
+use socketkit::{
+    Handshake, Server,
+    test::{Kit, Node},
+};
+use tests::chat::{Chat, ClientEvent};
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_identify_refuses_the_connection_as_that_of_authorize_does() {
+    let panics = |by_identify: bool| {
+        let server = Server::<Chat>::new()
+            .authorize(async move |_: Handshake| -> Result<u64, socketkit::Reject> {
+                assert!(by_identify, "nobody");
+                Ok(7)
+            })
+            .identify(|user: &u64| if *user == 7 { panic!("nobody") } else { *user });
+        Kit::new(server.fallback(async |_: ClientEvent| {}).build())
+    };
+    let mut refusals = Vec::new();
+    for by_identify in [false, true] {
+        let kit = panics(by_identify);
+        let refusal = kit.connect_with(Node::FIRST, |builder| builder).await.unwrap_err();
+        refusals.push(refusal.to_string());
+        assert!(kit.io().is_empty());
+    }
+    assert_eq!(refusals[1], refusals[0]);
+    assert!(refusals[1].contains("4500"), "{refusals:?}");
+}
