@@ -116,6 +116,13 @@ impl Reject {
     }
 }
 
+/// What the other side gets to see, without its data.
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
 impl<E: Error + Send + Sync + 'static> From<E> for Reject {
     fn from(error: E) -> Self {
         Self::internal(error)

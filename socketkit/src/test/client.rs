@@ -1,7 +1,7 @@
 //! A client that records what comes until a test asks for it.
 
 use super::Link;
-use crate::{Client, Event, Events, Protocol, Remote, Status};
+use crate::{Client, Event, Events, Protocol, Remote, Status, limits::FOREVER};
 use std::{
     collections::VecDeque,
     fmt::{self, Write},
@@ -78,7 +78,8 @@ impl<P: Protocol> TestClient<P> {
         self.expect_within(PATIENCE)
     }
 
-    /// The same with a time of one's own, of the test's clock: zero takes what has come.
+    /// The same with a time of one's own, of the test's clock: zero takes what has come, and of more than a
+    /// hundred years that many count.
     ///
     /// # Panics
     ///
@@ -93,7 +94,7 @@ impl<P: Protocol> TestClient<P> {
             let is_meant = |recorded: &Recorded| recorded.index == E::INDEX;
             let at = self.recorded.iter().position(is_meant);
             let mut found = at.and_then(|at| self.recorded.remove(at));
-            let deadline = Instant::now() + time;
+            let deadline = Instant::now() + time.min(FOREVER);
             while found.is_none() {
                 let why = match timeout_at(deadline, self.client.recv()).await {
                     Ok(Some(event)) => {
@@ -132,7 +133,7 @@ impl<P: Protocol> TestClient<P> {
         let caller = Location::caller();
         async move {
             if self.recorded.is_empty() {
-                match timeout_at(Instant::now() + time, self.client.recv()).await {
+                match timeout_at(Instant::now() + time.min(FOREVER), self.client.recv()).await {
                     Ok(Some(event)) => self.recorded.push_back(Recorded::of(event)),
                     Ok(None) => panic!("closed within {time:?}, at {caller}\n{}", self.report()),
                     Err(_) => return,
@@ -143,6 +144,10 @@ impl<P: Protocol> TestClient<P> {
     }
 
     /// The next event, recorded ones first; `None` when the client is closed.
+    ///
+    /// # Panics
+    ///
+    /// When a recorded one does not read what it writes itself.
     ///
     /// # Cancel safety
     ///

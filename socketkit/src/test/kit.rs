@@ -158,7 +158,7 @@ impl<P: Protocol> Kit<P> {
     ///
     /// # Panics
     ///
-    /// When it is refused.
+    /// When it is refused, or it is a node of another kit.
     pub async fn connect_to(&self, node: Node) -> TestClient<P> {
         match self.connect_with(node, |builder| builder).await {
             Ok(client) => client,
@@ -173,11 +173,17 @@ impl<P: Protocol> Kit<P> {
     /// # Errors
     ///
     /// As [`ClientBuilder::connect`].
+    ///
+    /// # Panics
+    ///
+    /// When it is a node of another kit.
     pub async fn connect_with<St: Send + Sync + 'static, Slots>(
         &self,
         node: Node,
         prepare: impl FnOnce(ClientBuilder<P>) -> ClientBuilder<P, St, Slots>,
     ) -> Result<TestClient<P>, ConnectError> {
+        // Whether there is such a node.
+        self.service(node);
         let link = self.link(node);
         let path = Path { nodes: self.nodes.clone(), link: link.clone() };
         let builder = ClientBuilder::new(Ok(To::Pipe(Arc::new(path), http::Uri::from_static("/"))));
@@ -244,8 +250,12 @@ struct Path<P: Protocol> {
 impl<P: Protocol> Pipe for Path<P> {
     fn open(&self, request: http::Request<()>) -> io::Result<Box<dyn Stream>> {
         let refused = || io::Error::from(ErrorKind::ConnectionRefused);
+        let node = self.link.node();
+        let Some(service) = lock(&self.nodes).get(node.0).cloned() else {
+            self.link.0.note(format_args!("finds no node {}", node.0));
+            return Err(refused());
+        };
         let (near, far, is_heard) = self.link.open(&request).ok_or_else(refused)?;
-        let service = lock(&self.nodes).get(self.link.node().0).cloned().ok_or_else(refused)?;
         let delay = self.link.0.terms().delay;
         if is_heard {
             tokio::spawn(async move {

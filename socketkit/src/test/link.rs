@@ -141,7 +141,8 @@ impl Link {
         self.0.note(format_args!("lets through {bytes_per_s} bytes/s"));
     }
 
-    /// Has the next connections go to another node, as a balancer would; the one that there is stays.
+    /// Has the next connections go to another node, as a balancer would; the one that there is stays. They
+    /// are refused where the kit has no such node, and the trace says so.
     pub fn route(&self, node: Node) {
         lock(&self.0.state).node = node;
         self.0.note(format_args!("leads to node {}", node.0));
@@ -233,7 +234,7 @@ impl Wire {
         state.pairs.iter().filter_map(Weak::upgrade).collect()
     }
 
-    fn note(&self, what: fmt::Arguments<'_>) {
+    pub(super) fn note(&self, what: fmt::Arguments<'_>) {
         self.trace.note(self.number, what);
     }
 
