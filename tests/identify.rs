@@ -1,9 +1,10 @@
 //! Whose a session is, where the application cannot say.
 
 use socketkit::{
-    Handshake, Server,
+    Gap, Handshake, Server, Status,
     test::{Kit, Node},
 };
+use std::time::Duration;
 use tests::chat::{Chat, ClientEvent};
 
 #[tokio::test(start_paused = true)]
@@ -26,4 +27,28 @@ async fn a_panic_of_identify_refuses_the_connection_as_that_of_authorize_does() 
     }
     assert_eq!(refusals[1], refusals[0]);
     assert!(refusals[1].contains("4500"), "{refusals:?}");
+}
+
+/// Somebody who cannot be compared.
+struct Odd;
+
+impl PartialEq for Odd {
+    fn eq(&self, _: &Self) -> bool {
+        panic!("not comparable")
+    }
+}
+
+impl Eq for Odd {}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_whose_comparison_panics_is_somebody_else() {
+    let server = Server::<Chat>::new().identify(|(): &()| Odd);
+    let kit = Kit::new(server.fallback(async |_: ClientEvent| {}).build());
+    let ada = kit.connect().await;
+    ada.link().cut();
+    ada.link().restore();
+    // Long before the session has ended of itself.
+    kit.advance(Duration::from_secs(10)).await;
+    let status = ada.status().borrow().clone();
+    assert!(matches!(status, Status::Reset { reason: Gap::Unknown, .. }), "{status:?}");
 }

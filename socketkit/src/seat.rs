@@ -2,6 +2,7 @@
 
 use crate::{
     SocketId,
+    reply::guarded,
     session::Claims,
     ticket::{Secret, Ticket},
 };
@@ -18,7 +19,8 @@ pub(crate) trait Identity: Send + Sync {
 
 impl<T: Eq + Send + Sync + 'static> Identity for T {
     fn is(&self, other: &dyn Any) -> bool {
-        other.downcast_ref() == Some(self)
+        // It is code of the application, and runs under the lock of the seat.
+        guarded(|| Ok(other.downcast_ref() == Some(self))).unwrap_or(false)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -52,7 +52,8 @@ where
     ///
     /// Somebody else who has its token, such as the next user of a browser, is given a new session, and
     /// the old one lives on. After `authorize`, which forgets an earlier one; the last one counts, and
-    /// without it the token alone decides. A panic refuses the connection as `internal`.
+    /// without it the token alone decides. A panic refuses the connection as `internal`,
+    /// and where `==` panics they are two.
     pub fn identify<I>(mut self, identify: impl Fn(&Se) -> I + Send + Sync + 'static) -> Self
     where
         I: Eq + Send + Sync + 'static,
