@@ -23,7 +23,7 @@ use std::{fmt, ops::Deref, sync::Arc};
     message = "`{Self}` cannot be an argument of this handler",
     label = "not something that a handler can ask for here",
     note = "after the event a handler takes any of: `Socket<P>`, `Io<P>`, `SocketId`, `Handshake`, `State<T>` with the `T` given to `.state(..)`, `Session<T>` with the `T` that `.authorize(..)` returns, or your own `FromContext`",
-    note = "`on_connect` takes the same and no event; `on_disconnect` takes `Disconnect` too; `authorize` takes the `Handshake` and `State<T>`; a handler of a client takes `Remote<P>` and `State<T>`"
+    note = "`on_connect` takes the same and no event; `on_disconnect` and `on_suspend` take `Disconnect` too, and `on_resume` takes `Replayed`; `authorize` takes the `Handshake` and `State<T>`; a handler of a client takes `Remote<P>` and `State<T>`"
 )]
 pub trait FromContext<C>: Sized {
     /// Draws the argument.
