@@ -132,6 +132,11 @@ fn key(name: &str, told: &LitStr, fields: &Fields, rule: Option<RenameRule>) -> 
                     false => format!("this event has no field `{name}`; there is {there}"),
                 });
             };
+            if let Some(attr) = serde::hides(&field.attrs) {
+                return refuse(format!(
+                    "a page does not see `{name}`, which is `#[serde({attr})]`"
+                ));
+            }
             if let Member::Named(ident) = &found {
                 name = serde::name_of(&field.attrs, &ident.unraw().to_string(), rule);
             }

@@ -107,13 +107,18 @@ fn string(meta: &Meta) -> Option<String> {
 
 /// Whether a field with these attributes need not implement `Deserialize`.
 pub(crate) fn replaces_deserialize(attrs: &[Attribute]) -> bool {
-    let keys = ["skip", "skip_deserializing", "with", "deserialize_with"];
-    attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("serde"))
-        .filter_map(|attr| metas(attr).ok())
-        .flatten()
-        .any(|meta| keys.iter().any(|key| meta.path().is_ident(key)))
+    one_of(attrs, &["skip", "skip_deserializing", "with", "deserialize_with"]).is_some()
+}
+
+/// What of these attributes keeps a field from being a member of its own in JSON.
+pub(crate) fn hides(attrs: &[Attribute]) -> Option<&'static str> {
+    one_of(attrs, &["skip", "skip_serializing", "flatten"])
+}
+
+fn one_of(attrs: &[Attribute], keys: &[&'static str]) -> Option<&'static str> {
+    let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
+    let metas: Vec<_> = attrs.filter_map(|attr| metas(attr).ok()).flatten().collect();
+    keys.iter().find(|key| metas.iter().any(|meta| meta.path().is_ident(key))).copied()
 }
 
 /// The attribute of a field with `rewrite` applied to the paths in its strings.
