@@ -5,6 +5,7 @@ use crate::{
     admission::{Admission, Permit},
     bind::accept,
     health::Phase,
+    life::Life,
     site::Site,
 };
 use std::{
@@ -70,18 +71,14 @@ impl Arrivals {
     fn serve(&self, stream: TcpStream, peer: SocketAddr, held: (Permit, OwnedSemaphorePermit)) {
         let connection = self.site.clone().connection(stream, peer, self.limits.clone());
         let mut phase = self.phase.clone();
-        // In a box of its own, which is gone when the socket is there.
-        let arrival = Box::pin(async move {
+        let arrival = async move {
             let _held = held;
             let ended = async { while phase.changed().await.is_ok() {} };
             tokio::select! {
                 life = connection => life,
                 () = ended => None,
             }
-        });
-        tokio::spawn(async move {
-            let Some(life) = arrival.await else { return };
-            life.run().await;
-        });
+        };
+        tokio::spawn(Life::run(Box::pin(arrival)));
     }
 }

@@ -27,9 +27,11 @@ pub(crate) struct Entry {
     /// What it is sent before all else.
     pub(crate) reply: Option<FrameBytes>,
     pub(crate) handshake: Handshake,
-    /// Is told when it is over.
-    pub(crate) told: Option<oneshot::Sender<Disconnect>>,
+    pub(crate) told: Told,
 }
+
+/// Whoever is told when a connection is over: in a box, since few have one.
+pub(crate) type Told = Option<Box<oneshot::Sender<Disconnect>>>;
 
 /// One that goes on with a session, from the frame after the `seen`th of its server, unless that has ended.
 pub(crate) struct Successor {
@@ -48,13 +50,13 @@ impl Successor {
     /// Begins a session, since the one that it came for does not go on.
     pub(crate) fn begin(self, gap: Gap) {
         let life = (self.otherwise)(self.entry, self.permit, Ok((self.admitted, gap)));
-        tokio::spawn(life.run());
+        life.start();
     }
 
     /// Says that it is not to begin another.
     pub(crate) fn refuse(self, why: Disconnect) {
         let life = (self.otherwise)(self.entry, self.permit, Err(why));
-        tokio::spawn(life.run());
+        life.start();
     }
 }
 

@@ -7,26 +7,22 @@ use crate::{
     conversation::Conversation,
     end::{By, End},
     ending,
-    entry::{Entry, Successor, hello},
+    entry::{Entry, Successor, Told, hello},
     outbox::{Gate, Summons},
 };
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     mem,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// See the module.
 pub(crate) struct Life {
     line: Line,
     conversation: Conversation,
-    /// Is told when the connection is over.
-    told: Option<oneshot::Sender<Disconnect>>,
+    told: Told,
 }
 
 /// What there is of a connection.
@@ -43,34 +39,35 @@ struct Lost {
 }
 
 impl Life {
-    pub(crate) fn new(
-        connection: Connection,
-        conversation: Conversation,
-        told: Option<oneshot::Sender<Disconnect>>,
-    ) -> Self {
+    pub(crate) fn new(connection: Connection, conversation: Conversation, told: Told) -> Self {
         Self { line: Line::Up(connection), conversation, told }
     }
 
-    /// Serves the session until it has ended and everything that has to run then has run.
-    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep room for `self` twice")]
-    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
-        async move {
-            let end = loop {
-                let over = match &mut self.line {
-                    Line::Up(connection) => connection.serve(&mut self.conversation).await,
-                    Line::Down(lost) => Box::pin(without(&mut self.conversation, lost)).await,
-                };
-                match over {
-                    Over::Superseded => match self.take_over() {
-                        Ok(()) => {}
-                        Err(end) => break end,
-                    },
-                    Over::Ended(end) if self.is_left_by(&end) => self.suspend(end),
-                    Over::Ended(end) => break end,
-                }
+    /// Serves the session that comes of an arrival, if one does, until it has ended and everything that has
+    /// to run then has run. The box of the arrival is gone when the session is there, and there is no other
+    /// future around this one: nothing is kept twice for an idle socket.
+    pub(crate) async fn run<A: Future<Output = Option<Self>>>(arrival: Pin<Box<A>>) {
+        let Some(mut life) = arrival.await else { return };
+        let end = loop {
+            let over = match &mut life.line {
+                Line::Up(connection) => connection.serve(&mut life.conversation).await,
+                Line::Down(lost) => Box::pin(without(&mut life.conversation, lost)).await,
             };
-            Box::pin(self.end(end)).await;
-        }
+            match over {
+                Over::Superseded => match life.take_over() {
+                    Ok(()) => {}
+                    Err(end) => break end,
+                },
+                Over::Ended(end) if life.is_left_by(&end) => life.suspend(end),
+                Over::Ended(end) => break end,
+            }
+        };
+        Box::pin(life.end(end)).await;
+    }
+
+    /// Serves the session by a task of its own.
+    pub(crate) fn start(self) {
+        tokio::spawn(Self::run(Box::pin(ready(Some(self)))));
     }
 
     /// Whether the session goes on without the connection that ended so.
@@ -197,8 +194,9 @@ async fn without(conversation: &mut Conversation, lost: &Lost) -> Over {
             Ok(None) => Poll::Pending,
             Ok(Some(deadline)) => {
                 let alarm = leaves.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-                ready!(alarm.as_mut().poll(cx));
-                cx.waker().wake_by_ref();
+                if alarm.as_mut().poll(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
                 Poll::Pending
             }
         }
@@ -217,9 +215,11 @@ mod tests {
     use super::*;
     use crate::peer::Peer;
 
-    fn size_of_future<F>(_: fn(Life) -> F) -> usize {
+    fn size_of_future<F>(_: fn(Pin<Box<Arrival>>) -> F) -> usize {
         size_of::<F>()
     }
+
+    type Arrival = std::future::Ready<Option<Life>>;
 
     #[test]
     fn an_idle_socket_does_not_grow() {

@@ -9,6 +9,7 @@ use crate::{
     end::refusal,
     entry::Entry,
     hub::Hub,
+    life::Life,
     peer::Peer,
     ticket::Ticket,
     upgrade::{Reply, downcast, plain, refusal_of, refused, restarting, switching},
@@ -96,29 +97,26 @@ impl<P: Protocol> Service<P> {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
         let (service, handshake) = (self.clone(), handshake.into());
-        let task = tokio::spawn(async move {
-            let (told, over) = oneshot::channel();
-            let opening = async move {
-                let opened = match service.is_welcome(&handshake) {
-                    true => service.open(&handshake, true).await,
-                    false => service.turn_away(&handshake, Reject::new("forbidden", FOREIGN), true),
-                };
-                let (admitted, permit) = opened.map_err(|reject| refusal(&reject))?;
-                let mut entry = Entry::new(stream, Box::default(), handshake, None);
-                entry.told = Some(told);
-                Ok(service.enter(entry, admitted, permit))
+        let (told, over) = oneshot::channel();
+        let arrival = async move {
+            let opened = match service.is_welcome(&handshake) {
+                true => service.open(&handshake, true).await,
+                false => service.turn_away(&handshake, Reject::new("forbidden", FOREIGN), true),
             };
-            // In a box of its own, which is gone when the socket is there.
-            match Box::pin(opening).await {
-                Ok(Some(life)) => {
-                    tokio::spawn(life.run());
+            let (admitted, permit) = match opened {
+                Ok(opened) => opened,
+                Err(reject) => {
+                    // Whoever wanted to know may be gone.
+                    let _ = told.send(refusal(&reject));
+                    return None;
                 }
-                Ok(None) => {}
-                Err(disconnect) => return disconnect,
-            }
-            over.await.unwrap_or(CloseCode::INTERNAL.into())
-        });
-        task.await.unwrap_or(CloseCode::INTERNAL.into())
+            };
+            let mut entry = Entry::new(stream, Box::default(), handshake, None);
+            entry.told = Some(Box::new(told));
+            service.enter(entry, admitted, permit)
+        };
+        tokio::spawn(Life::run(Box::pin(arrival)));
+        over.await.unwrap_or(CloseCode::INTERNAL.into())
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {
@@ -168,22 +166,17 @@ impl<P: Protocol> Service<P> {
             Err(reply) => return *reply,
         };
         let reply = switching(&handshake);
-        tokio::spawn(async move {
-            let entry = Box::pin(async move {
-                let upgraded = self.upgraded_in_time(upgrade).await?;
-                let (admitted, permit) = opened;
-                let entry = match downcast(upgraded) {
-                    Ok((stream, bytes)) => Entry::new(stream, bytes.into(), handshake, None),
-                    Err(upgraded) => {
-                        Entry::new(TokioIo::new(upgraded), Box::default(), handshake, None)
-                    }
-                };
-                self.enter(entry, admitted, permit)
-            });
-            if let Some(life) = entry.await {
-                life.run().await;
-            }
-        });
+        tokio::spawn(Life::run(Box::pin(async move {
+            let upgraded = self.upgraded_in_time(upgrade).await?;
+            let (admitted, permit) = opened;
+            let entry = match downcast(upgraded) {
+                Ok((stream, bytes)) => Entry::new(stream, bytes.into(), handshake, None),
+                Err(upgraded) => {
+                    Entry::new(TokioIo::new(upgraded), Box::default(), handshake, None)
+                }
+            };
+            self.enter(entry, admitted, permit)
+        })));
         reply
     }
 
