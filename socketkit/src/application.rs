@@ -213,6 +213,10 @@ where
         self.permit = permit.or(self.permit.take());
     }
 
+    fn give_place(&mut self) -> Option<Permit> {
+        self.permit.take()
+    }
+
     fn suspended(&self, why: Disconnect) -> Option<Listening> {
         let context = self.context.ended(why);
         self.app.clone().listen(|app| &app.on_suspend, context)

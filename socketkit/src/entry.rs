@@ -1,11 +1,12 @@
 //! Where a connection goes after its handshake: it begins a session, goes on with one, or is told why not.
 
 use crate::{
-    CloseCode, Disconnect, Gap, Handshake, Protocol, Service,
+    CloseCode, Disconnect, Gap, Handshake, Protocol, Reject, Service,
     admission::Permit,
     application::{Admitted, Refused},
     connection::Connection,
     conversation::Conversation,
+    end::refusal,
     frame::{Draft, FrameBytes},
     life::Life,
     peer::Peer,
@@ -122,12 +123,15 @@ impl<P: Protocol> Service<P> {
         permit: Option<Permit>,
         gap: Option<Gap>,
     ) -> Life {
+        // Who was let in without, to go on with a session that has one, does not.
+        let Some(permit) = permit.or_else(|| self.place(&entry.handshake)) else {
+            return self.refuse(entry, None, refusal(&Reject::full()));
+        };
         let (hub, limits) = (self.hub(), self.terms());
         let Entry { transport, write, unread, reply, handshake, told } = entry;
         let Admitted { session, identity } = admitted;
         let resumes = handshake.offers_subprotocol() && !limits.resume.is_zero();
         let seat = resumes.then(|| Seat::new(Secret::new(), identity));
-        let mut permit = permit;
         let (peer, closed) = hub.enter(|id| {
             let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write, seat);
             let hello = hello(&peer, peer.seat().token(id), None, gap);
@@ -142,11 +146,11 @@ impl<P: Protocol> Service<P> {
                 hub.counters.sessions.add(1);
                 hub.counters.gaps.add(gap.is_some().into());
                 hub.flusher.start(&peer.runtime);
-                self.authorizer().open(session, peer.clone(), permit.take())
+                self.authorizer().open(session, peer.clone(), Some(permit))
             }
             Some(disconnect) => {
                 peer.close(disconnect);
-                Box::new(Refused { _permit: permit.take() })
+                Box::new(Refused { _permit: Some(permit) })
             }
         };
         let connection = Connection::new(transport, unread);

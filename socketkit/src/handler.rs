@@ -200,6 +200,12 @@ pub(crate) trait Application: Send {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// Gives its place to the socket that comes instead.
+    #[cfg(feature = "server")]
+    fn give_place(&mut self) -> Option<crate::admission::Permit> {
+        None
+    }
+
     /// The session has ended: the socket is not counted any more.
     fn leaving(&self) {}
 

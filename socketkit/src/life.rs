@@ -104,13 +104,15 @@ impl Life {
         let peer = self.conversation.peer.clone();
         let mut seat = peer.seat();
         let newcomer = seat.take().and_then(|newcomer| newcomer.downcast().ok());
-        let Some(successor) = newcomer.map(|successor: Box<Successor>| *successor) else {
+        let Some(mut successor) = newcomer.map(|successor: Box<Successor>| *successor) else {
             return Err(CloseCode::LOST.into());
         };
         let mut queue = peer.queue();
         if !queue.reaches(successor.seen) {
             drop(queue);
             drop(seat);
+            // It comes in the place of this one.
+            successor.permit = successor.permit.or_else(|| self.conversation.app.give_place());
             successor.begin(Gap::Overflow);
             return Err(Disconnect::new(CloseCode::LOST, "more was missed than is kept").into());
         }

@@ -106,6 +106,12 @@ impl Reject {
         Self::new("internal", "internal error")
     }
 
+    /// What one socket too many is refused with.
+    #[cfg(feature = "server")]
+    pub(crate) fn full() -> Self {
+        Self::new("busy", "too many sockets")
+    }
+
     /// What one call too many is answered, or fails with.
     pub(crate) fn busy() -> Self {
         Self::new("busy", "too many calls in flight")

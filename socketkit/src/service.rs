@@ -223,9 +223,9 @@ impl<P: Protocol> Service<P> {
     /// Decides whether a socket may open, in time.
     async fn admit(&self, handshake: &Handshake) -> Result<(Admitted, Option<Permit>), Reject> {
         let inner = &self.inner;
-        let permit = inner.admission.enter(handshake.peer().map(|peer| peer.ip()));
+        let permit = self.place(handshake);
         if permit.is_none() && !self.has_place(handshake) {
-            return Err(Reject::new("busy", "too many sockets"));
+            return Err(Reject::full());
         }
         match timeout(inner.limits.handshake, inner.app.clone().authorize(handshake.clone())).await
         {
@@ -234,9 +234,15 @@ impl<P: Protocol> Service<P> {
         }
     }
 
+    /// A place among the sockets.
+    pub(crate) fn place(&self, handshake: &Handshake) -> Option<Permit> {
+        self.inner.admission.enter(handshake.peer().map(|peer| peer.ip()))
+    }
+
     /// Whether somebody comes back to a session, which has its place.
     fn has_place(&self, handshake: &Handshake) -> bool {
         let ticket = Ticket::of(handshake).ok().flatten();
+        let ticket = ticket.filter(|_| handshake.offers_subprotocol());
         ticket.is_some_and(|ticket| self.session_of(&ticket).is_some())
     }
 
