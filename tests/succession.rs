@@ -10,6 +10,7 @@ use tests::{
     chat::{Chat, ClientEvent, listen, soon, until},
     raw::{Bytes, Plain, SUBPROTOCOL, upgrade},
 };
+use tokio::sync::mpsc;
 
 #[tokio::test]
 async fn whose_session_does_not_go_on_has_no_second_place() {
@@ -35,4 +36,36 @@ async fn whose_session_does_not_go_on_has_no_second_place() {
     until(|| service.io().len() == 1).await;
     let mut third = Plain::open(addr, true).await;
     assert_eq!(third.first().await, Err(1013), "and there is no other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_comes_while_a_connection_is_found_lost_goes_on() {
+    let (started, mut starts) = mpsc::unbounded_channel();
+    let service = Server::<Chat>::new()
+        .on(async move |ask: tests::chat::client_event::Ask| {
+            let (go_on, waiting) = std::sync::mpsc::channel::<()>();
+            started.send(go_on).unwrap();
+            // Holds its thread, and with it the task of its socket.
+            let _ = waiting.recv();
+            ask.text
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let addr = listen(&service).await;
+    let mut guest = Guest::new(addr).await;
+    guest.peer.send(r#"{"event":"ask","id":1,"data":{"text":"hi"}}"#).await;
+    let go_on = soon(starts.recv()).await.unwrap();
+    let token = guest.token.clone();
+    drop(guest);
+    let attempts = [1, 2].map(|attempt| {
+        let token = token.clone();
+        tokio::spawn(async move { Plain::resuming(addr, &token, 0, attempt).await })
+    });
+    let [earlier, later] = attempts;
+    // Whichever came first: now the later one waits for the task.
+    assert_eq!(soon(earlier).await.unwrap().first().await, Err(4409));
+    drop(go_on);
+    let mut later = soon(later).await.unwrap();
+    assert_eq!(later.next().await["hello"]["seen"], 1);
+    assert_eq!(later.line().await, r#"{"reply":1,"data":"hi"}"#);
 }

@@ -77,9 +77,11 @@ impl Queue {
         self.waker.get_or_insert_with(|| waker.clone()).clone_from(waker);
     }
 
-    /// The connection is gone, or is given up.
+    /// The connection is gone, or is given up. Another may already wait to take over from a server's.
     pub(crate) fn lose(&mut self, now: Instant) -> Last {
-        self.gate = Gate::Away;
+        if self.role == Role::Client || self.gate == Gate::Open {
+            self.gate = Gate::Away;
+        }
         self.blocked.get_or_insert(now.into());
         if self.writing { Last { stream: None, is_whole: false } } else { self.detach() }
     }

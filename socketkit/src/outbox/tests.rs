@@ -229,3 +229,11 @@ fn a_receiver_that_still_reads_has_more_room_but_not_without_end() {
     }
     assert_eq!(push(&mut queue, "x", Policy::Reliable, &limits), Pushed::Closed);
 }
+
+#[test]
+fn a_connection_that_waits_to_take_over_is_not_forgotten_when_the_old_one_is_lost() {
+    let mut queue = queue();
+    queue.hold();
+    drop(queue.lose(Instant::now()));
+    assert!(matches!(queue.summons(), Summons::Gate(Gate::Held)));
+}
