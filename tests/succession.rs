@@ -4,13 +4,14 @@
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod guest;
 
-use guest::Guest;
-use socketkit::{Limits, Reject, Server};
+use guest::{Guest, Seen, service};
+use socketkit::{Limits, Reject, Server, Socket};
 use tests::{
     chat::{Chat, ClientEvent, listen, soon, until},
     raw::{Bytes, Plain, SUBPROTOCOL, upgrade},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
 async fn whose_session_does_not_go_on_has_no_second_place() {
@@ -68,4 +69,50 @@ async fn who_comes_while_a_connection_is_found_lost_goes_on() {
     let mut later = soon(later).await.unwrap();
     assert_eq!(later.next().await["hello"]["seen"], 1);
     assert_eq!(later.line().await, r#"{"reply":1,"data":"hi"}"#);
+}
+
+#[tokio::test]
+async fn what_a_socket_that_was_closed_did_not_handle_is_not_said_to_be_processed() {
+    let (started, mut starts) = mpsc::unbounded_channel();
+    let service = Server::<Chat>::new()
+        .on(async move |_: tests::chat::client_event::Ask, socket: Socket<Chat>| {
+            let (go_on, waiting) = oneshot::channel::<()>();
+            started.send(go_on).unwrap();
+            let _ = waiting.await;
+            socket.close();
+            String::new()
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let mut guest = Guest::new(listen(&service).await).await;
+    guest.peer.send(r#"{"event":"ask","id":1,"data":{"text":""}}"#).await;
+    let go_on = soon(starts.recv()).await.unwrap();
+    guest.peer.send(r#"{"event":"tell","data":"waits"}"#).await;
+    guest.peer.send(r#"{"event":"nonsense"}"#).await;
+    assert_eq!(guest.peer.next().await["error"]["code"], "unknown_event");
+    drop(go_on);
+    assert_eq!(guest.control().await, r#"{"seen":1}"#);
+}
+
+#[tokio::test]
+async fn what_comes_while_a_server_stops_is_not_said_to_be_processed() {
+    let (service, mut seen) = service(Limits::default());
+    let mut guest = Guest::new(listen(&service).await).await;
+    guest.peer.send(r#"{"event":"ask","id":1,"data":{"text":"wait"}}"#).await;
+    let Some(Seen::Waiting(go_on)) = soon(seen.recv()).await else { panic!("it does not wait") };
+    let mut stopped = std::pin::pin!(service.shutdown());
+    assert!(futures_util::poll!(&mut stopped).is_pending());
+    // Answered at the end of a turn that knows of it.
+    guest.peer.message(Message::Ping("1".into())).await;
+    assert_eq!(guest.peer.any().await, Some(Message::Pong("1".into())));
+    guest.peer.send(r#"{"event":"tell","data":"late"}"#).await;
+    guest.peer.message(Message::Ping("2".into())).await;
+    assert_eq!(guest.peer.any().await, Some(Message::Pong("2".into())));
+    go_on.send(()).unwrap();
+    let frames = async {
+        assert_eq!(guest.control().await, r#"{"seen":1}"#);
+        assert_eq!(guest.peer.line().await, r#"{"reply":1,"data":"wait"}"#);
+        assert_eq!(guest.peer.first().await, Err(1012));
+    };
+    soon(async { tokio::join!(frames, stopped) }).await;
 }

@@ -51,6 +51,8 @@ pub(crate) struct Conversation {
     notices: Notices,
     /// The server stops: what comes from now on is not handled.
     is_leaving: bool,
+    /// An event was not handled, and none will be: nothing that came since counts.
+    is_deaf: bool,
 }
 
 /// An event as it came.
@@ -101,6 +103,7 @@ impl Conversation {
             allowance: Allowance::default(),
             notices: Notices::default(),
             is_leaving: false,
+            is_deaf: false,
             peer,
             app,
         }
@@ -151,6 +154,7 @@ impl Conversation {
     /// The event whose turn it is. The application may have sent the peer away meanwhile.
     fn next(&mut self) -> Option<Waiting> {
         if self.peer.is_dismissed() {
+            self.forgo(self.pending());
             self.backlog.clear();
         }
         self.backlog.pop(&self.peer.limits)
@@ -198,6 +202,7 @@ impl Conversation {
                     if let Err(reject) = opened {
                         let refusal = refusal(&reject);
                         self.log("on_connect", reject);
+                        self.forgo(self.pending());
                         self.backlog.clear();
                         return Poll::Ready(Err(refusal));
                     }
@@ -265,6 +270,7 @@ impl Conversation {
 
     /// Drops the work that did not finish in time, and what waits for it.
     pub(crate) fn abandon(&mut self) {
+        self.forgo(self.pending());
         let work = mem::replace(&mut self.work, Work::Idle);
         self.backlog.clear();
         let dropped = guarded(|| {

@@ -181,6 +181,12 @@ impl Tally {
         self.received
     }
 
+    /// What came from this frame on is not processed: it is as if it had not come, unless the other side
+    /// was told.
+    pub(crate) fn forgo(&mut self, number: u64) {
+        self.received = self.received.min(self.reported.max(number - 1));
+    }
+
     /// Notes when frames came; when to [`report`](Self::report) at the latest, if that is new.
     pub(crate) fn note(&mut self, now: Instant) -> Option<Instant> {
         if self.received == self.reported || self.since.is_some() {

@@ -86,10 +86,18 @@ impl Conversation {
     }
 
     /// The first frame of which nobody knows yet whether it will be processed.
-    fn pending(&self) -> Option<u64> {
+    pub(super) fn pending(&self) -> Option<u64> {
         match &self.work {
             Work::Handling(handled) => Some(handled.number),
             Work::Opening(_) | Work::Noticing(_) | Work::Idle => self.backlog.first(),
+        }
+    }
+
+    /// Handles no event any more, from this one on if there is one: the peer is not told that it was.
+    pub(super) fn forgo(&mut self, first: Option<u64>) {
+        if let Some(first) = first {
+            self.is_deaf = true;
+            self.tally.forgo(first);
         }
     }
 
@@ -131,7 +139,7 @@ impl Conversation {
             Frame::Hello(_) => return Err(CloseCode::BAD_FRAME.into()),
             Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. } => {}
         }
-        let number = self.tally.count();
+        let number = if self.is_deaf { u64::MAX } else { self.tally.count() };
         match frame {
             Frame::Event { ref name, id, data } => match self.app.index_of(name) {
                 Some(index) => self.event(Received { text, data, index, id, number }, cx)?,
@@ -163,6 +171,7 @@ impl Conversation {
     /// Handles an event, at once or when those before it are done.
     fn event(&mut self, event: Received<'_>, cx: &mut Context<'_>) -> Result<(), End> {
         if self.peer.is_dismissed() || self.is_leaving {
+            self.forgo(Some(event.number));
             return Ok(());
         }
         if let Some(id) = event.id
