@@ -28,8 +28,11 @@ impl Queue {
     /// Drops frames of which those that are the connection's own are nobody's loss.
     pub(super) fn lose_all(&mut self, frames: impl IntoIterator<Item = Queued>, reason: Reason) {
         for Queued { bytes, sort } in frames {
-            if sort != Sort::Control {
-                Lost::note(&mut self.lost, bytes, reason);
+            match sort {
+                Sort::Control => {}
+                // It was written before.
+                Sort::Again => Lost::note(&mut self.lost, bytes, Reason::Unconfirmed),
+                _ => Lost::note(&mut self.lost, bytes, reason),
             }
         }
     }

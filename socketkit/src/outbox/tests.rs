@@ -231,6 +231,22 @@ fn a_receiver_that_still_reads_has_more_room_but_not_without_end() {
 }
 
 #[test]
+fn what_was_written_and_is_not_written_again_is_unconfirmed() {
+    let (mut queue, limits, now) = (queue(), Limits::default(), Instant::now());
+    push(&mut queue, "written", Policy::Reliable, &limits);
+    assert_eq!(drain(&mut queue, 99, &limits), "written");
+    drop(queue.lose(now));
+    push(&mut queue, "waits", Policy::Reliable, &limits);
+    queue.attach(None, now);
+    assert_eq!(queue.resume(0), Some(2));
+    queue.fail();
+    let lost = queue.lost.take().unwrap();
+    let reasons: Vec<_> = lost.frames.iter().map(|(bytes, reason)| (&**bytes, *reason)).collect();
+    let known = [(&b"written"[..], Reason::Unconfirmed), (&b"waits"[..], Reason::Ended)];
+    assert_eq!((reasons, lost.forgotten), (known.to_vec(), 0));
+}
+
+#[test]
 fn a_connection_that_waits_to_take_over_is_not_forgotten_when_the_old_one_is_lost() {
     let mut queue = queue();
     queue.hold();
