@@ -24,6 +24,14 @@ impl Held {
         found.is_some()
     }
 
+    /// Takes out those that are dropped when the connection is lost.
+    pub(crate) fn take_volatile(&mut self) -> Vec<Queued> {
+        let is_volatile = |frame: &mut Queued| frame.sort == Sort::Volatile;
+        let taken: Vec<_> = self.frames.extract_if(.., is_volatile).collect();
+        self.bytes -= taken.iter().map(|frame| frame.bytes.len()).sum::<usize>();
+        taken
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.frames.len()
     }

@@ -232,6 +232,8 @@ impl Queue {
             self.frames.drain(..self.frames.len().min(1));
         }
         self.sent = 0;
+        let held = self.held.as_mut().map(|held| held.take_volatile());
+        self.lose_all(held.into_iter().flatten(), Reason::Volatile);
         let (count, bytes) = (&mut self.count, &mut self.bytes);
         let (window, lost, is_closed) = (&mut self.window, &mut self.lost, self.closed);
         self.frames.retain(|frame| {

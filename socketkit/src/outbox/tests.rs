@@ -253,3 +253,20 @@ fn a_connection_that_waits_to_take_over_is_not_forgotten_when_the_old_one_is_los
     drop(queue.lose(Instant::now()));
     assert!(matches!(queue.summons(), Summons::Gate(Gate::Held)));
 }
+
+#[test]
+fn a_volatile_broadcast_that_is_held_is_dropped_with_its_connection() {
+    let (limits, now) = (Limits::default(), Instant::now());
+    let mut queue = Queue::new(Role::Server, true, None, now);
+    for (text, policy) in [("one", Policy::Volatile), ("two", Policy::Reliable)] {
+        let pushed = queue.push(text.as_bytes().into(), policy.into(), Kind::Broadcast, &limits);
+        assert_eq!(pushed.0, Pushed::Queued);
+    }
+    drop(queue.lose(now));
+    let lost = queue.lost.take().map(|lost| lost.frames).unwrap_or_default();
+    assert_eq!(lost.iter().map(|(_, reason)| *reason).collect::<Vec<_>>(), [Reason::Volatile]);
+    queue.release();
+    queue.attach(None, now);
+    assert_eq!(queue.resume(0), Some(1));
+    assert_eq!(drain(&mut queue, 99, &limits), "two");
+}
