@@ -80,13 +80,7 @@ impl Life {
     fn suspend(&mut self, End { disconnect: why, by }: End) {
         let (now, peer) = (Instant::now(), self.conversation.peer.clone());
         let lost = Lost { why: why.clone(), until: now + peer.limits.resume };
-        let seat = peer.seat();
         let last = peer.queue().lose(now);
-        if seat.is_claimed() {
-            // By one that came before the loss was noticed: it would be overlooked.
-            peer.queue().hold();
-        }
-        drop(seat);
         peer.limits.count(|counters| &counters.suspended);
         let line = mem::replace(&mut self.line, Line::Down(Box::new(lost)));
         if let Line::Up(connection) = line

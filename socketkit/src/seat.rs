@@ -97,11 +97,6 @@ impl Seat {
         }
     }
 
-    /// Whether a connection is about to take over.
-    pub(crate) fn is_claimed(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.newcomer.is_some())
-    }
-
     /// The connection that takes over.
     pub(crate) fn take(&mut self) -> Option<Newcomer> {
         self.rare.as_mut().and_then(|rare| rare.newcomer.take())
