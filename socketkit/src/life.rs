@@ -46,8 +46,12 @@ impl Life {
     /// Serves the session that comes of an arrival, if one does, until it has ended and everything that has
     /// to run then has run. The box of the arrival is gone when the session is there, and there is no other
     /// future around this one: nothing is kept twice for an idle socket.
-    pub(crate) async fn run<A: Future<Output = Option<Self>>>(arrival: Pin<Box<A>>) {
-        let Some(mut life) = arrival.await else { return };
+    /// How it ended, if nobody was told.
+    pub(crate) async fn run<A>(arrival: Pin<Box<A>>) -> Option<Disconnect>
+    where
+        A: Future<Output = Option<Self>>,
+    {
+        let mut life = arrival.await?;
         let end = loop {
             let over = match &mut life.line {
                 Line::Up(connection) => connection.serve(&mut life.conversation).await,
@@ -62,7 +66,7 @@ impl Life {
                 Over::Ended(end) => break end,
             }
         };
-        Box::pin(life.end(end)).await;
+        Box::pin(life.end(end)).await
     }
 
     /// Serves the session by a task of its own.
@@ -146,7 +150,7 @@ impl Life {
         }
     }
 
-    async fn end(self, end: End) {
+    async fn end(self, end: End) -> Option<Disconnect> {
         let Self { line, conversation, told } = self;
         let newcomer = conversation.peer.seat().close();
         if let Some(successor) = newcomer.and_then(|newcomer| newcomer.downcast::<Successor>().ok())
@@ -161,8 +165,9 @@ impl Life {
             Line::Down(_) => None,
         };
         let disconnect = ending::end(connection, conversation, end).await;
-        if let Some(told) = told {
-            let _ = told.send(disconnect);
+        match told {
+            Some(told) => told.send(disconnect).err(),
+            None => Some(disconnect),
         }
     }
 }

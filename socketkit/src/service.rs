@@ -112,11 +112,17 @@ impl<P: Protocol> Service<P> {
                 }
             };
             let mut entry = Entry::new(stream, Box::default(), handshake, None);
-            entry.told = Some(Box::new(told));
+            // Any other session ends with its stream, and its task says how.
+            let may_go_on = entry.handshake.offers_subprotocol();
+            entry.told = may_go_on.then(|| Box::new(told));
             service.enter(entry, admitted, permit)
         };
-        tokio::spawn(Life::run(Box::pin(arrival)));
-        over.await.unwrap_or(CloseCode::INTERNAL.into())
+        let task = tokio::spawn(Life::run(Box::pin(arrival)));
+        let over = match over.await {
+            Ok(disconnect) => Some(disconnect),
+            Err(_) => task.await.ok().flatten(),
+        };
+        over.unwrap_or(CloseCode::INTERNAL.into())
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {

@@ -52,7 +52,8 @@ async fn a_close_with_a_code_that_must_not_be_sent_is_answered_with_1002() {
 
 #[tokio::test]
 async fn a_close_that_is_allowed_is_echoed() {
-    for code in [1000_u16, 1001, 1003, 1007, 1011, 3000, 4000, 4999] {
+    // 1001 leaves the session: see resume.rs.
+    for code in [1000_u16, 1003, 1007, 1011, 3000, 4000, 4999] {
         let payload = [&code.to_be_bytes()[..], b"bye"].concat();
         closes("echo", &frame(CLOSE, payload), &[code]).await;
     }
