@@ -132,7 +132,10 @@ async fn clients_wait_in_the_kernel_for_a_server_that_inherits_the_listener() {
     // Nobody accepts, and some come back.
     let new = Process::inheriting(&listener);
     while let Some(moved) = soon(moving.join_next()).await {
-        assert_eq!(moved.unwrap(), (new.id(), 1));
+        let (server, tries) = moved.unwrap();
+        assert_eq!(server, new.id());
+        // A pause that is hardly one is over before anybody has looked.
+        assert!(tries <= 1, "{tries}");
     }
 }
 
