@@ -8,11 +8,11 @@ mod kind;
 #[path = "browser_chaos/scene.rs"]
 mod scene;
 
-use kind::{Dice, Kind};
+use kind::Kind;
 use scene::Scene;
 use socketkit::CloseCode;
 use std::{collections::BTreeMap, env, time::Instant};
-use tests::browser::Result;
+use tests::{browser::Result, dice::Dice};
 
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| value.parse().expect("a number"))

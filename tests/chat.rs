@@ -128,3 +128,16 @@ pub fn round_trip<E: Events + std::fmt::Debug>(event: E, name: &str, data: &str)
     let data = if data.is_empty() { "null" } else { data };
     assert_eq!(format!("{:?}", E::decode(index, data).unwrap()), before);
 }
+
+/// The message that a task panics with.
+///
+/// # Panics
+///
+/// When it does not.
+pub async fn message(failing: impl Future<Output = ()> + Send + 'static) -> String {
+    let panic = tokio::spawn(failing).await.unwrap_err().into_panic();
+    match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => (*panic.downcast::<&str>().unwrap()).to_owned(),
+    }
+}

@@ -8,6 +8,7 @@ use std::{collections::HashSet, fmt::Write, thread, time::Duration};
 use tests::chat::{
     Chat, ClientEvent, ServerEvent,
     client_event::{Ask, Join, Tell},
+    message,
     server_event::{Count, Flash, Question, Told},
 };
 use tokio::{
@@ -27,15 +28,6 @@ fn service() -> Service<Chat> {
         .on(async |Join(room): Join, socket: Socket<Chat>| socket.join(room))
         .fallback(async |_: ClientEvent| {})
         .build()
-}
-
-/// The message of a panic.
-async fn message(failing: impl Future<Output = ()> + Send + 'static) -> String {
-    let panic = tokio::spawn(failing).await.unwrap_err().into_panic();
-    match panic.downcast::<String>() {
-        Ok(message) => *message,
-        Err(panic) => (*panic.downcast::<&str>().unwrap()).to_owned(),
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tests::chat::{
     Chat, ClientEvent,
     client_event::{Ask, Tell},
+    message,
     server_event::Told,
 };
 
@@ -19,15 +20,6 @@ fn service() -> Service<Chat> {
         })
         .fallback(async |_: ClientEvent| {})
         .build()
-}
-
-/// The message of a panic.
-async fn message(failing: impl Future<Output = ()> + Send + 'static) -> String {
-    let panic = tokio::spawn(failing).await.unwrap_err().into_panic();
-    match panic.downcast::<String>() {
-        Ok(message) => *message,
-        Err(panic) => (*panic.downcast::<&str>().unwrap()).to_owned(),
-    }
 }
 
 /// A node that only another kit has.

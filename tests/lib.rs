@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod chat;
+pub mod dice;
 pub mod process;
 pub mod proxy;
 pub mod raw;

@@ -3,6 +3,7 @@
 use crate::scene::{Scene, UNANSWERED};
 use tests::{
     browser::Result,
+    dice::Dice,
     proxy::{Cut, Link, Way},
 };
 
@@ -86,23 +87,6 @@ const ANSWER: u64 = 120;
 const GREETED: u64 = 480;
 /// Bytes of a series of four events that wait, at least.
 const SERIES: u64 = 150;
-
-/// Random numbers that a seed repeats (SplitMix64).
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    /// From 0 to `bound`, without it.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn cut(&mut self) -> Cut {
-        if self.below(2) == 0 { Cut::Rst } else { Cut::Fin }
-    }
-}
 
 impl Scene {
     /// Loses the connection in this way, certainly, and waits until the session goes on.

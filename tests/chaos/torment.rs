@@ -5,27 +5,10 @@ use crate::{
     track::{Course, Side},
 };
 use std::time::Duration;
-use tests::proxy::{Cut, Link, Way};
-
-/// Random numbers that a seed repeats: splitmix64.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn cut(&mut self) -> Cut {
-        [Cut::Rst, Cut::Fin][self.below(2) as usize]
-    }
-
-    fn way(&mut self) -> Way {
-        [Way::Up, Way::Down][self.below(2) as usize]
-    }
-}
+use tests::{
+    dice::Dice,
+    proxy::{Link, Way},
+};
 
 /// How a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq)]

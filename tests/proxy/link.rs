@@ -1,7 +1,8 @@
 //! One connection through a proxy, and what a test has ordered for it.
 
-use super::pump::{self, Dice, End};
+use super::pump::{self, End};
 use crate::chat::soon;
+use crate::dice::Dice;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncWriteExt, copy, sink},
@@ -210,7 +211,7 @@ impl Link {
         // Else the pieces would be put together again.
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
-        let dice = |way: u64| Dice::new(seed ^ (self.number * 2 + way));
+        let dice = |way: u64| Dice(seed ^ (self.number * 2 + way));
         let up = pump::run(from_client, to_server, self, Way::Up, dice(0));
         let down = pump::run(from_server, to_client, self, Way::Down, dice(1));
         let mut terms = self.watch();

@@ -1,6 +1,7 @@
 //! One direction of a connection through a proxy.
 
 use super::link::{Link, Terms, Way};
+use crate::dice::Dice;
 use std::{future::pending, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -188,7 +189,7 @@ impl Pace {
         }
         if let Some(max) = split {
             if self.left == 0 {
-                self.left = self.dice.up_to(max.max(1));
+                self.left = self.dice.below(u64::from(max.max(1))) as usize + 1;
             }
             length = length.min(self.left);
             self.left -= length;
@@ -202,26 +203,6 @@ impl Pace {
     }
 }
 
-/// Random numbers that are the same for the same seed (SplitMix64).
-#[derive(Debug)]
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// From 1 to `max`.
-    fn up_to(&mut self, max: u32) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (mixed % u64::from(max)) as usize + 1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,7 +210,7 @@ mod tests {
     /// Where a stream of 1,000 bytes is split that comes in reads of this length.
     fn places(seed: u64, read: usize) -> Vec<u64> {
         let mut terms = Terms { split: Some(7), ..Terms::default() };
-        let mut pace = Pace::new(Dice::new(seed));
+        let mut pace = Pace::new(Dice(seed));
         let now = Instant::now();
         let mut places = Vec::new();
         for _ in 0..1000 / read {
