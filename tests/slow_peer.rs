@@ -11,9 +11,9 @@ use tests::{
         Chat, ClientEvent, PATIENCE, ServerEvent, client_event::Tell, clients, listen, next, soon,
         until,
     },
-    raw::{Bytes, PING, PONG, SUBPROTOCOL, TEXT, frame},
+    raw::{Bytes, PING, PONG, SUBPROTOCOL, TEXT, frame, upgrade},
 };
-use tokio::{io::DuplexStream, sync::mpsc, time::sleep};
+use tokio::{io::DuplexStream, net::TcpSocket, sync::mpsc, time::sleep};
 
 /// Bytes that are on their way to a slow peer at most.
 const PIPE: usize = 64;
@@ -231,6 +231,25 @@ async fn a_tcp_peer_that_reads_nothing_is_closed_and_the_others_get_all() {
     assert_eq!(soon(ended.recv()).await.unwrap().code, CloseCode::TOO_SLOW);
     assert!(emitted > 16, "the queue was full: {emitted}");
     assert_eq!(peer.closed().await, 4429);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_kernel_keeps_little_for_a_peer_that_reads_nothing() {
+    let limits = Limits::default().queue_bytes(64 * 1024).queue_hard_bytes(64 * 1024);
+    let (service, _ended) = service(limits);
+    let addr = listen(&service).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut peer = Bytes::over(soon(socket.connect(addr)).await.unwrap());
+    peer.write(&upgrade(&[("sec-websocket-protocol", SUBPROTOCOL)])).await;
+    assert_eq!(peer.status().await, 101);
+    until(|| service.io().len() == 1).await;
+    // Nobody else writes: whoever runs no task does.
+    let event = || ServerEvent::Told("x".repeat(16 * 1024));
+    let emitted = (1..).take_while(|_| service.io().broadcast(event()).closed == 0).count();
+    // 128 KiB on either side, and what waits in the queue.
+    assert!(emitted * 16 < 512, "{emitted} times 16 KiB");
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,11 @@ use tokio::{
 /// reconnecting clients loses packets and takes seconds.
 const BACKLOG: u32 = 4096;
 
+/// Bytes that the kernel keeps for one socket before it sends them. It would take up to 4 MiB for each
+/// that does not read, and beyond some thousand MiB in all it slows down every socket of the machine.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 * 1024;
+
 /// Keeps a listener open.
 pub(crate) struct Listening {
     listener: Arc<TcpListener>,
@@ -28,7 +33,7 @@ pub(crate) struct Listening {
 impl Listening {
     /// A listener that others may have as well.
     pub(crate) fn shared(listener: TcpListener) -> Self {
-        Self { listener: Arc::new(listener), ours: false }
+        Self::new(listener, false)
     }
 
     /// Binds the first address that can be bound.
@@ -42,7 +47,12 @@ impl Listening {
                 break;
             }
         }
-        result.map(|listener| Self { listener: Arc::new(listener), ours: true })
+        result.map(|listener| Self::new(listener, true))
+    }
+
+    fn new(listener: TcpListener, ours: bool) -> Self {
+        bound_unsent(&listener);
+        Self { listener: Arc::new(listener), ours }
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -99,6 +109,19 @@ fn listen(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }
+
+/// For all sockets that it accepts, unless whoever made it has done so. Without it they are slower to be
+/// found out, no more.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_unsent(listener: &TcpListener) {
+    let listener = SockRef::from(listener);
+    if matches!(listener.tcp_notsent_lowat(), Ok(0 | u32::MAX)) {
+        let _ = listener.set_tcp_notsent_lowat(UNSENT);
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_unsent(_: &TcpListener) {}
 
 #[cfg(target_os = "linux")]
 fn share_port(socket: &TcpSocket) -> io::Result<()> {

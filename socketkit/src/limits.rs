@@ -131,6 +131,9 @@ limits! {
     queue: usize = 256,
     /// Bytes that wait to be sent to one socket: 1 MiB. The queue is full beyond it, as with
     /// [`queue`](Self::queue).
+    ///
+    /// The kernel keeps some more that it has not sent. On Linux a listener bounds that to 128 KiB for each
+    /// of its sockets, unless it comes with another `TCP_NOTSENT_LOWAT`.
     queue_bytes: usize = 1024 * 1024,
     /// Bytes to which the queue of a socket that still reads may grow: 4 MiB.
     ///

@@ -10,15 +10,12 @@ mod receiver;
 
 use benches::{Server as Process, percentile};
 use clap::Parser;
-use receiver::{Outcome, Receiver};
+use receiver::{Outcome, PHASES, Phase, Receiver, Times};
 use socketkit::{Client, Events, Io, Limits, Protocol, Server, State};
 use std::{
     error::Error,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{sync::watch, task::JoinSet, time};
@@ -122,20 +119,24 @@ async fn serve(addr: SocketAddr, args: &Args) -> std::io::Result<()> {
     service.listen(addr).await
 }
 
-/// The times of a phase, of all who read, and what they say of them.
-struct Times(Vec<Duration>);
+/// What is recorded, in the order of its names.
+const NAMES: [&str; PHASES] = [
+    "without those that stop, before",
+    "while they do not read",
+    "while they come back",
+    "without them, after",
+];
 
-impl Times {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort_unstable();
-        Self(times)
-    }
+/// What is recorded while nothing is.
+const NOTHING: usize = usize::MAX;
 
-    fn print(&self, what: &str) {
-        let [p50, p99, most] = [0.5, 0.99, 1.0].map(|share| percentile(&self.0, share));
-        let count = self.0.len();
-        println!("{what:34} p50 {p50:6.2} ms  p99 {p99:6.2} ms  max {most:7.2} ms  of {count}");
-    }
+/// Prints the times of a phase, of all who read. Their 99th percentile.
+fn print(what: &str, mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    let [p50, p99, most] = [0.5, 0.99, 1.0].map(|share| percentile(&times, share));
+    let count = times.len();
+    println!("{what:34} p50 {p50:6.2} ms  p99 {p99:6.2} ms  max {most:7.2} ms  of {count}");
+    p99
 }
 
 /// Sets the largest seen until it is asked to end.
@@ -149,48 +150,10 @@ async fn watch_memory(server: Arc<Process>, most: Arc<Mutex<usize>>) {
     }
 }
 
-/// Everybody who reads, until they are told to stop: their times so far.
-struct Readers(JoinSet<std::io::Result<Receiver>>, Arc<AtomicBool>);
-
-impl Readers {
-    fn start(receivers: Vec<Receiver>) -> Self {
-        let ends = Arc::new(AtomicBool::new(false));
-        let mut tasks = JoinSet::new();
-        for mut receiver in receivers {
-            let ends = ends.clone();
-            tasks.spawn(async move {
-                receiver.read_while(|| !ends.load(Ordering::Relaxed)).await?;
-                Ok(receiver)
-            });
-        }
-        Self(tasks, ends)
-    }
-
-    async fn stop(self) -> Result<(Vec<Receiver>, Times), Box<dyn Error>> {
-        self.1.store(true, Ordering::Relaxed);
-        let mut receivers = Vec::new();
-        for receiver in self.0.join_all().await {
-            receivers.push(receiver?);
-        }
-        let times = receivers.iter_mut().flat_map(Receiver::take_times).collect();
-        Ok((receivers, Times::of(times)))
-    }
-}
-
-/// So long a time of broadcasts with nobody but these.
-async fn phase(
-    receivers: Vec<Receiver>,
-    seconds: u64,
-) -> Result<(Vec<Receiver>, Times), Box<dyn Error>> {
-    let readers = Readers::start(receivers);
-    time::sleep(Duration::from_secs(seconds)).await;
-    readers.stop().await
-}
-
-async fn open(addr: SocketAddr, count: usize) -> std::io::Result<Vec<Receiver>> {
+async fn open(addr: SocketAddr, count: usize, phase: &Phase) -> std::io::Result<Vec<Receiver>> {
     let mut receivers = Vec::with_capacity(count);
     for _ in 0..count {
-        receivers.push(Receiver::open(addr, None).await?);
+        receivers.push(Receiver::open(addr, phase, None).await?);
     }
     Ok(receivers)
 }
@@ -211,31 +174,44 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let control = client.remote().clone();
     // It is a receiver as well.
     tokio::spawn(async move { while client.recv().await.is_some() {} });
-    let readers = open(addr, args.readers).await?;
+    let phase = Phase::new(NOTHING.into());
+    let record = async |number: usize, seconds: u64| {
+        phase.store(number, Ordering::Relaxed);
+        time::sleep(Duration::from_secs(seconds)).await;
+    };
+    let mut readers = JoinSet::new();
+    for receiver in open(addr, args.readers, &phase).await? {
+        readers.spawn(receiver.read_all());
+    }
     control.emit(client_event::Pace { rate: args.rate });
-    let (readers, _) = phase(readers, 3).await?;
-
+    record(NOTHING, 3).await;
     let alone = args.seconds / 2;
-    let (readers, before) = phase(readers, alone).await?;
-    before.print("without those that stop, before");
+    record(0, alone).await;
 
-    let stopping = open(addr, args.stopped).await?;
-    let (stopping, _) = phase(stopping, 0).await?;
+    phase.store(NOTHING, Ordering::Relaxed);
     let at_start = server.resident()?;
-    let (readers, during) = phase(readers, args.seconds).await?;
-    during.print("while they do not read");
+    let stopping = open(addr, args.stopped, &phase).await?;
+    record(1, args.seconds).await;
 
-    let reading = Readers::start(readers);
+    phase.store(2, Ordering::Relaxed);
     let mut outcomes = JoinSet::new();
     for receiver in stopping {
         outcomes.spawn(receiver.come_back(addr));
     }
     let outcomes = outcomes.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (sent, too_slow) = control.call(client_event::Sent).await?;
-    let (readers, back) = reading.stop().await?;
-    back.print("while they come back");
-    let (readers, after) = phase(readers, alone).await?;
-    after.print("without them, after");
+    record(NOTHING, 1).await;
+    record(3, alone).await;
+    control.emit(client_event::Pace { rate: 0 });
+
+    let mut times = Times::default();
+    for of_one in readers.join_all().await {
+        times.iter_mut().zip(of_one?).for_each(|(all, more)| all.extend(more));
+    }
+    let p99 = NAMES.iter().zip(times).map(|(name, times)| print(name, times));
+    if let [before, during, _, after] = p99.collect::<Vec<_>>()[..] {
+        println!("p99 of the others: {:.2} times", during * 2.0 / (before + after));
+    }
 
     let count = |of: Outcome| outcomes.iter().filter(|outcome| **outcome == of).count();
     println!(
@@ -245,8 +221,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         count(Outcome::Told)
     );
     println!("deliveries emitted {sent}, counted as not delivered {too_slow}");
-    let without = (percentile(&before.0, 0.99) + percentile(&after.0, 0.99)) / 2.0;
-    println!("p99 of the others: {:.2} times", percentile(&during.0, 0.99) / without);
     watching.abort();
     let most = most.lock().map_or(0, |most| *most);
     let limits = args.limits();
@@ -257,7 +231,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         most >> 20,
         (each * (args.readers + args.stopped)) >> 20
     );
-    control.emit(client_event::Pace { rate: 0 });
-    drop(readers);
     Ok(())
 }

@@ -4,6 +4,10 @@ use benches::{client_frame, server_frame, upgrade_request, upgraded};
 use std::{
     io,
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
@@ -37,8 +41,17 @@ pub(crate) struct Receiver {
     seen: u64,
     reported: u64,
     last: Option<u64>,
-    times: Vec<Duration>,
+    /// What is recorded now, and for each of these phases how long frames took.
+    phase: Phase,
+    times: Times,
 }
+
+/// What is recorded, of everybody alike: one of [`PHASES`], or nothing.
+pub(crate) type Phase = Arc<AtomicUsize>;
+
+pub(crate) const PHASES: usize = 4;
+
+pub(crate) type Times = [Vec<Duration>; PHASES];
 
 fn broken(what: impl Into<String>) -> io::Error {
     io::Error::other(what.into())
@@ -59,7 +72,11 @@ fn text(text: &str, name: &str) -> Option<String> {
 
 impl Receiver {
     /// Connects, and goes on with a session if it has one: its token, and how much was seen.
-    pub(crate) async fn open(addr: SocketAddr, resume: Option<(&str, u64)>) -> io::Result<Self> {
+    pub(crate) async fn open(
+        addr: SocketAddr,
+        phase: &Phase,
+        resume: Option<(&str, u64)>,
+    ) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(KERNEL)?;
         let mut stream = socket.connect(addr).await?;
@@ -78,22 +95,24 @@ impl Receiver {
             unread.drain(..start + payload.end);
             let token = text(&hello, "\"token\":\"").ok_or_else(|| broken("no token"))?;
             let gap = text(&hello, "\"gap\":\"");
-            let (last, times) = (None, Vec::new());
-            return Ok(Self { stream, unread, token, gap, seen: 0, reported: 0, last, times });
+            let (phase, times) = (phase.clone(), Times::default());
+            let (seen, reported, last) = (0, 0, None);
+            return Ok(Self { stream, unread, token, gap, seen, reported, last, phase, times });
         }
     }
 
-    /// Reads once, and looks at every frame. False at the end.
-    async fn read(&mut self) -> io::Result<bool> {
+    /// Reads once, and looks at every frame: how old the last event was, or `None` at the end.
+    async fn read(&mut self) -> io::Result<Option<Duration>> {
+        let mut age = Duration::MAX;
         if self.stream.read_buf(&mut self.unread).await? == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut at = 0;
         while let Some((opcode, payload)) = server_frame(&self.unread[at..]) {
             let frame = &self.unread[at..][payload.clone()];
             if opcode == 8 {
-                return Ok(false);
+                return Ok(None);
             }
             if opcode == 1 && frame.starts_with(b"{\"event\"") {
                 let head = &frame[..frame.len().min(100)];
@@ -106,7 +125,10 @@ impl Receiver {
                     return Err(broken(format!("{number} after {:?}", self.last)));
                 }
                 self.last = Some(number);
-                self.times.push(now.saturating_sub(Duration::from_micros(sent)));
+                age = now.saturating_sub(Duration::from_micros(sent));
+                if let Some(times) = self.times.get_mut(self.phase.load(Ordering::Relaxed)) {
+                    times.push(age);
+                }
                 self.seen += 1;
             }
             at += payload.end;
@@ -117,43 +139,38 @@ impl Receiver {
             let seen = client_frame(&format!("{{\"seen\":{}}}", self.seen));
             self.stream.write_all(&seen).await?;
         }
-        Ok(true)
+        Ok(Some(age))
     }
 
-    /// Reads while it should, and looks every now and then whether it should.
-    pub(crate) async fn read_while(&mut self, should: impl Fn() -> bool) -> io::Result<()> {
-        while should() {
-            match timeout(Duration::from_millis(100), self.read()).await {
-                Ok(Ok(false)) => return Err(broken("closed though it reads")),
-                Ok(Err(error)) => return Err(error),
-                Ok(Ok(true)) | Err(_) => {}
+    /// Reads on until nothing has come for a second: how long it all took.
+    pub(crate) async fn read_all(mut self) -> io::Result<Times> {
+        while let Ok(read) = timeout(Duration::from_secs(1), self.read()).await {
+            if read?.is_none() {
+                return Err(broken("closed though it reads"));
             }
         }
-        Ok(())
-    }
-
-    pub(crate) fn take_times(&mut self) -> Vec<Duration> {
-        std::mem::take(&mut self.times)
+        self.leave().await?;
+        Ok(self.times)
     }
 
     /// Reads what there is until it has caught up, or else connects anew and is told so.
     pub(crate) async fn come_back(mut self, addr: SocketAddr) -> io::Result<Outcome> {
         loop {
             match self.read().await {
-                Ok(true) => {
-                    let newest = self.times.drain(..).next_back();
-                    if newest.is_some_and(|newest| newest < Duration::from_millis(100)) {
+                Ok(Some(age)) => {
+                    if age < Duration::from_millis(100) {
                         self.leave().await?;
                         return Ok(Outcome::Whole);
                     }
                 }
-                Ok(false) => break,
+                Ok(None) => break,
                 Err(error) if error.kind() == io::ErrorKind::Other => return Err(error),
                 // The server has given it up.
                 Err(_) => break,
             }
         }
-        let mut again = Self::open(addr, Some((&self.token, self.seen))).await?;
+        let resume = Some((self.token.as_str(), self.seen));
+        let mut again = Self::open(addr, &self.phase, resume).await?;
         again.leave().await?;
         match again.gap {
             Some(_) => Ok(Outcome::Told),
