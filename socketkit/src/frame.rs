@@ -3,8 +3,12 @@
 //! A server's frames are not masked (RFC 6455 section 5.1), so the bytes of a broadcast are the same
 //! for every receiver. A client masks each of its own.
 
+mod bytes;
+
+pub(crate) use bytes::FrameBytes;
+
 use crate::{Disconnect, wire};
-use std::{cell::Cell, io::Cursor, str, sync::Arc};
+use std::{cell::Cell, io::Cursor, str};
 use tokio_tungstenite::tungstenite::{
     Bytes,
     protocol::{
@@ -18,9 +22,6 @@ use tokio_tungstenite::tungstenite::{
 
 /// Room for the longest unmasked header in front of a payload.
 const HEADER: usize = 10;
-
-/// The bytes of a frame: one allocation, shared by all who send it.
-pub(crate) type FrameBytes = Arc<[u8]>;
 
 /// Bytes of a buffer that a worker keeps for the next draft.
 const KEPT: usize = 4096;

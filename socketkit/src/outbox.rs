@@ -31,22 +31,21 @@ use std::{sync::Arc, task::Waker};
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-/// The queue of one receiver. It outlives connections: see [`Gate`].
+/// The queue of one receiver. It outlives connections: see [`Gate`]. What an emit needs stands together.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Queue {
-    /// A TCP socket, unless a writer has it; any other stream is written by its connection.
-    stream: Option<OwnedWriteHalf>,
     frames: Frames,
-    window: Window<FrameBytes>,
-    /// Broadcasts that wait until `on_connect` has run, so that its snapshot comes first.
-    held: Option<Box<Held>>,
     /// Frames and bytes that wait, those in the hands of a writer included, held ones not.
     count: usize,
     bytes: usize,
-    /// Bytes of the first frame that went out: nothing may come before it.
-    sent: usize,
-    /// Bytes that are left of what comes before all else: no limit counts them.
-    ahead: usize,
+    /// Broadcasts that wait until `on_connect` has run, so that its snapshot comes first.
+    held: Option<Box<Held>>,
+    end: Option<Box<Disconnect>>,
+    /// What was dropped, until the lock is free.
+    lost: Option<Box<Lost>>,
+    /// The transport took no more; its task waits until it does. Since when not one byte.
+    blocked: Option<Moment>,
     role: Role,
     gate: Gate,
     /// A writer is at work.
@@ -55,22 +54,24 @@ pub(crate) struct Queue {
     corked: bool,
     /// The flusher was asked.
     asked: bool,
-    /// The transport took no more; its task waits until it does. Since when not one byte.
-    blocked: Option<Moment>,
-    /// When a text was last taken: a page sees no control frames.
-    spoke: Moment,
-    /// What was dropped, until the lock is free.
-    lost: Option<Box<Lost>>,
-    end: Option<Box<Disconnect>>,
-    /// What the writer at work brings back is dropped.
-    discards: bool,
     /// The close frame is queued, or never will be: nothing more is taken.
     closed: bool,
-    /// The direction to the peer is over.
-    shut: bool,
     /// Who is to be woken when the lock is free: the connection, senders.
     wakes: bool,
     notifies: bool,
+    /// What the writer at work brings back is dropped.
+    discards: bool,
+    /// The direction to the peer is over.
+    shut: bool,
+    /// A TCP socket, unless a writer has it; any other stream is written by its connection.
+    stream: Option<OwnedWriteHalf>,
+    /// Bytes of the first frame that went out: nothing may come before it.
+    sent: usize,
+    /// Bytes that are left of what comes before all else: no limit counts them.
+    ahead: usize,
+    /// When a text was last taken: a page sees no control frames.
+    spoke: Moment,
+    window: Window<FrameBytes>,
     /// The connection's task.
     waker: Option<Waker>,
     /// Senders that wait for room; made for the first of them.

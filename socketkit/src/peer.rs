@@ -84,10 +84,10 @@ pub(crate) const GROUP: usize = 16;
 /// See the module. What an emit needs stands together.
 #[repr(C)]
 pub(crate) struct Peer {
+    pub(crate) id: SocketId,
+    pub(crate) limits: Arc<Terms>,
     queue: Mutex<Queue>,
     seat: Mutex<Seat>,
-    pub(crate) limits: Arc<Terms>,
-    pub(crate) id: SocketId,
     pub(crate) role: Role,
     dismissed: AtomicBool,
     pub(crate) handshake: Handshake,
@@ -134,7 +134,7 @@ impl Peer {
 
     /// Has the processor fetch what an emit and a flush need.
     pub(crate) fn fetch(self: &Arc<Self>) {
-        hint::black_box((Arc::strong_count(self), self.id));
+        hint::black_box((Arc::strong_count(self), self.role));
     }
 
     pub(crate) fn queue(&self) -> Locked<'_> {
