@@ -25,7 +25,7 @@ const SLICE: usize = 256;
 /// their writes, and no two workers wait for one another.
 const PIECE: usize = 2048;
 
-/// Looks of the watchdog after which the task is not waited for any more: about ten milliseconds, longer
+/// Looks of the watchdog after which the task is not waited for any more: at least ten milliseconds, longer
 /// than one slice takes where workers are busy and not stuck.
 const PATIENCE: u32 = 5;
 

@@ -18,8 +18,10 @@ use std::{
 };
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// How often it looks.
-const INTERVAL: Duration = Duration::from_millis(2);
+/// How often it looks while something stands still, and ever more rarely while nothing does: each time it
+/// takes a core from whoever is at work.
+const SHORTEST: Duration = Duration::from_millis(2);
+const LONGEST: Duration = Duration::from_millis(16);
 
 /// What may stand still.
 pub(crate) trait Watch: Send + Sync {
@@ -117,6 +119,16 @@ struct Entry {
     looks: u32,
 }
 
+/// What a look finds, of all that is watched.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Eq, Ord)]
+enum Found {
+    /// Nobody is at anything.
+    Nothing,
+    /// Whatever somebody is at goes on.
+    Work,
+    Stillness,
+}
+
 impl Watchdog {
     pub(crate) fn get() -> &'static Self {
         static WATCHDOG: Watchdog = Watchdog {
@@ -153,18 +165,21 @@ impl Watchdog {
     }
 
     fn run(&self) {
+        let mut interval = SHORTEST;
         loop {
-            if !self.look() {
-                self.sleep();
+            match self.look() {
+                Found::Nothing => self.sleep(),
+                Found::Work => interval = LONGEST.min(2 * interval),
+                Found::Stillness => interval = SHORTEST,
             }
-            thread::sleep(INTERVAL);
+            thread::sleep(interval);
         }
     }
 
     /// Sleeps until something begins.
     fn sleep(&self) {
         self.sleeps.store(true, Ordering::SeqCst);
-        if self.look() {
+        if self.look() != Found::Nothing {
             // It began just now, and roused nobody.
             self.sleeps.store(false, Ordering::Relaxed);
         }
@@ -173,11 +188,11 @@ impl Watchdog {
         }
     }
 
-    /// Helps all that stands still. Whether anything is at something.
-    fn look(&self) -> bool {
+    /// Helps all that stands still.
+    fn look(&self) -> Found {
         // Not under the lock: what helps, or is dropped, may come back here.
         let mut entries = mem::take(&mut *lock(&self.entries));
-        let mut busy = false;
+        let mut found = Found::Nothing;
         entries.retain_mut(|entry| {
             let Some(what) = entry.what.upgrade() else { return false };
             let at = what.at();
@@ -185,13 +200,15 @@ impl Watchdog {
             entry.at = at;
             if entry.looks > 0 {
                 what.help(entry.looks);
+                found = Found::Stillness;
+            } else if at.is_some() {
+                found = found.max(Found::Work);
             }
-            busy |= at.is_some();
             true
         });
         let mut added = lock(&self.entries);
         entries.append(&mut added);
         *added = entries;
-        busy
+        found
     }
 }
