@@ -1,7 +1,7 @@
 //! A page whose connection is lost in every way there is, again and again, while it and the server
 //! emit and call without end: nothing is lost, doubled or out of order.
 //!
-//! `CHAOS_CUTS` is how often, 200 by default; `CHAOS_SEED` repeats a run.
+//! `CHAOS_PAGE_CUTS` is how often, 200 by default; `CHAOS_SEED` repeats a run.
 
 #[path = "browser_chaos/kind.rs"]
 mod kind;
@@ -52,7 +52,7 @@ fn answers(sent: &[String]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_reordered_however_often_the_page_is_cut_off() -> Result {
-    let (cuts, seed) = (setting("CHAOS_CUTS", 200) as usize, setting("CHAOS_SEED", 1));
+    let (cuts, seed) = (setting("CHAOS_PAGE_CUTS", 200) as usize, setting("CHAOS_SEED", 1));
     let dice = &mut Dice(seed);
     let mut scene = Scene::open().await?;
     let begun = Instant::now();

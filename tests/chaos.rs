@@ -29,8 +29,8 @@ fn setting(name: &str, default: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once() {
     let clients = setting("CHAOS_CLIENTS", 50);
-    let each = setting("CHAOS_EVENTS", 20_000) / clients;
-    let cuts = setting("CHAOS_CUTS", 250) / clients;
+    let each = (setting("CHAOS_EVENTS", 20_000) / clients).max(1);
+    let cuts = (setting("CHAOS_CUTS", 250) / clients).max(1);
     let stage = Stage::new(Limits::default(), clients as usize, false).await;
     let mut guests = Vec::new();
     for number in 0..clients as usize {

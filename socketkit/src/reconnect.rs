@@ -141,6 +141,8 @@ impl Reconnect {
     /// Serves one connection.
     async fn serve(&mut self, (transport, write, unread): Line, deadline: Instant) -> Went {
         let conversation = &mut self.conversation;
+        let peer = conversation.peer.clone();
+        meanwhile(conversation, poll_fn(|cx| peer.queue().poll_settled(cx))).await;
         conversation.begin_connection();
         conversation.peer.queue().attach(write, Instant::now());
         let mut connection = Connection::new(transport, unread.into()).awaiting_hello_by(deadline);

@@ -9,7 +9,11 @@ use crate::{
     session::{OutOfRange, Room, Window},
     turn::Flush,
 };
-use std::{collections::HashSet, mem, task::Waker};
+use std::{
+    collections::HashSet,
+    mem,
+    task::{Context, Poll, Waker},
+};
 use tokio::{net::tcp::OwnedWriteHalf, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -98,6 +102,12 @@ impl Queue {
         let stream = self.stream.take();
         self.settle();
         Last { stream, is_whole }
+    }
+
+    /// Waits until no writer is at work over a connection that is lost: what it wrote, it numbers.
+    pub(crate) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.set_waker(cx.waker());
+        if self.writing { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Whether there is a connection.
