@@ -77,7 +77,10 @@ impl<F: AsRef<[u8]>> Window<F> {
         self.bytes += frame.as_ref().len();
         if self.recent.iter().all(Option::is_some) {
             let older = self.older.get_or_insert_default();
-            older.extend(self.recent.iter_mut().filter_map(Option::take));
+            older.reserve(RECENT);
+            for frame in &mut self.recent {
+                older.extend(frame.take());
+            }
             self.older_len = u32::try_from(older.len()).unwrap_or(u32::MAX);
         }
         if let Some(free) = self.recent.iter_mut().find(|slot| slot.is_none()) {
