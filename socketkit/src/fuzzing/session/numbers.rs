@@ -30,6 +30,7 @@ pub(super) fn hold(data: &[u8]) {
         kept_from: 0,
         seen: 0,
         keeps,
+        can_say: keeps,
     };
     let mut receiver = Receiver::new();
     let (mut claims, mut last) = (Claims::default(), 0);
@@ -89,6 +90,8 @@ struct Sender {
     kept_from: usize,
     seen: u64,
     keeps: bool,
+    /// One who never said what he has seen, and could have, has not seen it.
+    can_say: bool,
 }
 
 impl Sender {
@@ -126,7 +129,7 @@ impl Sender {
             return;
         }
         assert_eq!(saw, Ok(()), "{seen} of {range:?}");
-        (self.seen, self.keeps) = (seen, true);
+        (self.seen, self.keeps, self.can_say) = (seen, true, true);
         self.kept_from = self.kept_from.max(self.all.len().min(seen as usize));
         // What was being written has been by the time of which anything else is asked.
         let written = seen.saturating_sub(self.sent()) as usize;
@@ -148,7 +151,8 @@ impl Sender {
         let seen_of_all = self.all.len().min(seen as usize);
         let missed = self.all.split_off(seen_of_all);
         assert_eq!(again, Some(missed.clone().into()), "after {seen}");
-        (self.seen, self.kept_from, self.keeps) = (seen, seen_of_all, true);
+        (self.seen, self.kept_from) = (seen, seen_of_all);
+        (self.keeps, self.can_say) = (true, true);
         // They go out again, with the numbers that they had.
         for sent in missed {
             assert_eq!(sent.0, self.sent() + 1);
@@ -182,7 +186,7 @@ impl Sender {
 
     fn end(mut self) {
         let (lost, kept) = self.window.end();
-        let unseen = if self.keeps { self.sent() - self.seen } else { 0 };
+        let unseen = if self.can_say { self.sent() - self.seen } else { 0 };
         assert_eq!(lost + kept.len() as u64, unseen);
         assert_eq!(kept, VecDeque::from(self.all[self.kept_from..].to_vec()));
         assert_eq!(self.window.unseen().0, 0);
