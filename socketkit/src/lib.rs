@@ -151,6 +151,7 @@ mod application;
 mod arrival;
 #[cfg(feature = "http")]
 mod arrivals;
+pub mod as_string;
 mod backlog;
 #[cfg(feature = "http")]
 mod bind;

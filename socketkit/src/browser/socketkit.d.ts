@@ -94,7 +94,8 @@ export class CallError extends Error {
   /**
    * `timeout`; `lost`: sent, but the session ended, so it may have run; `closed`: never sent;
    * `busy`: too much waits already; `too_large`: over the server's limit; `unsafe_integer`: the
-   * reply has an integer that JavaScript cannot hold; or the peer's own.
+   * reply has an integer that JavaScript cannot hold (`socketkit::as_string` is for such); or the
+   * peer's own.
    */
   readonly code: string;
   readonly data: unknown;
