@@ -18,7 +18,7 @@ use tokio::{
 /// reconnecting clients loses packets and takes seconds.
 const BACKLOG: u32 = 4096;
 
-/// Bytes that the kernel keeps for one socket before it sends them. It would take up to 4 MiB for each
+/// About so many bytes the kernel keeps for one socket before it sends them. It would take up to 4 MiB for each
 /// that does not read, and beyond some thousand MiB in all it slows down every socket of the machine.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 * 1024;
@@ -110,12 +110,14 @@ fn listen(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// For all sockets that it accepts, unless whoever made it has done so. Without it they are slower to be
-/// found out, no more.
+/// For all sockets that it accepts, unless whoever made it, or the system, has a bound of its own.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn bound_unsent(listener: &TcpListener) {
     let listener = SockRef::from(listener);
-    if matches!(listener.tcp_notsent_lowat(), Ok(0 | u32::MAX)) {
+    let system = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_notsent_lowat");
+    let is_bound = system.is_ok_and(|bound| bound.trim() != u32::MAX.to_string());
+    if !is_bound && listener.tcp_notsent_lowat().is_ok_and(|bound| bound == 0) {
+        // Where it fails there is none, as on other systems.
         let _ = listener.set_tcp_notsent_lowat(UNSENT);
     }
 }

@@ -132,8 +132,9 @@ limits! {
     /// Bytes that wait to be sent to one socket: 1 MiB. The queue is full beyond it, as with
     /// [`queue`](Self::queue).
     ///
-    /// The kernel keeps some more that it has not sent. On Linux a listener bounds that to 128 KiB for each
-    /// of its sockets, unless it comes with another `TCP_NOTSENT_LOWAT`.
+    /// The kernel keeps some more that it has not sent. On Linux `listen` bounds that to about 128 KiB for
+    /// each socket, unless the listener or the system has a `TCP_NOTSENT_LOWAT` of its own; an HTTP server
+    /// that hands its connections on may do the same.
     queue_bytes: usize = 1024 * 1024,
     /// Bytes to which the queue of a socket that still reads may grow: 4 MiB.
     ///

@@ -264,6 +264,7 @@ impl Queue {
         if self.shut {
             // It was given up meanwhile; the socket goes with this turn.
             self.drop_written(written, limits);
+            self.wake();
             return false;
         }
         let Written { done, mut rest, sent, mut bytes, text, blocked, broken } = written;

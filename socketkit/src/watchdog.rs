@@ -21,7 +21,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 /// How often it looks while something stands still, and ever more rarely while nothing does: each time it
 /// takes a core from whoever is at work.
 const SHORTEST: Duration = Duration::from_millis(2);
-const LONGEST: Duration = Duration::from_millis(16);
+const LONGEST: Duration = Duration::from_millis(8);
 
 /// What may stand still.
 pub(crate) trait Watch: Send + Sync {
@@ -168,7 +168,10 @@ impl Watchdog {
         let mut interval = SHORTEST;
         loop {
             match self.look() {
-                Found::Nothing => self.sleep(),
+                Found::Nothing => {
+                    self.sleep();
+                    interval = SHORTEST;
+                }
                 Found::Work => interval = LONGEST.min(2 * interval),
                 Found::Stillness => interval = SHORTEST,
             }

@@ -10,7 +10,7 @@ mod receiver;
 
 use benches::{Server as Process, percentile};
 use clap::Parser;
-use receiver::{Outcome, PHASES, Phase, Receiver, Times};
+use receiver::{OVER, Outcome, PHASES, Phase, Receiver, Times};
 use socketkit::{Client, Events, Io, Limits, Protocol, Server, State};
 use std::{
     error::Error,
@@ -128,7 +128,7 @@ const NAMES: [&str; PHASES] = [
 ];
 
 /// What is recorded while nothing is.
-const NOTHING: usize = usize::MAX;
+const NOTHING: usize = PHASES;
 
 /// Prints the times of a phase, of all who read. Their 99th percentile.
 fn print(what: &str, mut times: Vec<Duration>) -> f64 {
@@ -203,6 +203,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     record(NOTHING, 1).await;
     record(3, alone).await;
     control.emit(client_event::Pace { rate: 0 });
+    phase.store(OVER, Ordering::Relaxed);
 
     let mut times = Times::default();
     for of_one in readers.join_all().await {

@@ -277,18 +277,24 @@ fn a_volatile_broadcast_that_is_held_is_dropped_with_its_connection() {
 #[test]
 fn no_connection_takes_the_place_of_another_before_its_writer_is_back() {
     let limits = Limits::default();
-    let mut queue = Queue::new(Role::Client, true, None, Instant::now());
-    let cx = &mut Context::from_waker(Waker::noop());
-    queue.attach(None, Instant::now());
-    queue.resume(0).unwrap();
-    push(&mut queue, "one", Policy::Reliable, &limits);
-    let turn = queue.take(true, &limits).unwrap();
-    assert!(queue.poll_settled(cx).is_pending());
-    drop(queue.lose(Instant::now()));
-    assert!(queue.poll_settled(cx).is_pending());
-    let written = write(turn.frames, turn.sent, |slices| Ok(slices[0].len()));
-    queue.put_back(None, written, &limits, Instant::now());
-    assert!(queue.poll_settled(cx).is_ready());
-    assert!(queue.wakes, "who waits for it is told");
-    assert_eq!(queue.resume(0), Some(1), "what it wrote is not known to have arrived");
+    for has_ended in [false, true] {
+        let mut queue = Queue::new(Role::Client, true, None, Instant::now());
+        let cx = &mut Context::from_waker(Waker::noop());
+        queue.attach(None, Instant::now());
+        queue.resume(0).unwrap();
+        push(&mut queue, "one", Policy::Reliable, &limits);
+        let turn = queue.take(true, &limits).unwrap();
+        drop(queue.lose(Instant::now()));
+        if has_ended {
+            queue.fail();
+        }
+        queue.wakes = false;
+        assert!(queue.poll_settled(cx).is_pending());
+        let written = write(turn.frames, turn.sent, |slices| Ok(slices[0].len()));
+        queue.put_back(None, written, &limits, Instant::now());
+        assert!(queue.poll_settled(cx).is_ready());
+        assert!(queue.wakes, "who waits for it is told");
+        let again = (!has_ended).then_some(1);
+        assert_eq!(queue.resume(0).filter(|_| !has_ended), again, "it may not have arrived");
+    }
 }

@@ -34,10 +34,10 @@ const RECENT: usize = 4;
 pub(crate) struct Window<F> {
     /// The newest frames that were sent.
     recent: [Option<F>; RECENT],
-    /// Those before them, as far as there is room; most sessions own no memory for such.
+    /// Those before them, as far as there is room; an idle session owns no memory for such.
     #[expect(clippy::box_collection, reason = "one word in each of very many windows")]
     older: Option<Box<VecDeque<F>>>,
-    /// How many these are.
+    /// How many there are of the older.
     older_len: u32,
     /// Frames are kept. They are not for a peer that has not said what it has seen when the window would
     /// have been full of frames: it is not one that resumes.

@@ -46,8 +46,11 @@ pub(crate) struct Receiver {
     times: Times,
 }
 
-/// What is recorded, of everybody alike: one of [`PHASES`], or nothing.
+/// What is recorded, of everybody alike: one of [`PHASES`], or nothing until [`OVER`].
 pub(crate) type Phase = Arc<AtomicUsize>;
+
+/// Whoever has read everything may go.
+pub(crate) const OVER: usize = usize::MAX;
 
 pub(crate) const PHASES: usize = 4;
 
@@ -142,11 +145,15 @@ impl Receiver {
         Ok(Some(age))
     }
 
-    /// Reads on until nothing has come for a second: how long it all took.
+    /// Reads on until it is over and nothing has come for a second: how long it all took.
     pub(crate) async fn read_all(mut self) -> io::Result<Times> {
-        while let Ok(read) = timeout(Duration::from_secs(1), self.read()).await {
-            if read?.is_none() {
-                return Err(broken("closed though it reads"));
+        loop {
+            match timeout(Duration::from_secs(1), self.read()).await {
+                Ok(Ok(Some(_))) => {}
+                Ok(Ok(None)) => return Err(broken("closed though it reads")),
+                Ok(Err(error)) => return Err(error),
+                Err(_) if self.phase.load(Ordering::Relaxed) == OVER => break,
+                Err(_) => {}
             }
         }
         self.leave().await?;
