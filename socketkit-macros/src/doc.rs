@@ -27,6 +27,14 @@ pub(crate) fn copied(attr: &Attribute, owner: &Ident) -> TokenStream {
     attr.into_token_stream()
 }
 
+/// What an attribute says, if it is one of documentation.
+pub(crate) fn text(attr: &Attribute) -> Option<&Expr> {
+    match &attr.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => Some(&pair.value),
+        _ => None,
+    }
+}
+
 /// A line of documentation on how the event travels.
 pub(crate) fn about(event: &Event) -> TokenStream {
     let mut about = format!(" On the wire: `{}`.", event.name);

@@ -4,7 +4,7 @@ use crate::errors::Errors;
 use crate::input::{Event, Input, Payload};
 use crate::path::{self, Inside};
 use crate::slots::Slots;
-use crate::{doc, methods, serde, stub};
+use crate::{doc, methods, schema, serde, stub};
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -212,6 +212,7 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
     let known_as = events.iter().map(|Event { name, aliases, .. }| quote!(#name #(| #aliases)*));
     let variants = events.iter().map(|event| &event.ident);
     let policies = methods::policies(input);
+    let describe = schema::describe(input);
     let encode = events.iter().map(|event| encode_arm(input, event));
     let tys = events.iter().map(|event| event.ty(module));
     quote! {
@@ -234,6 +235,8 @@ fn events_impl(input: &Input, slots: &Slots<'_>) -> TokenStream {
             }
 
             #policies
+
+            #describe
 
             fn encode(self, __out: &mut #private::Vec<#u8>) -> #private::serde_json::Result<()> {
                 match self {

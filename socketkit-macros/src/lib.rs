@@ -24,6 +24,7 @@ mod methods;
 mod path;
 mod policy;
 mod protocol;
+mod schema;
 mod serde;
 mod slots;
 mod stub;

@@ -115,6 +115,35 @@ pub(crate) fn hides(attrs: &[Attribute]) -> Option<&'static str> {
     one_of(attrs, &["skip", "skip_serializing", "flatten"])
 }
 
+/// What writes or reads a field in place of its type, if anything does.
+pub(crate) fn written_by(attrs: &[Attribute]) -> Option<String> {
+    let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
+    let found = attrs.filter_map(|attr| metas(attr).ok()).flatten().find(|meta| {
+        ["with", "serialize_with", "deserialize_with"].iter().any(|key| meta.path().is_ident(key))
+    });
+    found.map(|meta| string(&meta).unwrap_or_default())
+}
+
+/// What of an attribute says how a field stands in JSON. Functions of it are for the type of the field, which
+/// another stands for.
+pub(crate) fn shaping(attr: &Attribute, krate: &TokenStream) -> TokenStream {
+    const KEYS: [&str; 6] =
+        ["alias", "flatten", "rename", "skip", "skip_deserializing", "skip_serializing"];
+    let never = quote!(#krate::__private::never).to_string().replace(' ', "");
+    let metas = metas(attr).ok().into_iter().flatten();
+    let kept = metas.filter_map(|meta| {
+        if meta.path().is_ident("default") {
+            Some(quote!(default))
+        } else if meta.path().is_ident("skip_serializing_if") {
+            Some(quote!(skip_serializing_if = #never))
+        } else {
+            KEYS.iter().any(|key| meta.path().is_ident(key)).then(|| meta.to_token_stream())
+        }
+    });
+    let kept: Vec<_> = kept.collect();
+    if kept.is_empty() { TokenStream::new() } else { quote!(#[serde(#(#kept),*)]) }
+}
+
 fn one_of(attrs: &[Attribute], keys: &[&'static str]) -> Option<&'static str> {
     let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
     let metas: Vec<_> = attrs.filter_map(|attr| metas(attr).ok()).flatten().collect();

@@ -24,6 +24,8 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
+//! A type that derives `JsonSchema` says `#[schemars(with = "String")]` beside it; an event needs not to.
+//!
 //! It takes every integer of Rust, and options and vectors of them; as with any `with`, an absent field
 //! needs `default`.
 

@@ -26,9 +26,12 @@ const PLACE: &str = "\"__CONTRACT__\"";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const TYPESCRIPT: &str = "application/typescript; charset=utf-8";
 
+#[cfg(feature = "schema")]
+const JSON: &str = "application/json";
+
 /// The files of one service.
 #[derive(Debug)]
-pub(crate) struct Files([File; 5]);
+pub(crate) struct Files(Vec<File>);
 
 /// A file, ready to be sent.
 #[derive(Debug)]
@@ -42,12 +45,14 @@ pub(crate) struct File {
 impl Files {
     pub(crate) fn new<P: Protocol>(limits: &Limits) -> Self {
         let contract = contract::<P>(limits).to_string();
-        Self([
+        Self(vec![
             File::new("client.js", JAVASCRIPT, ENTRY.replace(PLACE, &contract)),
             File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
             File::new("session.js", JAVASCRIPT, SESSION.into()),
             File::new("socketkit.global.js", JAVASCRIPT, script(&contract)),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
+            #[cfg(feature = "schema")]
+            File::new("contract.json", JSON, described::<P>()),
         ])
     }
 
@@ -101,6 +106,13 @@ impl File {
 /// What the client has to know of the events: their names, what may be dropped, and what is too long.
 fn contract<P: Protocol>(limits: &Limits) -> Value {
     json!({ "client": names::<P::Client>(), "server": names::<P::Server>(), "limit": limits.frame })
+}
+
+/// What programs and people have to know of them.
+#[cfg(feature = "schema")]
+fn described<P: Protocol>() -> String {
+    // A contract is strings, numbers and JSON: there is nothing that does not serialize.
+    serde_json::to_string(&crate::contract::<P>()).unwrap_or_default()
 }
 
 fn names<E: Events>() -> Map<String, Value> {

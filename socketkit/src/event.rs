@@ -69,6 +69,13 @@ pub trait Events: Sized + Send + 'static {
         let _ = hasher;
     }
 
+    /// Describes the event at `index` for its contract.
+    #[cfg(feature = "schema")]
+    #[doc(hidden)]
+    fn describe(index: usize, about: &mut crate::contract::shape::Shapes<'_>) {
+        let _ = (index, about);
+    }
+
     /// Appends the payload as JSON; nothing for an event without one.
     ///
     /// # Errors

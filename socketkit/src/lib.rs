@@ -136,6 +136,7 @@
 //! | `http` | default | a listener of its own: [`Server::listen`], [`Server::public`], [`Routes`] |
 //! | `client` | default | [`Client`] |
 //! | `tls` | | `wss://` in [`Client`] |
+//! | `schema` | | `contract`: events, payloads and replies as data, served as `contract.json` |
 //! | `test` | | `test::Kit`: an application on a network that fails on demand; see [`guide::testing`] |
 #![forbid(unsafe_code)]
 // The contract alone: what moves frames is compiled, and waits for a side.
@@ -169,6 +170,8 @@ mod close;
 mod connection;
 #[cfg(feature = "server")]
 mod context;
+#[cfg(feature = "schema")]
+mod contract;
 mod conversation;
 mod counters;
 #[cfg(feature = "server")]
@@ -273,6 +276,8 @@ pub use client_builder::ClientBuilder;
 pub use close::{CloseCode, Disconnect};
 #[cfg(feature = "server")]
 pub use context::{Context, Ended, Live, Opening, Replayed, Resumed};
+#[cfg(feature = "schema")]
+pub use contract::{Contract, EventContract, RateContract, contract};
 pub use delivery::{Delivery, EmitError};
 #[cfg(feature = "client")]
 pub use dial::ConnectError;
@@ -316,6 +321,29 @@ pub mod __private {
     pub use serde;
     pub use serde_json;
     pub use std::vec::Vec;
+
+    #[cfg(feature = "schema")]
+    pub use crate::contract::shape::{Known, Optional, Required, Shape, Shapes, Unknown, never};
+    #[cfg(feature = "schema")]
+    pub use schemars;
+    #[cfg(feature = "schema")]
+    pub use std::borrow::Cow;
+}
+
+/// Code that `#[derive(Events)]` writes for the feature `schema`. No part of the public API.
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __schema {
+    ($($tokens:tt)*) => { $($tokens)* };
+}
+
+/// Without the feature there is none of it.
+#[cfg(not(feature = "schema"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __schema {
+    ($($tokens:tt)*) => {};
 }
 
 /// What the fuzzers run; no part of the public API.

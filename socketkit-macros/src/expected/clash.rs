@@ -73,6 +73,30 @@ const _: () = {
                 ClientEvent::Up { .. } => 3,
             }
         }
+        ::socketkit::__schema! {
+            fn describe(__index : ::core::primitive::usize, __about : & mut
+            ::socketkit::__private::Shapes < '_ >) { match __index { 0 => {
+            ::socketkit::__shape!(__Field0, shape, Submit); { #[allow(unused_imports)]
+            use ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0); __about.payload:: < __Payload > (); } } 1 => {
+            ::socketkit::__shape!(__Field0, shape, String); { #[allow(unused_imports)]
+            use ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0); __about.payload:: < __Payload > (); } } 2 => {
+            ::socketkit::__shape!(__Field0, shape, self::Own); { #[allow(unused_imports)]
+            use ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0); __about.payload:: < __Payload > (); } } 3 => {
+            ::socketkit::__shape!(__Field0, shape, super::Up); { #[allow(unused_imports)]
+            use ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0); __about.payload:: < __Payload > (); } } _ => {} } }
+        }
         fn encode(
             self,
             __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,

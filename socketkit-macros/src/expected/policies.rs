@@ -80,6 +80,15 @@ const _: () = {
                 _ => ::socketkit::Policy::Reliable,
             }
         }
+        ::socketkit::__schema! {
+            fn describe(__index : ::core::primitive::usize, __about : & mut
+            ::socketkit::__private::Shapes < '_ >) { match __index { 1 => {
+            ::socketkit::__shape!(__Field0, shape, usize); { #[allow(unused_imports)] use
+            ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0); __about.payload:: < __Payload > (); } } _ => {} } }
+        }
         fn encode(
             self,
             __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,

@@ -171,6 +171,34 @@ const _: () = {
                 _ => {}
             }
         }
+        ::socketkit::__schema! {
+            fn describe(__index : ::core::primitive::usize, __about : & mut
+            ::socketkit::__private::Shapes < '_ >) { match __index { 0 => {
+            ::socketkit::__shape!(__Field0, shape, Post); { #[allow(unused_imports)] use
+            ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0); __about.payload:: < __Payload > (); } } 1 => {
+            ::socketkit::__shape!(__Field0, shape, u32); ::socketkit::__shape!(__Field1,
+            shape, u8); ::socketkit::__shape!(__Field2, shape, f32); {
+            #[allow(unused_imports)] use ::core:: { prelude::rust_2024:: *, primitive:: {
+            bool, str } }; #[derive(::socketkit::__private::schemars::JsonSchema)]
+            #[schemars(crate = "::socketkit::__private::schemars")] #[allow(dead_code,
+            deprecated)] struct __Payload { id : __Field0, r#type : __Field1, at :
+            __Field2 } __about.payload:: < __Payload > (); } } 2 => {
+            ::socketkit::__shape!(__Field0, shape, Seen); { #[allow(unused_imports)] use
+            ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0); __about.payload:: < __Payload > (); } } 3 => {
+            ::socketkit::__shape!(__Field0, shape, f32); ::socketkit::__shape!(__Field1,
+            shape, u8); { #[allow(unused_imports)] use ::core:: { prelude::rust_2024:: *,
+            primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload(__Field0, __Field1); __about.payload:: < __Payload > (); } } _ =>
+            {} } }
+        }
         fn encode(
             self,
             __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,

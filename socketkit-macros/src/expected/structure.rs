@@ -49,6 +49,17 @@ const _: () = {
                 ClientEvent::Submit { .. } => 0,
             }
         }
+        ::socketkit::__schema! {
+            fn describe(__index : ::core::primitive::usize, __about : & mut
+            ::socketkit::__private::Shapes < '_ >) { match __index { 0 => {
+            ::socketkit::__shape!(__Field0, shape, String);
+            ::socketkit::__shape!(__Field1, shape, String); { #[allow(unused_imports)]
+            use ::core:: { prelude::rust_2024:: *, primitive:: { bool, str } };
+            #[derive(::socketkit::__private::schemars::JsonSchema)] #[schemars(crate =
+            "::socketkit::__private::schemars")] #[allow(dead_code, deprecated)] struct
+            __Payload { author : __Field0, #[serde(default)] body : __Field1 } __about
+            .payload:: < __Payload > (); } } _ => {} } }
+        }
         fn encode(
             self,
             __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,

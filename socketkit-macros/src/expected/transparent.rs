@@ -37,6 +37,12 @@ const _: () = {
                 ClientEvent::Submit { .. } => 0,
             }
         }
+        ::socketkit::__schema! {
+            fn describe(__index : ::core::primitive::usize, __about : & mut
+            ::socketkit::__private::Shapes < '_ >) { match __index { 0 => {
+            ::socketkit::__shape!(__Payload, shape, Post); __about.payload:: < __Payload
+            > (); } _ => {} } }
+        }
         fn encode(
             self,
             __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,

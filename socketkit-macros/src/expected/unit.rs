@@ -64,6 +64,11 @@ const _: () = {
                 ClientEvent::Typing { .. } => 0,
             }
         }
+        ::socketkit::__schema! {
+            fn describe(__index : ::core::primitive::usize, __about : & mut
+            ::socketkit::__private::Shapes < '_ >) { match __index { 0 => { __about.doc(&
+            [" The user is typing."]); } _ => {} } }
+        }
         fn encode(
             self,
             __out: &mut ::socketkit::__private::Vec<::core::primitive::u8>,

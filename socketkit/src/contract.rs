@@ -1,0 +1,170 @@
+//! The contract of a protocol as data: its events, what they carry and are answered with, and how they
+//! travel. Feature `schema`.
+
+mod fingerprint;
+pub(crate) mod shape;
+
+use crate::{Events, Policy, Protocol};
+use schemars::{
+    SchemaGenerator,
+    generate::{Contract as Direction, SchemaSettings},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shape::Shapes;
+use std::collections::BTreeMap;
+
+/// Everything that both sides of a protocol have to agree on, from [`contract`].
+///
+/// It serializes to what the server serves as `contract.json` under its mount:
+///
+/// | member | holds |
+/// | --- | --- |
+/// | `hash` | 16 hexadecimal digits, others whenever a name or a shape is |
+/// | `client`, `server` | the events that each side sends, by their names: [`EventContract`] |
+/// | `read`, `write` | types that these speak of, as the server reads and as it writes them |
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Contract {
+    /// Names all of it but for documentation and policies, in 16 hexadecimal digits.
+    pub hash: String,
+    /// The events that clients send, by their names.
+    pub client: BTreeMap<String, EventContract>,
+    /// The events that the server sends, by their names.
+    pub server: BTreeMap<String, EventContract>,
+    /// JSON Schemas (draft 2020-12) of the types that the server reads, by names: `#/read/NAME`.
+    pub read: Map<String, Value>,
+    /// The same of those that it writes: `#/write/NAME`. They differ from what is read where serde's
+    /// attributes do, such as in a field with `default`.
+    pub write: Map<String, Value>,
+}
+
+/// One event of a [`Contract`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct EventContract {
+    /// Its documentation in Rust, as Markdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doc: Option<String>,
+    /// The JSON Schema of its payload, `true` for a type without `JsonSchema`; absent if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Value>,
+    /// The JSON Schema of its reply; absent for an event without one, whose calls are answered `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Value>,
+    /// Dropped where its receiver is slow to read.
+    #[serde(skip_serializing_if = "is_false")]
+    pub volatile: bool,
+    /// Replaces an unsent one where its receiver is slow to read: of the same values of these members of
+    /// its payload, of which there may be none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Vec<&'static str>>,
+    /// Bytes of its longest payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<usize>,
+    /// How often one socket may send it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateContract>,
+    /// Names its payload and its reply, with all types in them, in 16 hexadecimal digits.
+    pub fingerprint: String,
+}
+
+/// How often one socket may send an event: see [`EventRate`](crate::EventRate).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RateContract {
+    /// So many.
+    pub count: u32,
+    /// In so many milliseconds.
+    pub per_ms: u64,
+    /// So many at once.
+    pub burst: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// The contract of a protocol.
+///
+/// Payloads and replies are described by [`schemars::JsonSchema`], which their types derive; one that does
+/// not is described as `true`, which is any value. The same program gives the same contract.
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+/// use socketkit::{Events, Protocol};
+///
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// pub struct Post { id: u32, body: String }
+///
+/// #[derive(Events)]
+/// pub enum ClientEvent {
+///     /// Publish a post; answered with its id.
+///     #[event(reply = u32, max = "4KiB")]
+///     SubmitPost { body: String },
+/// }
+///
+/// #[derive(Events)]
+/// pub enum ServerEvent { PostUpdate(Post) }
+///
+/// #[derive(Protocol)]
+/// #[protocol(client = ClientEvent, server = ServerEvent)]
+/// pub struct Forum;
+///
+/// # fn main() {
+/// let contract = socketkit::contract::<Forum>();
+/// let submit = &contract.client["submit_post"];
+/// assert_eq!(submit.doc.as_deref(), Some("Publish a post; answered with its id."));
+/// assert_eq!(submit.payload.as_ref().unwrap()["properties"]["body"]["type"], "string");
+/// assert_eq!(contract.server["post_update"].payload.as_ref().unwrap()["$ref"], "#/write/Post");
+/// assert_eq!(contract.write["Post"]["required"], serde_json::json!(["id", "body"]));
+/// # }
+/// ```
+pub fn contract<P: Protocol>() -> Contract {
+    let generator = |direction: Direction, path: &str| {
+        let mut settings = SchemaSettings::draft2020_12();
+        (settings.contract, settings.definitions_path) = (direction, path.to_owned().into());
+        (settings.meta_schema, settings.inline_subschemas) = (None, false);
+        settings.into_generator()
+    };
+    let mut read = generator(Direction::Deserialize, "/read");
+    let mut write = generator(Direction::Serialize, "/write");
+    let mut client = events::<P::Client>(&mut read, &mut write);
+    let mut server = events::<P::Server>(&mut write, &mut read);
+    let [read, write] = [read, write].map(|mut generator| generator.take_definitions(true));
+    for event in client.values_mut().chain(server.values_mut()) {
+        event.fingerprint = fingerprint::event(event, &read, &write);
+    }
+    let hash = fingerprint::all(&client, &server);
+    Contract { hash, client, server, read, write }
+}
+
+fn events<E: Events>(
+    payloads: &mut SchemaGenerator,
+    replies: &mut SchemaGenerator,
+) -> BTreeMap<String, EventContract> {
+    let describe = |(index, name): (usize, &&str)| {
+        let (doc, payload, reply) = (None, None, None);
+        let mut shapes = Shapes { payloads, replies, doc, payload, reply };
+        E::describe(index, &mut shapes);
+        let policy = E::policy(index);
+        let event = EventContract {
+            doc: shapes.doc,
+            payload: shapes.payload.map(Value::from),
+            reply: shapes.reply.map(Value::from),
+            volatile: policy == Policy::Volatile,
+            latest: (policy == Policy::Latest).then(|| E::latest_by(index).to_vec()),
+            max: E::max_bytes(index),
+            rate: E::rate(index).map(|rate| RateContract {
+                count: rate.count,
+                per_ms: u64::try_from(rate.per.as_millis()).unwrap_or(u64::MAX),
+                burst: rate.burst,
+            }),
+            fingerprint: String::new(),
+        };
+        ((*name).to_owned(), event)
+    };
+    E::NAMES.iter().enumerate().map(describe).collect()
+}

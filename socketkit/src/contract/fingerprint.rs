@@ -1,0 +1,115 @@
+//! What names a shape: the same for the same shape, whatever its documentation says.
+
+use super::EventContract;
+use serde_json::{Map, Value};
+use sha1::{Digest, Sha1};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Members of a schema that do not say which values are valid.
+const REMARKS: [&str; 6] =
+    ["title", "description", "default", "examples", "deprecated", "$comment"];
+
+/// That of one event, with all types that it speaks of.
+pub(super) fn event(
+    event: &EventContract,
+    read: &Map<String, Value>,
+    write: &Map<String, Value>,
+) -> String {
+    let mut shape = Shape { text: String::new(), known: BTreeSet::new(), read, write };
+    for schema in [&event.payload, &event.reply] {
+        match schema {
+            Some(schema) => shape.add_with_types(schema),
+            None => shape.text.push_str("none"),
+        }
+        shape.text.push('\n');
+    }
+    digits(&shape.text)
+}
+
+/// That of all events of both sides.
+pub(super) fn all(
+    client: &BTreeMap<String, EventContract>,
+    server: &BTreeMap<String, EventContract>,
+) -> String {
+    let mut text = String::new();
+    for (side, events) in [("client", client), ("server", server)] {
+        for (name, event) in events {
+            text += &format!("{side} {name} {}\n", event.fingerprint);
+        }
+    }
+    digits(&text)
+}
+
+fn digits(text: &str) -> String {
+    let hash = Sha1::digest(text.as_bytes());
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A schema as text.
+struct Shape<'a> {
+    text: String,
+    /// Types that are in it, or are about to be.
+    known: BTreeSet<&'a str>,
+    read: &'a Map<String, Value>,
+    write: &'a Map<String, Value>,
+}
+
+impl<'a> Shape<'a> {
+    fn add_with_types(&mut self, schema: &'a Value) {
+        let mut left = vec![schema];
+        while let Some(schema) = left.pop() {
+            let mut types = BTreeSet::new();
+            self.add(schema, true, &mut types);
+            for name in types {
+                if self.known.insert(name)
+                    && let Some(schema) = self.find(name)
+                {
+                    left.push(schema);
+                }
+            }
+        }
+    }
+
+    fn find(&self, pointer: &str) -> Option<&'a Value> {
+        let (types, name) = match pointer.strip_prefix("#/read/") {
+            Some(name) => (self.read, name),
+            None => (self.write, pointer.strip_prefix("#/write/")?),
+        };
+        types.get(&name.replace("~1", "/").replace("~0", "~"))
+    }
+
+    /// Adds a value with its members in order. Where it is no schema, as with the properties of one, its
+    /// members may have any name.
+    fn add(&mut self, value: &'a Value, is_schema: bool, types: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                let members: BTreeMap<_, _> = members
+                    .iter()
+                    .filter(|(name, _)| !is_schema || !REMARKS.contains(&name.as_str()))
+                    .collect();
+                self.text.push('{');
+                for (name, value) in members {
+                    if let ("$ref", Value::String(pointer), true) =
+                        (name.as_str(), value, is_schema)
+                    {
+                        types.insert(pointer);
+                    }
+                    self.text += &format!("{name:?}:");
+                    let holds_schemas = matches!(name.as_str(), "properties" | "patternProperties");
+                    self.add(value, !(is_schema && holds_schemas), types);
+                    self.text.push(',');
+                }
+                self.text.push('}');
+            }
+            Value::Array(items) => {
+                self.text.push('[');
+                for item in items {
+                    self.add(item, true, types);
+                    self.text.push(',');
+                }
+                self.text.push(']');
+            }
+            other => self.text += &other.to_string(),
+        }
+    }
+}
