@@ -172,6 +172,8 @@ impl Scene {
         // A server may have asked for a long pause.
         let until = Instant::now() + Duration::from_secs(2 * 3600);
         loop {
+            // Who takes no events stops to read, and does not learn that nothing comes any more.
+            while let Some(Some(_)) = self.client.recv().now_or_never() {}
             self.settle().await;
             if self.line.as_ref().is_some_and(|line| !line.is_over) {
                 break;
