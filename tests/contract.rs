@@ -65,6 +65,8 @@ enum ClientEvent {
         place: Place,
         #[serde(with = "socketkit::as_string")]
         number: u64,
+        #[serde(with = "socketkit::as_string")]
+        parent: Option<u64>,
         #[serde(with = "in_hex")]
         color: u32,
         #[serde(skip)]
@@ -88,6 +90,9 @@ enum ServerEvent {
         id: u32,
         #[serde(default)]
         at: f32,
+        why: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<u32>,
     },
     #[event(latest)]
     Count(usize),
@@ -126,16 +131,24 @@ fn payloads_have_the_form_that_serde_gives_them() {
     let properties = submit["properties"].as_object().unwrap();
     let mut names: Vec<_> = properties.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["authorName", "color", "number", "opaque", "tags", "text", "x", "y"]);
+    assert_eq!(
+        names,
+        ["authorName", "color", "number", "opaque", "parent", "tags", "text", "x", "y"]
+    );
     assert_eq!(
         properties["authorName"],
         json!({ "type": "string", "description": "Who it is of." })
     );
     assert_eq!(properties["number"]["type"], "string");
+    assert_eq!(
+        properties["parent"]["anyOf"],
+        json!([properties["number"], { "type": "null" }]),
+        "serde takes no absent one where a module reads it"
+    );
     assert_eq!([&properties["color"], &properties["opaque"]], [&json!(true); 2]);
     let mut required: Vec<_> = submit["required"].as_array().unwrap().clone();
     required.sort_by_key(ToString::to_string);
-    let expected = ["authorName", "color", "number", "opaque", "x", "y"];
+    let expected = ["authorName", "color", "number", "opaque", "parent", "x", "y"];
     assert_eq!(required, expected, "what has a default may be absent, and so may an option");
 }
 
@@ -144,7 +157,7 @@ fn what_is_read_and_what_is_written_are_kept_apart() {
     let contract = forum();
     // The server writes each field, and reads a post in the reply to none.
     assert_eq!(contract.write["Post"]["required"], json!(["id", "body", "answers"]));
-    assert_eq!(payload("moved")["required"], json!(["id", "at"]));
+    assert_eq!(payload("moved")["required"], json!(["id", "at", "why"]), "null is written");
     let reply = contract.client["answer"].reply.as_ref().unwrap();
     assert_eq!(*reply, json!({ "$ref": "#/write/Post" }));
     assert_eq!(contract.read.keys().collect::<Vec<_>>(), ["Answer"]);

@@ -92,7 +92,8 @@ fn shape(input: &Input, field: &Field, name: &Ident) -> TokenStream {
     let ty = path::without_self(field.ty.to_token_stream(), &input.ident);
     if let Some(with) = serde::written_by(&field.attrs) {
         // Only the module itself knows what it writes, and one is known here.
-        let how = if with.ends_with("as_string") { quote!(digits) } else { quote!(foreign) };
+        let is_ours = with == "as_string" || with.ends_with("socketkit::as_string");
+        let how = if is_ours { quote!(digits) } else { quote!(foreign) };
         return quote!(#krate::__shape!(#name, #how, #ty););
     }
     let how = if serde::hides(&field.attrs) == Some("flatten") { "inlined" } else { "shape" };

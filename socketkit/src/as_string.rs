@@ -65,6 +65,10 @@ pub trait AsString: Sized {
 
     #[doc(hidden)]
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+
+    #[cfg(feature = "schema")]
+    #[doc(hidden)]
+    fn schema() -> schemars::Schema;
 }
 
 macro_rules! integers {
@@ -81,6 +85,11 @@ macro_rules! integers {
                     Some(integer).filter(|integer| integer.to_string() == text)
                 });
                 deserializer.deserialize_str(integer)
+            }
+
+            #[cfg(feature = "schema")]
+            fn schema() -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": "^(0|-?[1-9][0-9]*)$" })
             }
         }
     )* };
@@ -127,6 +136,11 @@ impl<T: AsString> AsString for Option<T> {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<Inner<T>>::deserialize(deserializer)?.map(|inner| inner.0))
     }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        schemars::json_schema!({ "anyOf": [T::schema(), { "type": "null" }] })
+    }
 }
 
 impl<T: AsString> AsString for Vec<T> {
@@ -137,5 +151,10 @@ impl<T: AsString> AsString for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let inner = Vec::<Inner<T>>::deserialize(deserializer)?;
         Ok(inner.into_iter().map(|inner| inner.0).collect())
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        schemars::json_schema!({ "type": "array", "items": T::schema() })
     }
 }

@@ -323,7 +323,9 @@ pub mod __private {
     pub use std::vec::Vec;
 
     #[cfg(feature = "schema")]
-    pub use crate::contract::shape::{Known, Optional, Required, Shape, Shapes, Unknown, never};
+    pub use crate::contract::shape::{
+        Digits, Known, NoDigits, Optional, Required, Shape, Shapes, Unknown, never,
+    };
     #[cfg(feature = "schema")]
     pub use schemars;
     #[cfg(feature = "schema")]

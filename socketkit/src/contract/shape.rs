@@ -1,6 +1,7 @@
 //! What `#[derive(Events)]` says of payloads and replies: schemas of types that may have none.
 #![allow(missing_docs, reason = "the derive alone speaks of it")]
 
+use crate::as_string::AsString;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::marker::PhantomData;
 
@@ -15,10 +16,16 @@ impl<T> Shape<T> {
     pub fn foreign(&self, _: &mut SchemaGenerator) -> Schema {
         json_schema!(true)
     }
+}
 
-    /// The schema of what [`as_string`](crate::as_string) writes.
-    pub fn digits(&self, _: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(0|-?[1-9][0-9]*)$" })
+/// What [`as_string`](crate::as_string) writes.
+pub trait Digits {
+    fn digits(&self, to: &mut SchemaGenerator) -> Schema;
+}
+
+impl<T: AsString> Digits for Shape<T> {
+    fn digits(&self, _: &mut SchemaGenerator) -> Schema {
+        T::schema()
     }
 }
 
@@ -41,6 +48,17 @@ impl<T: JsonSchema> Known for Shape<T> {
 pub trait Unknown {
     fn shape(&self, to: &mut SchemaGenerator) -> Schema;
     fn inlined(&self, to: &mut SchemaGenerator) -> Schema;
+}
+
+/// For a reference to a type that it does not write: another module has that name.
+pub trait NoDigits {
+    fn digits(&self, to: &mut SchemaGenerator) -> Schema;
+}
+
+impl<T> NoDigits for &Shape<T> {
+    fn digits(&self, _: &mut SchemaGenerator) -> Schema {
+        json_schema!(true)
+    }
 }
 
 impl<T> Unknown for &Shape<T> {
@@ -111,7 +129,33 @@ pub fn never<T>(_: &T) -> bool {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __shape {
+    ($name:ident, foreign, $type:ty) => {
+        $crate::__shape!(@ $name, false, |to| $crate::__private::Shape::<$type>::OF.foreign(to));
+    };
+    // It takes no absent field for an option.
+    ($name:ident, digits, $type:ty) => {
+        $crate::__shape!(@ $name, false, |to| {
+            #[allow(unused_imports)]
+            use $crate::__private::{Digits as _, NoDigits as _};
+            (&$crate::__private::Shape::<$type>::OF).digits(to)
+        });
+    };
     ($name:ident, $how:ident, $type:ty) => {
+        $crate::__shape!(
+            @ $name,
+            {
+                #[allow(unused_imports)]
+                use $crate::__private::{Optional as _, Required as _};
+                (&$crate::__private::Shape::<$type>::OF).is_optional()
+            },
+            |to| {
+                #[allow(unused_imports)]
+                use $crate::__private::{Known as _, Unknown as _};
+                (&$crate::__private::Shape::<$type>::OF).$how(to)
+            }
+        );
+    };
+    (@ $name:ident, $is_optional:expr, |$to:ident| $schema:expr) => {
         #[derive(::core::default::Default)]
         struct $name;
         impl $crate::__private::schemars::JsonSchema for $name {
@@ -124,17 +168,13 @@ macro_rules! __shape {
             }
 
             fn json_schema(
-                to: &mut $crate::__private::schemars::SchemaGenerator,
+                $to: &mut $crate::__private::schemars::SchemaGenerator,
             ) -> $crate::__private::schemars::Schema {
-                #[allow(unused_imports)]
-                use $crate::__private::{Known as _, Unknown as _};
-                (&$crate::__private::Shape::<$type>::OF).$how(to)
+                $schema
             }
 
             fn _schemars_private_is_option() -> ::core::primitive::bool {
-                #[allow(unused_imports)]
-                use $crate::__private::{Optional as _, Required as _};
-                (&$crate::__private::Shape::<$type>::OF).is_optional()
+                $is_optional
             }
         }
     };
