@@ -246,12 +246,17 @@ fn a_contract_is_another_where_a_name_or_a_shape_is() {
 }
 
 #[tokio::test]
-async fn it_is_served_beside_the_client() {
+async fn it_is_served_beside_the_client_with_its_types() {
     let service = Server::<Forum>::new().fallback(async |_: ClientEvent| {}).build();
-    let get = http::Request::get("/ws/contract.json").body(()).unwrap();
-    let answer = service.oneshot(get).await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "application/json");
-    assert!(answer.headers().contains_key("etag"));
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), json!(forum()));
+    for (name, media, content) in [
+        ("contract.json", "application/json", serde_json::to_string(&forum()).unwrap()),
+        ("client.d.ts", "application/typescript; charset=utf-8", forum().to_typescript()),
+    ] {
+        let get = http::Request::get(format!("/ws/{name}")).body(()).unwrap();
+        let answer = service.clone().oneshot(get).await.unwrap();
+        assert_eq!(answer.headers()["content-type"], media);
+        assert!(answer.headers().contains_key("etag"));
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, content);
+    }
 }

@@ -52,6 +52,8 @@ impl Files {
             File::new("socketkit.global.js", JAVASCRIPT, script(&contract)),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
             #[cfg(feature = "schema")]
+            File::new("client.d.ts", TYPESCRIPT, crate::contract::<P>().to_typescript()),
+            #[cfg(feature = "schema")]
             File::new("contract.json", JSON, described::<P>()),
         ])
     }

@@ -2,7 +2,9 @@
 //! travel. Feature `schema`.
 
 mod fingerprint;
+mod names;
 pub(crate) mod shape;
+mod typescript;
 
 use crate::{Events, Policy, Protocol};
 use schemars::{
@@ -79,6 +81,19 @@ pub struct RateContract {
     pub per_ms: u64,
     /// So many at once.
     pub burst: u32,
+}
+
+impl Contract {
+    /// The types of what clients send and get, in TypeScript: the declarations of `client.js`, served
+    /// beside it as `client.d.ts`.
+    ///
+    /// A type that is read as it is written has one name, its own; of one that is not, such as with a field
+    /// with `default`, what a page sends is called `PostInput` beside the `Post` that it gets. All integers
+    /// are `number`; a type without a schema is `unknown`; documentation stands where an editor shows it.
+    #[must_use]
+    pub fn to_typescript(&self) -> String {
+        typescript::declarations(self)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]

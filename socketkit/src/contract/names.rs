@@ -1,0 +1,99 @@
+//! What types of a contract are called where reading and writing are one: in TypeScript.
+
+use super::Contract;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// See the module: by their pointers, `#/read/Post`.
+#[derive(Debug)]
+pub(super) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// A type that is read as it is written has its own name, and so has any other that is written; one
+    /// that is read in another form is called `PostInput`.
+    pub(super) fn of(contract: &Contract) -> Self {
+        let same = same(&contract.read, &contract.write);
+        let (mut names, mut taken) = (BTreeMap::new(), BTreeSet::new());
+        // What the file itself declares.
+        taken.extend(
+            ["ClientEvents", "ConnectOptions", "Contract", "ServerEvents", "Socket"]
+                .map(str::to_owned),
+        );
+        for name in contract.write.keys() {
+            let called = free(&identifier(name), &mut taken);
+            if same.contains(name.as_str()) {
+                names.insert(format!("#/read/{}", escaped(name)), called.clone());
+            }
+            names.insert(format!("#/write/{}", escaped(name)), called);
+        }
+        for name in contract.read.keys().filter(|name| !same.contains(name.as_str())) {
+            let suffix = if contract.write.contains_key(name) { "Input" } else { "" };
+            let called = free(&(identifier(name) + suffix), &mut taken);
+            names.insert(format!("#/read/{}", escaped(name)), called);
+        }
+        Self(names)
+    }
+
+    pub(super) fn find(&self, pointer: &str) -> &str {
+        self.0.get(pointer).map_or("unknown", String::as_str)
+    }
+
+    /// Every type once, with what it is called.
+    pub(super) fn each<'a>(&'a self, contract: &'a Contract) -> BTreeMap<&'a str, &'a Value> {
+        let sides = [("read", &contract.read), ("write", &contract.write)];
+        let types = sides.into_iter().flat_map(|(side, types)| {
+            types.iter().map(move |(name, schema)| (format!("#/{side}/{}", escaped(name)), schema))
+        });
+        types.map(|(pointer, schema)| (self.find(&pointer), schema)).collect()
+    }
+}
+
+/// The types that are read as they are written, with all that they speak of.
+fn same<'a>(read: &'a Map<String, Value>, write: &'a Map<String, Value>) -> BTreeSet<&'a str> {
+    let text = |schema: &Value| schema.to_string().replace("\"#/read/", "\"#/write/");
+    let mut same: BTreeSet<&str> = read
+        .iter()
+        .filter(|(name, schema)| write.get(*name).is_some_and(|other| text(schema) == text(other)))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    loop {
+        let differs = |name: &&str| {
+            write.get(*name).is_some_and(|schema| {
+                let text = schema.to_string();
+                let others = read.keys().filter(|other| !same.contains(other.as_str()));
+                others
+                    .into_iter()
+                    .any(|other| text.contains(&format!("\"#/write/{}\"", escaped(other))))
+            })
+        };
+        let others: Vec<_> = same.iter().copied().filter(|name| differs(name)).collect();
+        if others.is_empty() {
+            return same;
+        }
+        others.iter().for_each(|name| _ = same.remove(name));
+    }
+}
+
+/// A name as it stands in a pointer (RFC 6901 section 3).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// What may be the name of a type.
+fn identifier(name: &str) -> String {
+    let part = |char: char| if char.is_ascii_alphanumeric() || char == '_' { char } else { '_' };
+    let name: String = name.chars().map(part).collect();
+    let is_fit = name.starts_with(|char: char| char.is_ascii_alphabetic() || char == '_');
+    if is_fit { name } else { format!("_{name}") }
+}
+
+/// A name that nothing has yet.
+fn free(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut free = name.to_owned();
+    let mut count = 1;
+    while !taken.insert(free.clone()) {
+        count += 1;
+        free = format!("{name}{count}");
+    }
+    free
+}

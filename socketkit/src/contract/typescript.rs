@@ -1,0 +1,239 @@
+//! The types of a contract in TypeScript: what a page may send, and what it gets.
+
+use super::{Contract, EventContract, names::Names};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fmt::Write};
+
+/// The declarations of `client.js`, for one contract.
+pub(crate) fn declarations(contract: &Contract) -> String {
+    let writer = Writer { names: Names::of(contract) };
+    let mut out = format!(
+        "// The contract {}, as its server has written it.\n\
+         import {{ ConnectOptions, Socket }} from \"./socketkit.js\";\n\
+         export {{ CallError }} from \"./socketkit.js\";\n",
+        contract.hash
+    );
+    for (name, schema) in writer.names.each(contract) {
+        writer.named(&mut out, name, schema);
+    }
+    for (side, events) in [("ClientEvents", &contract.client), ("ServerEvents", &contract.server)] {
+        writer.events(&mut out, side, events);
+    }
+    out + "\nexport interface Contract {\n  client: ClientEvents;\n  server: ServerEvents;\n}\n\n\
+        /** Connects as `connect` of `socketkit.js` does, by default to the server of this file. */\n\
+        export function connect(url?: string | URL, options?: ConnectOptions): Socket<Contract>;\n"
+}
+
+struct Writer {
+    names: Names,
+}
+
+impl Writer {
+    /// A type that has a name.
+    fn named(&self, out: &mut String, name: &str, schema: &Value) {
+        out.push('\n');
+        document(out, "", schema.get("description").and_then(Value::as_str));
+        let text = self.of(schema, 0);
+        let _ = if is_object(&text) {
+            writeln!(out, "export interface {name} {text}")
+        } else {
+            writeln!(out, "export type {name} = {text};")
+        };
+    }
+
+    fn events(&self, out: &mut String, side: &str, events: &BTreeMap<String, EventContract>) {
+        let _ = writeln!(out, "\nexport interface {side} {{");
+        for (name, event) in events {
+            document(out, "  ", event.doc.as_deref());
+            let of = |schema: &Option<Value>| {
+                schema.as_ref().map_or("null".to_owned(), |schema| self.of(schema, 1))
+            };
+            let (data, reply) = (of(&event.payload), of(&event.reply));
+            let _ = writeln!(out, "  {}: {{ data: {data}; reply: {reply} }};", key(name));
+        }
+        out.push_str("}\n");
+    }
+
+    /// A schema as a type, of which later lines stand so deep.
+    fn of(&self, schema: &Value, depth: usize) -> String {
+        let members = match schema {
+            Value::Bool(false) => return "never".to_owned(),
+            Value::Object(members) => members,
+            _ => return "unknown".to_owned(),
+        };
+        let mut parts = Vec::new();
+        if let Some(pointer) = members.get("$ref").and_then(Value::as_str) {
+            parts.push(self.names.find(pointer).to_owned());
+        }
+        if let Some(value) = members.get("const") {
+            parts.push(value.to_string());
+        } else if let Some(values) = members.get("enum").and_then(Value::as_array) {
+            parts.push(union(values.iter().map(Value::to_string)));
+        } else {
+            parts.extend(self.by_type(members, depth));
+        }
+        for key in ["anyOf", "oneOf"] {
+            if let Some(any) = members.get(key).and_then(Value::as_array) {
+                parts.push(union(any.iter().map(|schema| self.of(schema, depth))));
+            }
+        }
+        if let Some(all) = members.get("allOf").and_then(Value::as_array) {
+            parts.extend(all.iter().map(|schema| self.of(schema, depth)));
+        }
+        match &parts[..] {
+            [] => "unknown".to_owned(),
+            [one] => one.clone(),
+            _ => {
+                let parts: Vec<_> = parts.iter().map(|part| grouped(part)).collect();
+                parts.join(" & ")
+            }
+        }
+    }
+
+    /// What `type` says, and what belongs to it.
+    fn by_type(&self, members: &Map<String, Value>, depth: usize) -> Option<String> {
+        let types = match members.get("type") {
+            Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).collect(),
+            Some(Value::String(one)) => vec![one.as_str()],
+            _ if members.contains_key("properties") => vec!["object"],
+            _ => return None,
+        };
+        Some(union(types.into_iter().map(|of| match of {
+            "integer" | "number" => "number".to_owned(),
+            "array" => self.array(members, depth),
+            "object" => self.object(members, depth),
+            other => other.to_owned(),
+        })))
+    }
+
+    fn array(&self, members: &Map<String, Value>, depth: usize) -> String {
+        if let Some(items) = members.get("prefixItems").and_then(Value::as_array) {
+            let items: Vec<_> = items.iter().map(|item| self.of(item, depth)).collect();
+            return format!("[{}]", items.join(", "));
+        }
+        if members.get("maxItems").and_then(Value::as_u64) == Some(0) {
+            return "[]".to_owned();
+        }
+        let of = members.get("items").map_or("unknown".to_owned(), |items| self.of(items, depth));
+        let length = |name| members.get(name).and_then(Value::as_u64);
+        match (length("minItems"), length("maxItems")) {
+            // A short array of Rust: its length is a part of its type.
+            (Some(least), Some(most)) if least == most && most <= 16 => {
+                format!("[{}]", vec![of; most as usize].join(", "))
+            }
+            _ => format!("{}[]", grouped(&of)),
+        }
+    }
+
+    fn object(&self, members: &Map<String, Value>, depth: usize) -> String {
+        let required = members.get("required").and_then(Value::as_array);
+        let is_required =
+            |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
+        let (margin, mut out) = ("  ".repeat(depth + 1), String::new());
+        let properties = members.get("properties").and_then(Value::as_object);
+        for (name, schema) in properties.into_iter().flatten() {
+            document(&mut out, &margin, schema.get("description").and_then(Value::as_str));
+            let mark = if is_required(name) { "" } else { "?" };
+            let of = self.of(schema, depth + 1);
+            let _ = writeln!(out, "{margin}{}{mark}: {of};", key(name));
+        }
+        let fields = format!("{{\n{out}{}}}", "  ".repeat(depth));
+        let others: Vec<_> = members
+            .get("additionalProperties")
+            .filter(|schema| **schema != Value::Bool(false))
+            .into_iter()
+            .chain(
+                members
+                    .get("patternProperties")
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flat_map(Map::values),
+            )
+            .map(|schema| self.of(schema, depth))
+            .collect();
+        match (others.is_empty(), out.is_empty()) {
+            (true, true) if members.get("additionalProperties") == Some(&Value::Bool(false)) => {
+                "{ [name: string]: never }".to_owned()
+            }
+            (true, true) => "{ [name: string]: unknown }".to_owned(),
+            (true, false) => fields,
+            (false, true) => format!("{{ [name: string]: {} }}", union(others)),
+            // TypeScript wants each field to be one of the others: so they are not said to be all.
+            (false, false) => format!("{fields} & {{ [name: string]: unknown }}"),
+        }
+    }
+}
+
+/// Each of them once.
+fn union(parts: impl IntoIterator<Item = String>) -> String {
+    let mut once: Vec<String> = Vec::new();
+    for part in parts {
+        if !once.contains(&part) {
+            once.push(part);
+        }
+    }
+    if once.iter().any(|part| part == "unknown") { "unknown".to_owned() } else { once.join(" | ") }
+}
+
+/// Whether it is fields in braces, and nothing beside them.
+fn is_object(part: &str) -> bool {
+    part.starts_with("{\n") && !is_loose(part) && part.ends_with('}')
+}
+
+/// In brackets, if it is no single type.
+fn grouped(part: &str) -> String {
+    if is_loose(part) { format!("({part})") } else { part.to_owned() }
+}
+
+/// Whether it is several types, joined; in strings and comments nobody looks.
+fn is_loose(part: &str) -> bool {
+    let (mut depth, mut rest) = (0, part);
+    while let Some(char) = rest.chars().next() {
+        let end = match char {
+            '"' => rest
+                .char_indices()
+                .skip(1)
+                .scan(false, |escaped, (at, char)| {
+                    let ends = char == '"' && !*escaped;
+                    *escaped = char == '\\' && !*escaped;
+                    Some((at, ends))
+                })
+                .find(|(_, ends)| *ends)
+                .map(|(at, _)| at + 1),
+            '/' => rest.find("*/").map(|at| at + 2),
+            _ => None,
+        };
+        depth += match char {
+            '{' | '[' | '(' => 1,
+            '}' | ']' | ')' => -1,
+            '|' | '&' if depth == 0 => return true,
+            _ => 0,
+        };
+        rest = rest.get(end.unwrap_or(char.len_utf8())..).unwrap_or_default();
+    }
+    false
+}
+
+/// A name of a member, quoted where it has to be.
+fn key(name: &str) -> String {
+    let mut chars = name.chars();
+    let is_plain =
+        chars.next().is_some_and(|char| char.is_ascii_alphabetic() || "_$".contains(char))
+            && chars.all(|char| char.is_ascii_alphanumeric() || "_$".contains(char));
+    if is_plain { name.to_owned() } else { Value::from(name).to_string() }
+}
+
+/// Documentation, as a comment.
+fn document(out: &mut String, margin: &str, doc: Option<&str>) {
+    let Some(doc) = doc else { return };
+    let doc = doc.replace("*/", "*\\/");
+    if !doc.contains('\n') {
+        let _ = writeln!(out, "{margin}/** {doc} */");
+        return;
+    }
+    let _ = writeln!(out, "{margin}/**");
+    for line in doc.lines() {
+        let _ = writeln!(out, "{margin} *{}{line}", if line.is_empty() { "" } else { " " });
+    }
+    let _ = writeln!(out, "{margin} */");
+}
