@@ -5,17 +5,13 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use tests::node;
 
 const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../socketkit/src/browser");
 
 /// The standard output of a program of `tests/node_modules`.
 fn output(program: &str, args: &[&str]) -> Vec<u8> {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = tests.join("node_modules/.bin").join(program);
-    let output =
-        Command::new(&path).args(args).current_dir(tests).output().unwrap_or_else(|error| {
-            panic!("{}: {error}; run `npm ci --prefix tests`", path.display())
-        });
+    let output = node::run(program, args, Path::new(env!("CARGO_MANIFEST_DIR")));
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {args:?}\n{text}{errors}");

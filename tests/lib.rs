@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod chat;
 pub mod dice;
+pub mod node;
 pub mod process;
 pub mod proxy;
 pub mod raw;

@@ -9,7 +9,8 @@ mod shapes;
 use serde_json::json;
 use shapes::*;
 use socketkit::{Events, Protocol, contract};
-use std::{fmt::Write, fs, path::Path, process::Command};
+use std::{fmt::Write, fs};
+use tests::node;
 
 #[derive(Debug, Events)]
 enum ClientEvent {
@@ -69,16 +70,11 @@ impl Folder {
     /// What the compiler says of a program.
     fn check(&self, program: &str) -> String {
         fs::write(self.0.path().join("program.ts"), program).unwrap();
-        let compiler = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/.bin/tsc");
-        let output = Command::new(&compiler)
-            .args(["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext"])
-            .args(["--exactOptionalPropertyTypes", "--skipLibCheck", "false", "--types", ""])
-            .args(["--lib", "es2022,dom", "--pretty", "false", "program.ts"])
-            .current_dir(self.0.path())
-            .output()
-            .unwrap_or_else(|error| {
-                panic!("{}: {error}; run `npm ci --prefix tests`", compiler.display())
-            });
+        let options = "--strict --noEmit --target es2022 --module nodenext --lib es2022,dom \
+            --exactOptionalPropertyTypes --skipLibCheck false --pretty false";
+        let mut args: Vec<_> = options.split_whitespace().collect();
+        args.extend(["--types", "", "program.ts"]);
+        let output = node::run("tsc", &args, self.0.path());
         String::from_utf8(output.stdout).unwrap()
     }
 }

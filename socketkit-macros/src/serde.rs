@@ -13,6 +13,12 @@ fn metas(attr: &Attribute) -> Result<Metas> {
     attr.parse_args_with(Metas::parse_terminated)
 }
 
+/// Those that can be read of all attributes.
+fn all_metas(attrs: &[Attribute]) -> impl Iterator<Item = Meta> {
+    let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
+    attrs.filter_map(|attr| metas(attr).ok()).flatten()
+}
+
 fn each_meta(attrs: &[Attribute], errors: &mut Errors, mut read: impl FnMut(&Meta, &mut Errors)) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
         if let Some(metas) = errors.ok(metas(attr)) {
@@ -84,9 +90,7 @@ pub(crate) fn name_of(attrs: &[Attribute], field: &str, rule: Option<RenameRule>
 
 /// The string of `key = ".."` or `key(deserialize = "..")`.
 fn deserialized(attrs: &[Attribute], key: &str) -> Option<String> {
-    let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
-    let mut found = attrs.filter_map(|attr| metas(attr).ok()).flatten();
-    match found.find(|meta| meta.path().is_ident(key))? {
+    match all_metas(attrs).find(|meta| meta.path().is_ident(key))? {
         Meta::List(list) => {
             let inner = list.parse_args_with(Metas::parse_terminated).ok()?;
             string(inner.iter().find(|meta| meta.path().is_ident("deserialize"))?)
@@ -117,8 +121,7 @@ pub(crate) fn hides(attrs: &[Attribute]) -> Option<&'static str> {
 
 /// What writes or reads a field in place of its type, if anything does.
 pub(crate) fn written_by(attrs: &[Attribute]) -> Option<String> {
-    let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
-    let found = attrs.filter_map(|attr| metas(attr).ok()).flatten().find(|meta| {
+    let found = all_metas(attrs).find(|meta| {
         ["with", "serialize_with", "deserialize_with"].iter().any(|key| meta.path().is_ident(key))
     });
     found.map(|meta| string(&meta).unwrap_or_default())
@@ -145,8 +148,7 @@ pub(crate) fn shaping(attr: &Attribute, krate: &TokenStream) -> TokenStream {
 }
 
 fn one_of(attrs: &[Attribute], keys: &[&'static str]) -> Option<&'static str> {
-    let attrs = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
-    let metas: Vec<_> = attrs.filter_map(|attr| metas(attr).ok()).flatten().collect();
+    let metas: Vec<_> = all_metas(attrs).collect();
     keys.iter().find(|key| metas.iter().any(|meta| meta.path().is_ident(key))).copied()
 }
 

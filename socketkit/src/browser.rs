@@ -45,6 +45,8 @@ pub(crate) struct File {
 impl Files {
     pub(crate) fn new<P: Protocol>(limits: &Limits) -> Self {
         let contract = contract::<P>(limits).to_string();
+        #[cfg(feature = "schema")]
+        let described = crate::contract::<P>();
         Self(vec![
             File::new("client.js", JAVASCRIPT, ENTRY.replace(PLACE, &contract)),
             File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
@@ -52,9 +54,10 @@ impl Files {
             File::new("socketkit.global.js", JAVASCRIPT, script(&contract)),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
             #[cfg(feature = "schema")]
-            File::new("client.d.ts", TYPESCRIPT, crate::contract::<P>().to_typescript()),
+            File::new("client.d.ts", TYPESCRIPT, described.to_typescript()),
             #[cfg(feature = "schema")]
-            File::new("contract.json", JSON, described::<P>()),
+            // Strings, numbers and JSON: there is nothing in it that does not serialize.
+            File::new("contract.json", JSON, serde_json::to_string(&described).unwrap_or_default()),
         ])
     }
 
@@ -108,13 +111,6 @@ impl File {
 /// What the client has to know of the events: their names, what may be dropped, and what is too long.
 fn contract<P: Protocol>(limits: &Limits) -> Value {
     json!({ "client": names::<P::Client>(), "server": names::<P::Server>(), "limit": limits.frame })
-}
-
-/// What programs and people have to know of them.
-#[cfg(feature = "schema")]
-fn described<P: Protocol>() -> String {
-    // A contract is strings, numbers and JSON: there is nothing that does not serialize.
-    serde_json::to_string(&crate::contract::<P>()).unwrap_or_default()
 }
 
 fn names<E: Events>() -> Map<String, Value> {

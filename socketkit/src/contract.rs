@@ -141,7 +141,6 @@ pub fn contract<P: Protocol>() -> Contract {
     let generator = |direction: Direction, path: &str| {
         let mut settings = SchemaSettings::draft2020_12();
         (settings.contract, settings.definitions_path) = (direction, path.to_owned().into());
-        (settings.meta_schema, settings.inline_subschemas) = (None, false);
         settings.into_generator()
     };
     let mut read = generator(Direction::Deserialize, "/read");

@@ -22,14 +22,14 @@ impl Names {
         for name in contract.write.keys() {
             let called = free(&identifier(name), &mut taken);
             if same.contains(name.as_str()) {
-                names.insert(format!("#/read/{}", escaped(name)), called.clone());
+                names.insert(pointer("read", name), called.clone());
             }
-            names.insert(format!("#/write/{}", escaped(name)), called);
+            names.insert(pointer("write", name), called);
         }
         for name in contract.read.keys().filter(|name| !same.contains(name.as_str())) {
             let suffix = if contract.write.contains_key(name) { "Input" } else { "" };
             let called = free(&(identifier(name) + suffix), &mut taken);
-            names.insert(format!("#/read/{}", escaped(name)), called);
+            names.insert(pointer("read", name), called);
         }
         Self(names)
     }
@@ -42,7 +42,7 @@ impl Names {
     pub(super) fn each<'a>(&'a self, contract: &'a Contract) -> BTreeMap<&'a str, &'a Value> {
         let sides = [("read", &contract.read), ("write", &contract.write)];
         let types = sides.into_iter().flat_map(|(side, types)| {
-            types.iter().map(move |(name, schema)| (format!("#/{side}/{}", escaped(name)), schema))
+            types.iter().map(move |(name, schema)| (pointer(side, name), schema))
         });
         types.map(|(pointer, schema)| (self.find(&pointer), schema)).collect()
     }
@@ -63,7 +63,7 @@ fn same<'a>(read: &'a Map<String, Value>, write: &'a Map<String, Value>) -> BTre
                 let others = read.keys().filter(|other| !same.contains(other.as_str()));
                 others
                     .into_iter()
-                    .any(|other| text.contains(&format!("\"#/write/{}\"", escaped(other))))
+                    .any(|other| text.contains(&format!("\"{}\"", pointer("write", other))))
             })
         };
         let others: Vec<_> = same.iter().copied().filter(|name| differs(name)).collect();
@@ -74,9 +74,9 @@ fn same<'a>(read: &'a Map<String, Value>, write: &'a Map<String, Value>) -> BTre
     }
 }
 
-/// A name as it stands in a pointer (RFC 6901 section 3).
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+/// Where a type is in a contract (RFC 6901 section 3).
+fn pointer(side: &str, name: &str) -> String {
+    format!("#/{side}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// What may be the name of a type.

@@ -24,6 +24,33 @@ pub(crate) fn declarations(contract: &Contract) -> String {
         export function connect(url?: string | URL, options?: ConnectOptions): Socket<Contract>;\n"
 }
 
+/// A type as text.
+struct Type {
+    text: String,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// Several types, joined: in brackets where it is a part.
+    Joined,
+    /// Fields in braces, which an interface may have.
+    Fields,
+    Other,
+}
+
+impl Type {
+    fn grouped(&self) -> String {
+        if self.form == Form::Joined { format!("({})", self.text) } else { self.text.clone() }
+    }
+}
+
+impl<T: Into<String>> From<T> for Type {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), form: Form::Other }
+    }
+}
+
 struct Writer {
     names: Names,
 }
@@ -33,8 +60,8 @@ impl Writer {
     fn named(&self, out: &mut String, name: &str, schema: &Value) {
         out.push('\n');
         document(out, "", schema.get("description").and_then(Value::as_str));
-        let text = self.of(schema, 0);
-        let _ = if is_object(&text) {
+        let Type { text, form } = self.of(schema, 0);
+        let _ = if form == Form::Fields {
             writeln!(out, "export interface {name} {text}")
         } else {
             writeln!(out, "export type {name} = {text};")
@@ -46,7 +73,7 @@ impl Writer {
         for (name, event) in events {
             document(out, "  ", event.doc.as_deref());
             let of = |schema: &Option<Value>| {
-                schema.as_ref().map_or("null".to_owned(), |schema| self.of(schema, 1))
+                schema.as_ref().map_or("null".to_owned(), |schema| self.of(schema, 1).text)
             };
             let (data, reply) = (of(&event.payload), of(&event.reply));
             let _ = writeln!(out, "  {}: {{ data: {data}; reply: {reply} }};", key(name));
@@ -55,20 +82,20 @@ impl Writer {
     }
 
     /// A schema as a type, of which later lines stand so deep.
-    fn of(&self, schema: &Value, depth: usize) -> String {
+    fn of(&self, schema: &Value, depth: usize) -> Type {
         let members = match schema {
-            Value::Bool(false) => return "never".to_owned(),
+            Value::Bool(false) => return "never".into(),
             Value::Object(members) => members,
-            _ => return "unknown".to_owned(),
+            _ => return "unknown".into(),
         };
-        let mut parts = Vec::new();
+        let mut parts: Vec<Type> = Vec::new();
         if let Some(pointer) = members.get("$ref").and_then(Value::as_str) {
-            parts.push(self.names.find(pointer).to_owned());
+            parts.push(self.names.find(pointer).into());
         }
         if let Some(value) = members.get("const") {
-            parts.push(value.to_string());
+            parts.push(value.to_string().into());
         } else if let Some(values) = members.get("enum").and_then(Value::as_array) {
-            parts.push(union(values.iter().map(Value::to_string)));
+            parts.push(union(values.iter().map(|value| value.to_string().into())));
         } else {
             parts.extend(self.by_type(members, depth));
         }
@@ -80,18 +107,15 @@ impl Writer {
         if let Some(all) = members.get("allOf").and_then(Value::as_array) {
             parts.extend(all.iter().map(|schema| self.of(schema, depth)));
         }
-        match &parts[..] {
-            [] => "unknown".to_owned(),
-            [one] => one.clone(),
-            _ => {
-                let parts: Vec<_> = parts.iter().map(|part| grouped(part)).collect();
-                parts.join(" & ")
-            }
+        if parts.len() > 1 {
+            let parts: Vec<_> = parts.iter().map(Type::grouped).collect();
+            return Type { text: parts.join(" & "), form: Form::Joined };
         }
+        parts.pop().unwrap_or_else(|| "unknown".into())
     }
 
     /// What `type` says, and what belongs to it.
-    fn by_type(&self, members: &Map<String, Value>, depth: usize) -> Option<String> {
+    fn by_type(&self, members: &Map<String, Value>, depth: usize) -> Option<Type> {
         let types = match members.get("type") {
             Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).collect(),
             Some(Value::String(one)) => vec![one.as_str()],
@@ -99,33 +123,33 @@ impl Writer {
             _ => return None,
         };
         Some(union(types.into_iter().map(|of| match of {
-            "integer" | "number" => "number".to_owned(),
+            "integer" | "number" => "number".into(),
             "array" => self.array(members, depth),
             "object" => self.object(members, depth),
-            other => other.to_owned(),
+            other => other.into(),
         })))
     }
 
-    fn array(&self, members: &Map<String, Value>, depth: usize) -> String {
+    fn array(&self, members: &Map<String, Value>, depth: usize) -> Type {
         if let Some(items) = members.get("prefixItems").and_then(Value::as_array) {
-            let items: Vec<_> = items.iter().map(|item| self.of(item, depth)).collect();
-            return format!("[{}]", items.join(", "));
+            let items: Vec<_> = items.iter().map(|item| self.of(item, depth).text).collect();
+            return format!("[{}]", items.join(", ")).into();
         }
         if members.get("maxItems").and_then(Value::as_u64) == Some(0) {
-            return "[]".to_owned();
+            return "[]".into();
         }
-        let of = members.get("items").map_or("unknown".to_owned(), |items| self.of(items, depth));
+        let of = members.get("items").map_or("unknown".into(), |items| self.of(items, depth));
         let length = |name| members.get(name).and_then(Value::as_u64);
         match (length("minItems"), length("maxItems")) {
             // A short array of Rust: its length is a part of its type.
             (Some(least), Some(most)) if least == most && most <= 16 => {
-                format!("[{}]", vec![of; most as usize].join(", "))
+                format!("[{}]", vec![of.text; most as usize].join(", ")).into()
             }
-            _ => format!("{}[]", grouped(&of)),
+            _ => format!("{}[]", of.grouped()).into(),
         }
     }
 
-    fn object(&self, members: &Map<String, Value>, depth: usize) -> String {
+    fn object(&self, members: &Map<String, Value>, depth: usize) -> Type {
         let required = members.get("required").and_then(Value::as_array);
         let is_required =
             |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
@@ -134,7 +158,7 @@ impl Writer {
         for (name, schema) in properties.into_iter().flatten() {
             document(&mut out, &margin, schema.get("description").and_then(Value::as_str));
             let mark = if is_required(name) { "" } else { "?" };
-            let of = self.of(schema, depth + 1);
+            let of = self.of(schema, depth + 1).text;
             let _ = writeln!(out, "{margin}{}{mark}: {of};", key(name));
         }
         let fields = format!("{{\n{out}{}}}", "  ".repeat(depth));
@@ -153,65 +177,38 @@ impl Writer {
             .collect();
         match (others.is_empty(), out.is_empty()) {
             (true, true) if members.get("additionalProperties") == Some(&Value::Bool(false)) => {
-                "{ [name: string]: never }".to_owned()
+                "{ [name: string]: never }".into()
             }
-            (true, true) => "{ [name: string]: unknown }".to_owned(),
-            (true, false) => fields,
-            (false, true) => format!("{{ [name: string]: {} }}", union(others)),
+            (true, true) => "{ [name: string]: unknown }".into(),
+            (true, false) => Type { text: fields, form: Form::Fields },
+            (false, true) => format!("{{ [name: string]: {} }}", union(others).text).into(),
             // TypeScript wants each field to be one of the others: so they are not said to be all.
-            (false, false) => format!("{fields} & {{ [name: string]: unknown }}"),
+            (false, false) => Type {
+                text: format!("{fields} & {{ [name: string]: unknown }}"),
+                form: Form::Joined,
+            },
         }
     }
 }
 
 /// Each of them once.
-fn union(parts: impl IntoIterator<Item = String>) -> String {
-    let mut once: Vec<String> = Vec::new();
+fn union(parts: impl IntoIterator<Item = Type>) -> Type {
+    let mut once: Vec<Type> = Vec::new();
     for part in parts {
-        if !once.contains(&part) {
+        if part.text == "unknown" {
+            return part;
+        }
+        if once.iter().all(|known| known.text != part.text) {
             once.push(part);
         }
     }
-    if once.iter().any(|part| part == "unknown") { "unknown".to_owned() } else { once.join(" | ") }
-}
-
-/// Whether it is fields in braces, and nothing beside them.
-fn is_object(part: &str) -> bool {
-    part.starts_with("{\n") && !is_loose(part) && part.ends_with('}')
-}
-
-/// In brackets, if it is no single type.
-fn grouped(part: &str) -> String {
-    if is_loose(part) { format!("({part})") } else { part.to_owned() }
-}
-
-/// Whether it is several types, joined; in strings and comments nobody looks.
-fn is_loose(part: &str) -> bool {
-    let (mut depth, mut rest) = (0, part);
-    while let Some(char) = rest.chars().next() {
-        let end = match char {
-            '"' => rest
-                .char_indices()
-                .skip(1)
-                .scan(false, |escaped, (at, char)| {
-                    let ends = char == '"' && !*escaped;
-                    *escaped = char == '\\' && !*escaped;
-                    Some((at, ends))
-                })
-                .find(|(_, ends)| *ends)
-                .map(|(at, _)| at + 1),
-            '/' => rest.find("*/").map(|at| at + 2),
-            _ => None,
-        };
-        depth += match char {
-            '{' | '[' | '(' => 1,
-            '}' | ']' | ')' => -1,
-            '|' | '&' if depth == 0 => return true,
-            _ => 0,
-        };
-        rest = rest.get(end.unwrap_or(char.len_utf8())..).unwrap_or_default();
+    match once.len() {
+        0 | 1 => once.pop().unwrap_or_else(|| "never".into()),
+        _ => {
+            let texts: Vec<_> = once.into_iter().map(|part| part.text).collect();
+            Type { text: texts.join(" | "), form: Form::Joined }
+        }
     }
-    false
 }
 
 /// A name of a member, quoted where it has to be.
