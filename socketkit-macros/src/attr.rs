@@ -19,6 +19,7 @@ const DERIVE: &str = "derive";
 const LATEST: &str = "latest";
 const MAX: &str = "max";
 const MODULE: &str = "module";
+const PROGRESS: &str = "progress";
 const RATE: &str = "rate";
 const RENAME: &str = "rename";
 const RENAME_ALL: &str = "rename_all";
@@ -75,6 +76,7 @@ pub(crate) struct EventAttr {
     pub(crate) rename: Option<LitStr>,
     pub(crate) aliases: Vec<LitStr>,
     pub(crate) reply: Option<Type>,
+    pub(crate) progress: Option<Type>,
     pub(crate) volatile: Option<Ident>,
     pub(crate) latest: Option<Latest>,
     pub(crate) max: Option<Lit>,
@@ -114,6 +116,10 @@ impl EventAttr {
                         let reply = value(key, input, "a type", "reply = PostId");
                         meant(&mut this.reply, key, input, reply)
                     }
+                    PROGRESS => {
+                        let progress = value(key, input, "a type", "progress = u8");
+                        meant(&mut this.progress, key, input, progress)
+                    }
                     VOLATILE => once(&mut this.volatile, key, flag(key, input)?),
                     LATEST => once(&mut this.latest, key, latest(key, input)?),
                     MAX => once(&mut this.max, key, value(key, input, "a size", "max = \"4KiB\"")?),
@@ -128,7 +134,18 @@ impl EventAttr {
                     _ => Err(unknown(
                         key,
                         "event",
-                        &[RENAME, ALIAS, REPLY, VOLATILE, LATEST, MAX, RATE, BURST, TRANSPARENT],
+                        &[
+                            RENAME,
+                            ALIAS,
+                            REPLY,
+                            PROGRESS,
+                            VOLATILE,
+                            LATEST,
+                            MAX,
+                            RATE,
+                            BURST,
+                            TRANSPARENT,
+                        ],
                     )),
                 });
             }

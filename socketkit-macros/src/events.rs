@@ -293,6 +293,12 @@ fn event_impls(input: &Input, index: usize, event: &Event) -> TokenStream {
             type Reply = ();
         ),
     };
+    let progress = match &event.progress {
+        Some(progress) => quote_spanned!(progress.span()=> type Progress = #progress;),
+        None => quote!(
+            type Progress = ();
+        ),
+    };
     let index = Literal::usize_unsuffixed(index);
     let fields = match &event.payload {
         Payload::Own(_) => quote!((__event)),
@@ -306,6 +312,7 @@ fn event_impls(input: &Input, index: usize, event: &Event) -> TokenStream {
         impl #krate::Event for #event_ty {
             type Enum = #ty;
             #reply
+            #progress
             const INDEX: ::core::primitive::usize = #index;
         }
         #[automatically_derived]

@@ -40,6 +40,7 @@ pub(crate) struct Event {
     pub(crate) name: String,
     pub(crate) aliases: Vec<String>,
     pub(crate) reply: Option<Type>,
+    pub(crate) progress: Option<Type>,
     pub(crate) policies: Policies,
     pub(crate) payload: Payload,
     /// The variant has one field, without a name: it is the payload.
@@ -125,10 +126,10 @@ impl Event {
                 errors.at(&field.ty, OWN_THE_DATA);
             }
         }
-        if let Some(reply) = attr.reply.as_ref().filter(|_| !borrows)
-            && has_reference(reply.to_token_stream())
-        {
-            errors.at(reply, OWN_THE_DATA);
+        for ty in attr.reply.iter().chain(&attr.progress) {
+            if !borrows && has_reference(ty.to_token_stream()) {
+                errors.at(ty, OWN_THE_DATA);
+            }
         }
         let without_self =
             |ty: Type| Type::Verbatim(path::without_self(ty.into_token_stream(), owner));
@@ -145,6 +146,7 @@ impl Event {
             name,
             aliases,
             reply: attr.reply.map(without_self),
+            progress: attr.progress.map(without_self),
         }
     }
 

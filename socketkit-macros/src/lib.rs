@@ -91,6 +91,7 @@ use syn::Result;
 /// | `#[event(rename = "..")]` | name on the wire: `[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*`, at most 64 bytes; with capitals if `rename_all` has them |
 /// | `#[event(alias = "..")]` | also accepted on receipt, capitals too; repeatable |
 /// | `#[event(reply = T)]` | what the event is answered with, as visible as the enum; default `()` |
+/// | `#[event(progress = T)]` | what its handler reports before it answers, by `Progress<T>`; a call that is given up cancels it |
 /// | `#[event(volatile)]` | dropped where its receiver lags |
 /// | `#[event(latest)]` | where its receiver lags, the newest takes the place of an unsent one |
 /// | `#[event(latest = "id")]` | the same for each value of a field; of several: `latest = "room, user"` |

@@ -37,6 +37,7 @@ pub(crate) fn policies(input: &Input) -> TokenStream {
         by_index(input, &rate, "rate", &quote!(::core::option::Option<#krate::EventRate>), &none),
         by_index(input, &latest_by, "latest_by", &quote!(&'static [&'static #str]), &quote!(&[])),
         latest_key(input),
+        has_progress(input),
     ]
     .into_iter()
     .flatten()
@@ -68,6 +69,25 @@ fn by_index(
                 match __index {
                     #(#each)*
                     _ => #default,
+                }
+            }
+        }
+    })
+}
+
+fn has_progress(input: &Input) -> Option<TokenStream> {
+    let [bool, usize] = path::primitives(["bool", "usize"]);
+    let indexes = input.events.iter().enumerate();
+    let indexes: Vec<_> = indexes
+        .filter(|(_, event)| event.progress.is_some())
+        .map(|(index, _)| Literal::usize_unsuffixed(index))
+        .collect();
+    (!indexes.is_empty()).then(|| {
+        quote! {
+            fn has_progress(__index: #usize) -> #bool {
+                match __index {
+                    #(#indexes)|* => true,
+                    _ => false,
                 }
             }
         }

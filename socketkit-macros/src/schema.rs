@@ -53,7 +53,13 @@ fn about(input: &Input, event: &Event) -> TokenStream {
             __about.reply::<__Reply>();
         }
     });
-    quote!(#docs #payload #reply)
+    let progress = event.progress.as_ref().map(|progress| {
+        quote! {
+            #krate::__shape!(__Progress, shape, #progress);
+            __about.progress::<__Progress>();
+        }
+    });
+    quote!(#docs #payload #reply #progress)
 }
 
 /// A struct like that of the event, whose fields all have a schema, known or not: `schemars` understands

@@ -23,7 +23,7 @@ pub(crate) fn own_data(input: &mut Input) {
     let own = |ty: &mut Type| *ty = Type::Verbatim(owned(ty.to_token_stream(), &params));
     input.ty = owned(input.ty.clone(), &params);
     for event in &mut input.events {
-        event.reply.iter_mut().for_each(own);
+        event.reply.iter_mut().chain(&mut event.progress).for_each(own);
         match &mut event.payload {
             Payload::Own(ty) => own(ty),
             Payload::Made(fields) => fields.iter_mut().for_each(|field| own(&mut field.ty)),

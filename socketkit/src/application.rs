@@ -160,6 +160,10 @@ where
         P::Client::max_bytes(index)
     }
 
+    fn is_cancellable(&self, index: usize) -> bool {
+        P::Client::has_progress(index)
+    }
+
     fn rate(&self, index: usize) -> Option<EventRate> {
         P::Client::rate(index)
     }

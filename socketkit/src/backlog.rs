@@ -96,6 +96,22 @@ impl Backlog {
         Some(first)
     }
 
+    /// Takes a call out, if its event `may` be: nobody waits for its answer.
+    pub(crate) fn cancel(&mut self, id: u32, limits: &Limits, may: impl FnOnce(usize) -> bool) {
+        let Some(events) = &mut self.0 else { return };
+        let Some(at) = events.waiting.iter().position(|event| event.id == Some(id)) else { return };
+        if events.waiting.get(at).is_some_and(|event| may(event.index)) {
+            // It is beyond the limit itself, or one that is moves up.
+            let beyond = events.waiting.get(at.max(limits.waiting.max(1)));
+            events.excess -= beyond.map_or(0, |event| event.text.len());
+            events.waiting.remove(at);
+            events.calls.remove(&id);
+        }
+        if events.waiting.is_empty() {
+            self.0 = None;
+        }
+    }
+
     /// The number of the event that came first.
     pub(crate) fn first(&self) -> Option<u64> {
         self.0.as_ref().and_then(|events| events.waiting.front()).map(|first| first.number)
@@ -134,6 +150,25 @@ mod tests {
             assert_eq!(backlog.excess(), excess);
         }
         assert!(backlog.pop(&limits).is_none() && backlog.is_empty());
+    }
+
+    #[test]
+    fn a_call_that_is_cancelled_leaves_its_place_and_its_id() {
+        let limits = Limits::default().waiting(1);
+        for (id, excess) in [(1, 3), (2, 3), (3, 2)] {
+            let mut backlog = Backlog::default();
+            for (text, id) in [("a", 1), ("bb", 2), ("ccc", 3)] {
+                backlog.push(event(text, Some(id)), &limits);
+            }
+            backlog.cancel(id, &limits, |_| false);
+            backlog.cancel(9, &limits, |_| true);
+            assert_eq!(backlog.excess(), 5);
+            backlog.cancel(id, &limits, |_| true);
+            assert_eq!(backlog.excess(), excess, "{id}");
+            assert_eq!(backlog.admit(id, None, &limits.clone().calls(3)), Ok(()));
+            while backlog.pop(&limits).is_some() {}
+            assert!(backlog.is_empty());
+        }
     }
 
     #[test]

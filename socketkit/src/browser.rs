@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 const MODULE: &str = include_str!("browser/socketkit.js");
 const SESSION: &str = include_str!("browser/session.js");
+const SKEW: &str = include_str!("browser/skew.js");
 const ENTRY: &str = include_str!("browser/client.js");
 const TYPES: &str = include_str!("browser/socketkit.d.ts");
 
@@ -31,7 +32,11 @@ const JSON: &str = "application/json";
 
 /// The files of one service.
 #[derive(Debug)]
-pub(crate) struct Files(Vec<File>);
+pub(crate) struct Files {
+    files: Vec<File>,
+    /// The hash of the contract, with the feature `schema`.
+    schema: Option<String>,
+}
 
 /// A file, ready to be sent.
 #[derive(Debug)]
@@ -44,13 +49,18 @@ pub(crate) struct File {
 
 impl Files {
     pub(crate) fn new<P: Protocol>(limits: &Limits) -> Self {
-        let contract = contract::<P>(limits).to_string();
         #[cfg(feature = "schema")]
         let described = crate::contract::<P>();
-        Self(vec![
+        #[cfg(feature = "schema")]
+        let known = described.known();
+        #[cfg(not(feature = "schema"))]
+        let known = Value::Null;
+        let contract = contract::<P>(limits, &known).to_string();
+        let files = vec![
             File::new("client.js", JAVASCRIPT, ENTRY.replace(PLACE, &contract)),
             File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
             File::new("session.js", JAVASCRIPT, SESSION.into()),
+            File::new("skew.js", JAVASCRIPT, SKEW.into()),
             File::new("socketkit.global.js", JAVASCRIPT, script(&contract)),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
             #[cfg(feature = "schema")]
@@ -58,11 +68,17 @@ impl Files {
             #[cfg(feature = "schema")]
             // Strings, numbers and JSON: there is nothing in it that does not serialize.
             File::new("contract.json", JSON, serde_json::to_string(&described).unwrap_or_default()),
-        ])
+        ];
+        Self { files, schema: known["schema"].as_str().map(str::to_owned) }
+    }
+
+    /// What `hello` says of the contract.
+    pub(crate) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&File> {
-        self.0.iter().find(|file| file.name == name)
+        self.files.iter().find(|file| file.name == name)
     }
 }
 
@@ -108,25 +124,39 @@ impl File {
     }
 }
 
-/// What the client has to know of the events: their names, what may be dropped, and what is too long.
-fn contract<P: Protocol>(limits: &Limits) -> Value {
-    json!({ "client": names::<P::Client>(), "server": names::<P::Server>(), "limit": limits.frame })
+/// What the client has to know of the events: their names, what may be dropped, and what is too long;
+/// and what is `known` of their shapes.
+fn contract<P: Protocol>(limits: &Limits, known: &Value) -> Value {
+    let mut contract = json!({
+        "client": names::<P::Client>(&known["client"]),
+        "server": names::<P::Server>(&known["server"]),
+        "limit": limits.frame,
+    });
+    if let Some(schema) = known.get("schema") {
+        contract["schema"] = schema.clone();
+    }
+    contract
 }
 
-fn names<E: Events>() -> Map<String, Value> {
-    let about = |index| {
-        let mut about = match (E::policy(index), E::latest_by(index)) {
-            (Policy::Reliable, _) => json!({}),
-            (Policy::Volatile, _) => json!({ "volatile": true }),
-            (Policy::Latest, []) => json!({ "latest": true }),
-            (Policy::Latest, fields) => json!({ "latest": fields.join(", ") }),
+fn names<E: Events>(known: &Value) -> Map<String, Value> {
+    let about = |index, name: &str| {
+        let mut about = known.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        let policy = match (E::policy(index), E::latest_by(index)) {
+            (Policy::Reliable, _) => None,
+            (Policy::Volatile, _) => Some(("volatile", true.into())),
+            (Policy::Latest, []) => Some(("latest", true.into())),
+            (Policy::Latest, fields) => Some(("latest", fields.join(", ").into())),
         };
-        if let Some(max) = E::max_bytes(index) {
-            about["max"] = max.into();
-        }
-        about
+        let max = E::max_bytes(index);
+        about.extend(policy.map(|(name, value)| (name.to_owned(), value)));
+        about.extend(max.map(|max| ("max".to_owned(), max.into())));
+        Value::Object(about)
     };
-    E::NAMES.iter().enumerate().map(|(index, name)| ((*name).to_owned(), about(index))).collect()
+    E::NAMES
+        .iter()
+        .enumerate()
+        .map(|(index, name)| ((*name).to_owned(), about(index, name)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,23 +1,21 @@
 //! Calls: an event and its typed reply, from one peer or from many.
 
 use crate::{
-    CallError, Event, Reject, SocketId,
-    delivery::{Kind, Pushed},
+    CallError, Limits, Reject, SocketId,
     failure::Failure,
-    flusher::Flusher,
-    frame::Draft,
-    payload,
-    peer::{Answer, Peer},
-    treatment::Treatment,
+    path::located,
+    peer::Answer,
+    question::Question,
+    reports::Reports,
     wire::{self, Frame},
 };
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 use serde::de::DeserializeOwned;
 use std::{
-    convert::Infallible,
     fmt,
     future::{Future, poll_fn},
+    marker::PhantomData,
     mem,
     ops::Range,
     pin::Pin,
@@ -27,7 +25,6 @@ use std::{
 };
 use tokio::{
     runtime::Handle,
-    sync::oneshot,
     time::{Sleep, sleep},
 };
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -36,35 +33,119 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A call on its way: a future of its typed reply.
 ///
-/// The event is sent when the future is first polled.
+/// The event is sent when the future is first polled. One with `#[event(progress = T)]` has reports of its
+/// progress before: see [`progress`](Self::progress) and [`on_progress`](Self::on_progress).
 ///
 /// # Cancel safety
 ///
 /// Dropping it before it was polled sends nothing. Dropped later, the call is forgotten: the other
-/// side still runs it, and its reply is ignored.
+/// side still runs it, and its reply is ignored. The handler of an event with progress is cancelled
+/// then, wherever it is.
 #[must_use = "a call is sent when it is awaited"]
-pub struct Call<R> {
-    reply: Boxed<Result<R, Failure>>,
+pub struct Call<R, T = ()> {
+    reply: Option<Boxed<Result<R, Failure>>>,
     deadline: Deadline,
+    reports: Option<Arc<Reports>>,
+    /// Reports that the deadline knows of.
+    came: u64,
+    /// How it has ended, while there are reports to read.
+    done: Option<Result<R, Failure>>,
+    progress: PhantomData<fn() -> T>,
 }
 
-impl<R: DeserializeOwned + Send + 'static> Call<R> {
-    pub(crate) fn new(
-        answer: impl Future<Output = Answer> + Send + 'static,
-        timeout: Duration,
-        runtime: Handle,
-    ) -> Self {
-        let reply = Box::pin(async move { Ok(decode(&answer.await?)?) });
-        Self { reply, deadline: Deadline { timeout, sleep: None, runtime } }
+impl<R: DeserializeOwned + Send + 'static, T> Call<R, T> {
+    /// One that `ask` sends and waits for.
+    pub(crate) fn new<F>(
+        question: Result<Question, CallError>,
+        (limits, runtime): (&Limits, Handle),
+        ask: impl FnOnce(Question, Option<Arc<Reports>>) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let has_reports = question.as_ref().is_ok_and(|question| question.has_progress);
+        let reports = has_reports.then(|| Arc::new(Reports::new(limits.reports)));
+        let given = reports.clone();
+        let reply = Box::pin(async move { Ok(decode(&ask(question?, given).await?)?) });
+        let deadline = Deadline { timeout: limits.call, sleep: None, runtime };
+        Self { reply: Some(reply), deadline, reports, came: 0, done: None, progress: PhantomData }
     }
 }
 
-impl<R> Call<R> {
+impl<R, T: DeserializeOwned> Call<R, T> {
+    /// The next report; `None` when there are no more, since the reply is there or the call has failed:
+    /// await the call itself to learn which.
+    ///
+    /// Reports come in order, at most [`Limits::reports`](crate::Limits::reports) wait, and a report that
+    /// is not a `T` ends the call with [`CallError::Decode`]. Each begins the deadline anew.
+    ///
+    /// ```
+    /// # use socketkit::{CallError, Event, Protocol, Remote};
+    /// # async fn run<P: Protocol, E: Event<Enum = P::Client, Progress = u8>>(
+    /// #     remote: &Remote<P>, event: E,
+    /// # ) -> Result<E::Reply, CallError> {
+    /// let mut import = remote.call(event);
+    /// while let Some(percent) = import.progress().await {
+    ///     println!("{percent} %");
+    /// }
+    /// import.await
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// No report is lost.
+    pub async fn progress(&mut self) -> Option<T> {
+        poll_fn(|cx| {
+            if self.done.is_none()
+                && let Poll::Ready(done) = self.poll_reply(cx)
+            {
+                self.done = Some(done);
+            }
+            let report = self.reports.as_ref().and_then(|reports| reports.pop());
+            match report.map(|(text, data)| read::<T>(&text, &data, wire_progress)) {
+                Some(Ok(report)) => Poll::Ready(Some(report)),
+                Some(Err(error)) => {
+                    self.reply = None;
+                    self.reports = None;
+                    self.done = Some(Err(error.into()));
+                    Poll::Ready(None)
+                }
+                None if self.done.is_some() => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Waits for the reply, and hands each report to a function meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for the call.
+    pub async fn on_progress(mut self, mut hear: impl FnMut(T)) -> Result<R, CallError> {
+        while let Some(report) = self.progress().await {
+            hear(report);
+        }
+        self.await
+    }
+}
+
+impl<R, T> Call<R, T> {
     /// Waits for at most `timeout` instead of [`Limits::call`](crate::Limits::call), counted from
-    /// the first poll.
+    /// the first poll, and from each report of progress.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.deadline.timeout = timeout;
         self
+    }
+
+    /// How many reports were dropped because [`Limits::reports`](crate::Limits::reports) others waited.
+    pub fn missed(&self) -> u64 {
+        self.reports.as_ref().map_or(0, |reports| reports.missed())
     }
 
     /// Waits for the reply, and keeps a refusal as it is: [`CallError::Rejected`] leaves out its data.
@@ -109,14 +190,27 @@ impl<R> Call<R> {
     }
 
     fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Failure>> {
-        if let Poll::Ready(reply) = self.reply.as_mut().poll(cx) {
+        if let Some(done) = self.done.take() {
+            return Poll::Ready(done);
+        }
+        if let Some(reports) = &self.reports {
+            reports.register(cx.waker());
+        }
+        if let Some(reply) = &mut self.reply
+            && let Poll::Ready(reply) = reply.as_mut().poll(cx)
+        {
             return Poll::Ready(reply);
+        }
+        if let Some(reports) = &self.reports
+            && mem::replace(&mut self.came, reports.came()) != self.came
+        {
+            self.deadline.sleep = None;
         }
         self.deadline.poll(cx).map(|()| Err(CallError::Timeout.into()))
     }
 }
 
-impl<R> Future for Call<R> {
+impl<R, T> Future for Call<R, T> {
     type Output = Result<R, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -124,7 +218,10 @@ impl<R> Future for Call<R> {
     }
 }
 
-impl<R> fmt::Debug for Call<R> {
+// What it holds is boxed or is never pinned.
+impl<R, T> Unpin for Call<R, T> {}
+
+impl<R, T> fmt::Debug for Call<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("timeout", &self.deadline.timeout).finish_non_exhaustive()
     }
@@ -211,92 +308,38 @@ impl Deadline {
     }
 }
 
-/// An event that wants an answer, encoded once for all who are asked.
-#[derive(Debug, Clone)]
-pub(crate) struct Question {
-    pub(crate) index: usize,
-    pub(crate) name: &'static str,
-    pub(crate) payload: Arc<[u8]>,
-}
-
-impl Question {
-    /// Encodes an event, unless it is longer than it may be.
-    pub(crate) fn new<E: Event>(event: E) -> Result<Self, CallError> {
-        let mut out = Vec::new();
-        payload::encode(event.into(), &mut out)?;
-        Ok(Self { index: E::INDEX, name: E::NAME, payload: out.into() })
-    }
-
-    /// Sends it to a peer, if `check` does not refuse the frame.
-    pub(crate) fn ask(
-        &self,
-        peer: Arc<Peer>,
-        flusher: &Flusher,
-        check: impl FnOnce(&Draft) -> Result<(), Reject>,
-    ) -> Result<InFlight, CallError> {
-        let (sender, answer) = oneshot::channel();
-        let Ok(id) = peer.calls().begin(sender, peer.limits.calls) else {
-            return Err(CallError::rejected(Reject::busy()));
-        };
-        let call = InFlight { peer, id, answer };
-        let peer = &call.peer;
-        // It may have stopped to read, and the reply has to be read.
-        peer.queue().wake();
-        let mut draft = Draft::new(self.name.len() + self.payload.len() + 40);
-        let Ok(()) = wire::write_event(draft.out(), self.name, Some(id), |out| {
-            out.extend_from_slice(&self.payload);
-            Ok::<_, Infallible>(())
-        });
-        check(&draft).map_err(CallError::rejected)?;
-        let frame = draft.finish(peer.role);
-        let mut queue = peer.queue();
-        let (pushed, flush) = queue.push(frame, Treatment::default(), Kind::Emit, &peer.limits);
-        peer.calls().pushed(id);
-        drop(queue);
-        flusher.flush(peer, flush);
-        match pushed {
-            Pushed::Closed | Pushed::Dropped => Err(CallError::Closed),
-            Pushed::Queued | Pushed::Replaced => Ok(call),
-        }
-    }
-}
-
-/// The refusal of an event that is longer than the server reads.
-pub(crate) fn too_large(limit: usize) -> Reject {
-    Reject::new("too_large", format!("a frame of over {limit} bytes"))
-}
-
-/// A call that was sent; it is forgotten when nobody waits for it any more.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    peer: Arc<Peer>,
-    id: u32,
-    answer: oneshot::Receiver<Answer>,
-}
-
-impl InFlight {
-    /// Waits for the answer as long as the connection lives.
-    pub(crate) async fn answer(mut self) -> Answer {
-        (&mut self.answer).await.unwrap_or_else(|_| Err(CallError::Lost.into()))
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        // Whoever waits for it is woken, which is nobody's business under the lock.
-        if self.peer.settle(self.id).is_some() {
-            self.peer.queue().withdraw(self.id);
-        }
-    }
-}
-
 fn decode<R: DeserializeOwned>((text, data): &(Utf8Bytes, Range<usize>)) -> Result<R, CallError> {
-    let data = text.get(data.clone()).unwrap_or("null");
-    serde_json::from_str(data).or_else(|error| match wire::read_any(text) {
-        // `data` was not the last member.
-        Ok(Frame::Reply { data: exact, .. }) if exact != data => {
-            serde_json::from_str(exact).map_err(CallError::Decode)
-        }
-        _ => Err(CallError::Decode(error)),
+    read(text, data, |frame| match frame {
+        Frame::Reply { data, .. } => Some(data),
+        _ => None,
     })
+}
+
+/// The report in a frame.
+fn wire_progress<'a>(frame: &Frame<'a>) -> Option<&'a str> {
+    match frame {
+        Frame::Progress { data, .. } => Some(data),
+        _ => None,
+    }
+}
+
+/// Reads a payload, which `exactly` finds in a frame in which it was not the last member.
+fn read<T: DeserializeOwned>(
+    text: &str,
+    data: &Range<usize>,
+    exactly: impl for<'a> Fn(&Frame<'a>) -> Option<&'a str>,
+) -> Result<T, CallError> {
+    let data = text.get(data.clone()).unwrap_or("null");
+    serde_json::from_str(data).or_else(|error| {
+        let frame = wire::read_any(text).ok();
+        match frame.as_ref().and_then(exactly).filter(|exact| *exact != data) {
+            Some(exact) => serde_json::from_str(exact).map_err(|error| unreadable(exact, &error)),
+            None => Err(unreadable(data, &error)),
+        }
+    })
+}
+
+/// A reply of another form than the contract's: where it differs.
+fn unreadable(data: &str, error: &serde_json::Error) -> CallError {
+    CallError::Decode(serde::de::Error::custom(located(data, error)))
 }

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct Calls<C> {
     last: u32,
+    /// Which session they are of: those of others are over.
+    session: u32,
     /// Who waits, and whether the call is in the queue or was sent.
     waiting: BTreeMap<u32, (C, bool)>,
 }
 
 impl<C> Calls<C> {
     pub(crate) fn new() -> Self {
-        Self { last: 0, waiting: BTreeMap::new() }
+        Self { last: 0, session: 0, waiting: BTreeMap::new() }
     }
 
     /// Begins a call and gives its id, or `waiter` back if `limit` are in flight.
@@ -40,6 +42,20 @@ impl<C> Calls<C> {
     /// Ends a call: who waits for it, unless it is not in flight.
     pub(crate) fn settle(&mut self, id: u32) -> Option<C> {
         self.waiting.remove(&id).map(|(waiter, _)| waiter)
+    }
+
+    /// Who waits for a call.
+    pub(crate) fn find(&self, id: u32) -> Option<&C> {
+        self.waiting.get(&id).map(|(waiter, _)| waiter)
+    }
+
+    /// Another session begins.
+    pub(crate) fn begin_session(&mut self) {
+        self.session = self.session.wrapping_add(1);
+    }
+
+    pub(crate) fn session(&self) -> u32 {
+        self.session
     }
 
     /// Ends the calls that were put into the queue and of which `is_lost` says so.

@@ -60,7 +60,7 @@ impl<P: Protocol> Client<P> {
     /// # Errors
     ///
     /// See [`CallError`](crate::CallError).
-    pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply> {
+    pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply, E::Progress> {
         self.remote.call(event)
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     EventRate, Events, FromContext, Protocol, Reject, Remote, State,
     handler::{Application, Greeted, Handling},
+    progress::{Handles, ReplyPath},
     table::Table,
     wire::Hello,
 };
@@ -24,6 +25,12 @@ impl<P: Protocol, St> FromContext<ClientContext<P, St>> for Remote<P> {
 impl<P: Protocol, St> FromContext<ClientContext<P, St>> for State<St> {
     fn from_context(context: &ClientContext<P, St>) -> Result<Self, Reject> {
         Ok(State(context.state.clone()))
+    }
+}
+
+impl<P: Protocol, St> Handles for ClientContext<P, St> {
+    fn reply_path(&self) -> ReplyPath {
+        self.remote.shared.reply_path()
     }
 }
 
@@ -58,6 +65,10 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
         P::Server::max_bytes(index)
     }
 
+    fn is_cancellable(&self, index: usize) -> bool {
+        P::Server::has_progress(index)
+    }
+
     fn rate(&self, index: usize) -> Option<EventRate> {
         P::Server::rate(index)
     }
@@ -69,7 +80,12 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
         if reply.is_some() {
             return Err(Reject::new("unknown_event", "no handler answers this call"));
         }
-        let event = P::Server::decode(index, data).map_err(|error| Reject::bad_data(&error))?;
+        let event = P::Server::decode(index, data).map_err(|error| {
+            let reject = Reject::bad_data(data, &error);
+            // Nobody else in this program hears of it.
+            tracing::error!(event = self.name(index), error = %reject.message, "an event does not fit");
+            reject
+        })?;
         Ok(match self.sender.try_send(event) {
             Err(TrySendError::Full(event)) => {
                 let sender = self.sender.clone();

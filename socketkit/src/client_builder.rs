@@ -1,7 +1,8 @@
 //! Preparing a Rust client: handlers, headers, limits.
 
+use crate::arguments::Arguments;
 use crate::{
-    Client, ConnectError, Event, Events, FromContext, Handler, IntoReply, Limits, Protocol, Remote,
+    Client, ConnectError, Event, Events, Handler, IntoReply, Limits, Protocol, Remote,
     client_app::{ClientApp, ClientContext},
     dial::{Dialer, To},
     handler::{Ignored, Typed},
@@ -76,16 +77,17 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
     ///
     /// Further arguments are any of [`Remote`] and [`State`](crate::State). Events without a handler are received;
     /// calls without one are answered `unknown_event`.
-    pub fn on<E, Args, H>(mut self, handler: H) -> ClientBuilder<P, St, Slots::Filled>
+    pub fn on<E, Args, Via, H>(mut self, handler: H) -> ClientBuilder<P, St, Slots::Filled>
     where
         H: Handler<E, Args>,
         E: Event,
-        Args: FromContext<ClientContext<P, St>> + 'static,
+        Args: Arguments<ClientContext<P, St>, E, Via> + 'static,
+        Via: 'static,
         H::Future: Future<Output: IntoReply<E::Reply>> + Send + 'static,
         Slots: Fill<E, Slot: FreeFor<E>>,
     {
         if let Some(slot) = self.table.get_mut(E::INDEX) {
-            *slot = Some(Box::new(Typed(handler, PhantomData)));
+            *slot = Some(Box::new(Typed::<_, E, (Args, Via)>(handler, PhantomData)));
         }
         self.refill()
     }

@@ -1,5 +1,6 @@
 //! What the handlers of a server draw their arguments from.
 
+use crate::progress::{Handles, ReplyPath};
 use crate::{
     Disconnect, FromContext, Handshake, Io, Protocol, Reject, Session, Socket, SocketId, State,
 };
@@ -86,6 +87,12 @@ impl<P: Protocol, St, Se, Phase> Context<P, St, Se, Phase> {
     ) -> Context<P, St2, Se2, Phase2> {
         let (socket, disconnect) = (self.socket.clone(), self.disconnect.clone());
         Context { socket, state, session, disconnect, replayed: self.replayed, phase: PhantomData }
+    }
+}
+
+impl<P: Protocol, St, Se> Handles for Context<P, St, Se> {
+    fn reply_path(&self) -> ReplyPath {
+        self.socket.reply_path()
     }
 }
 

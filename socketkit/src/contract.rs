@@ -1,6 +1,7 @@
 //! The contract of a protocol as data: its events, what they carry and are answered with, and how they
 //! travel. Feature `schema`.
 
+mod fields;
 mod fingerprint;
 mod names;
 pub(crate) mod shape;
@@ -12,7 +13,7 @@ use schemars::{
     generate::{Contract as Direction, SchemaSettings},
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shape::Shapes;
 use std::collections::BTreeMap;
 
@@ -54,6 +55,10 @@ pub struct EventContract {
     /// The JSON Schema of its reply; absent for an event without one, whose calls are answered `null`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<Value>,
+    /// The JSON Schema of reports of its progress; absent for an event without, whose calls cannot be
+    /// cancelled either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Value>,
     /// Dropped where its receiver is slow to read.
     #[serde(skip_serializing_if = "is_false")]
     pub volatile: bool,
@@ -67,7 +72,7 @@ pub struct EventContract {
     /// How often one socket may send it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateContract>,
-    /// Names its payload and its reply, with all types in them, in 16 hexadecimal digits.
+    /// Names its payload, its reply and its progress, with all types in them, in 16 hexadecimal digits.
     pub fingerprint: String,
 }
 
@@ -93,6 +98,37 @@ impl Contract {
     #[must_use]
     pub fn to_typescript(&self) -> String {
         typescript::declarations(self)
+    }
+
+    /// What is at a pointer into it, such as `#/read/Post` (RFC 6901 section 3).
+    fn find(&self, pointer: &str) -> Option<&Value> {
+        let (types, name) = match pointer.strip_prefix("#/read/") {
+            Some(name) => (&self.read, name),
+            None => (&self.write, pointer.strip_prefix("#/write/")?),
+        };
+        types.get(&name.replace("~1", "/").replace("~0", "~"))
+    }
+
+    /// What a client has to know to see that its server has another: the hash, and of each event its
+    /// fingerprint and the fields of what the server sends with it.
+    pub(crate) fn known(&self) -> Value {
+        let events = |events: &BTreeMap<String, EventContract>, is_client: bool| {
+            let known = events.iter().map(|(name, event)| {
+                let sent = if is_client { &event.reply } else { &event.payload };
+                let fields = sent.as_ref().map(|schema| fields::fields(self, schema));
+                let mut known = json!({ "print": event.fingerprint });
+                if let Some(fields) = fields.filter(|fields| !fields.is_empty()) {
+                    known["fields"] = json!(fields);
+                }
+                (name.clone(), known)
+            });
+            known.collect::<Map<_, _>>()
+        };
+        json!({
+            "schema": self.hash,
+            "client": events(&self.client, true),
+            "server": events(&self.server, false),
+        })
     }
 }
 
@@ -160,14 +196,15 @@ fn events<E: Events>(
     replies: &mut SchemaGenerator,
 ) -> BTreeMap<String, EventContract> {
     let describe = |(index, name): (usize, &&str)| {
-        let (doc, payload, reply) = (None, None, None);
-        let mut shapes = Shapes { payloads, replies, doc, payload, reply };
+        let (doc, payload, reply, progress) = (None, None, None, None);
+        let mut shapes = Shapes { payloads, replies, doc, payload, reply, progress };
         E::describe(index, &mut shapes);
         let policy = E::policy(index);
         let event = EventContract {
             doc: shapes.doc,
             payload: shapes.payload.map(Value::from),
             reply: shapes.reply.map(Value::from),
+            progress: shapes.progress.map(Value::from),
             volatile: policy == Policy::Volatile,
             latest: (policy == Policy::Latest).then(|| E::latest_by(index).to_vec()),
             max: E::max_bytes(index),

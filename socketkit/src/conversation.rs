@@ -271,8 +271,13 @@ impl Conversation {
     /// Drops the work that did not finish in time, and what waits for it.
     pub(crate) fn abandon(&mut self) {
         self.forgo(self.pending());
-        let work = mem::replace(&mut self.work, Work::Idle);
         self.backlog.clear();
+        self.drop_work();
+    }
+
+    /// Drops the work, which is code of users as well.
+    fn drop_work(&mut self) {
+        let work = mem::replace(&mut self.work, Work::Idle);
         let dropped = guarded(|| {
             drop(work);
             Ok(())

@@ -127,11 +127,13 @@ impl Counters {
 pub(crate) struct Terms {
     limits: Limits,
     counters: Option<Arc<Counters>>,
+    /// The hash of the contract, where a server says it to its clients.
+    pub(crate) schema: Option<Box<str>>,
 }
 
 impl Terms {
-    pub(crate) fn new(limits: Limits, counters: Arc<Counters>) -> Self {
-        Self { limits, counters: Some(counters) }
+    pub(crate) fn new(limits: Limits, counters: Arc<Counters>, schema: Option<&str>) -> Self {
+        Self { limits, counters: Some(counters), schema: schema.map(Into::into) }
     }
 
     pub(crate) fn counters(&self) -> Option<&Arc<Counters>> {
@@ -148,7 +150,7 @@ impl Terms {
 
 impl From<Limits> for Terms {
     fn from(limits: Limits) -> Self {
-        Self { limits, counters: None }
+        Self { limits, counters: None, schema: None }
     }
 }
 

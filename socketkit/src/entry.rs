@@ -235,6 +235,7 @@ pub(crate) fn hello(
             seen: resumed.map(|(seen, _)| seen),
             replay: resumed.map(|(_, replayed)| replayed).filter(|replayed| *replayed > 0),
             gap: gap.map(|gap| Cow::Borrowed(gap.word())),
+            schema: peer.limits.schema.as_deref().map(Cow::Borrowed),
         },
     );
     hello.finish(Role::Server)

@@ -57,6 +57,12 @@ pub trait Events: Sized + Send + 'static {
         None
     }
 
+    /// Whether the handler of the event at `index` reports its progress, and is cancelled with the call.
+    fn has_progress(index: usize) -> bool {
+        let _ = index;
+        false
+    }
+
     /// Members of the payload of the `latest` event at `index` of which each value has a newest one of
     /// its own, named as on the wire; none if all of them replace each other.
     fn latest_by(index: usize) -> &'static [&'static str] {
@@ -102,6 +108,8 @@ pub trait Event: Serialize + DeserializeOwned + Into<Self::Enum> + Send + 'stati
     type Enum: Events;
     /// What the receiver answers: `()` unless the variant says `#[event(reply = T)]`.
     type Reply: Serialize + DeserializeOwned + Send + 'static;
+    /// What its handler reports before it answers: `()` unless the variant says `#[event(progress = T)]`.
+    type Progress: Serialize + DeserializeOwned + Send + 'static;
     /// Position in [`Events::NAMES`].
     const INDEX: usize;
     /// Name on the wire.

@@ -1,8 +1,8 @@
 //! Handlers: plain async functions of an event, and how a connection calls them.
 
 use crate::{
-    CloseCode, Disconnect, Event, EventRate, FromContext, Gap, IntoReply, Reject, frame::Draft,
-    wire,
+    CloseCode, Disconnect, Event, EventRate, FromContext, Gap, IntoReply, Reject,
+    arguments::Arguments, frame::Draft, wire,
 };
 use futures_util::FutureExt;
 use serde::{Serialize, de::IgnoredAny};
@@ -70,15 +70,16 @@ pub(crate) trait Erased<C>: Send + Sync {
 /// The handler of one event.
 pub(crate) struct Typed<H, E, Args>(pub(crate) H, pub(crate) PhantomData<fn() -> (E, Args)>);
 
-impl<C, E, Args, H> Erased<C> for Typed<H, E, Args>
+impl<C, E, Args, Via, H> Erased<C> for Typed<H, E, (Args, Via)>
 where
     E: Event,
-    Args: FromContext<C> + 'static,
+    Args: Arguments<C, E, Via> + 'static,
+    Via: 'static,
     H: Handler<E, Args, Future: Future<Output: IntoReply<E::Reply>> + Send + 'static>,
 {
     fn call(&self, data: &str, reply: Option<u32>, context: &C) -> Result<Handling, Reject> {
-        let event = serde_json::from_str(data).map_err(|error| Reject::bad_data(&error))?;
-        let args = Args::from_context(context)?;
+        let event = serde_json::from_str(data).map_err(|error| Reject::bad_data(data, &error))?;
+        let args = Args::draw(context, reply)?;
         Ok(answer(self.0.clone().invoke(event, args), reply))
     }
 }
@@ -89,7 +90,7 @@ pub(crate) struct Ignored;
 impl<C> Erased<C> for Ignored {
     fn call(&self, data: &str, reply: Option<u32>, _: &C) -> Result<Handling, Reject> {
         // Whether it is one value: an `id` may stand behind it.
-        serde_json::from_str::<IgnoredAny>(data).map_err(|error| Reject::bad_data(&error))?;
+        serde_json::from_str::<IgnoredAny>(data).map_err(|error| Reject::bad_data(data, &error))?;
         Ok(answer(std::future::ready(()), reply))
     }
 }
@@ -145,6 +146,11 @@ pub(crate) trait Application: Send {
     /// Bytes of the longest payload of an event.
     fn max_bytes(&self, _index: usize) -> Option<usize> {
         None
+    }
+
+    /// Whether the handler of an event may be dropped when nobody waits for its reply.
+    fn is_cancellable(&self, _index: usize) -> bool {
+        false
     }
 
     /// How often an event may come.

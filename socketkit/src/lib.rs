@@ -148,6 +148,7 @@ mod alarm;
 mod allowance;
 #[cfg(feature = "server")]
 mod application;
+mod arguments;
 #[cfg(feature = "http")]
 mod arrival;
 #[cfg(feature = "http")]
@@ -220,12 +221,15 @@ mod moment;
 mod notices;
 mod outbox;
 mod pace;
+mod path;
 mod payload;
 mod peer;
+mod progress;
 mod protocol;
 #[cfg(feature = "http")]
 mod public;
 mod pulse;
+mod question;
 mod queued;
 mod rate;
 #[cfg(feature = "client")]
@@ -233,6 +237,7 @@ mod reconnect;
 #[cfg(feature = "client")]
 mod remote;
 mod reply;
+mod reports;
 #[cfg(feature = "server")]
 mod rooms;
 #[cfg(feature = "http")]
@@ -295,6 +300,7 @@ pub use listen::Serve;
 #[cfg(feature = "server")]
 pub use listener::Listener;
 pub use peer::SocketId;
+pub use progress::Progress;
 pub use protocol::{NoRoom, Protocol};
 #[cfg(feature = "client")]
 pub use remote::{Remote, Status};
@@ -316,7 +322,9 @@ pub use wire::SUBPROTOCOL;
 /// What the expansions of the derives name; no part of the public API.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::arguments::{Arguments, FromCall, ViaContext, ViaEvent};
     pub use crate::latest::{LatestKey, add_to_key};
+    pub use crate::progress::{Handles, ReplyPath};
     pub use crate::slots::{Exhaustive, Fill, FreeFor, HandlerFor, No, Open, Rest, Yes};
     pub use serde;
     pub use serde_json;

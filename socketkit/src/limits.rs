@@ -101,11 +101,15 @@ limits! {
     ///
     /// One more of the peer is answered `busy`; one more of ours fails with the same code.
     calls: usize = 64,
-    /// Time for a call's reply: 10 s.
+    /// Time for a call's reply: 10 s, from the call or from the last report of its progress.
     ///
     /// The call then ends with [`CallError::Timeout`](crate::CallError::Timeout); the other side is
-    /// told nothing.
+    /// told nothing, unless the event has progress: then its handler is cancelled.
     call: Duration = Duration::from_secs(10),
+    /// Reports of the progress of one call that wait to be read by its caller: 64; at least 1.
+    ///
+    /// One more takes the place of the oldest: [`Call::missed`](crate::Call::missed).
+    reports: usize = 64,
     /// Received events that wait for their handler: 64; at least 1.
     ///
     /// Reading then stops, and TCP holds the sender back. While a handler may be waiting for the

@@ -8,6 +8,7 @@ use crate::{
     failure::Failure,
     frame::FrameBytes,
     outbox::{Locked, Queue, Signals},
+    reports::Reports,
     seat::Seat,
     treatment::Treatment,
     turn::Flush,
@@ -77,6 +78,21 @@ impl fmt::Debug for SocketId {
 /// What a call is answered with: the payload of the reply, within its frame.
 pub(crate) type Answer = Result<(Utf8Bytes, Range<usize>), Failure>;
 
+/// Who waits for the answer of a call.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) answer: oneshot::Sender<Answer>,
+    /// Where reports of its progress go, if it has any.
+    pub(crate) reports: Option<Arc<Reports>>,
+}
+
+impl Caller {
+    /// Ends the waiting. Whoever called may have stopped to wait.
+    pub(crate) fn tell(self, answer: Answer) {
+        let _ = self.answer.send(answer);
+    }
+}
+
 /// Peers whose memory is fetched at once. Of many, each is far away: asked for together, they are
 /// waited for together.
 pub(crate) const GROUP: usize = 16;
@@ -92,7 +108,7 @@ pub(crate) struct Peer {
     dismissed: AtomicBool,
     pub(crate) handshake: Handshake,
     pub(crate) runtime: Handle,
-    calls: Mutex<Calls<oneshot::Sender<Answer>>>,
+    calls: Mutex<Calls<Caller>>,
     tasks: Mutex<Tasks>,
 }
 
@@ -146,7 +162,7 @@ impl Peer {
         lock(&self.seat)
     }
 
-    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls<oneshot::Sender<Answer>>> {
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls<Caller>> {
         lock(&self.calls)
     }
 
@@ -254,7 +270,7 @@ impl Peer {
     }
 
     /// Ends a call of ours: who waits for it, unless it is not in flight.
-    pub(crate) fn settle(&self, id: u32) -> Option<oneshot::Sender<Answer>> {
+    pub(crate) fn settle(&self, id: u32) -> Option<Caller> {
         self.calls().settle(id)
     }
 

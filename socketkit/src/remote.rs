@@ -3,7 +3,6 @@
 use crate::{
     Call, CallError, CloseCode, ConnectError, Delivery, Disconnect, Event, Events, Gap, Handshake,
     Limits, Protocol, Reject, SocketId,
-    call::{InFlight, Question, too_large},
     counters::Terms,
     delivery::{Kind, Pushed},
     flusher::Flusher,
@@ -11,6 +10,9 @@ use crate::{
     handler::Greeted,
     payload,
     peer::{Peer, lock},
+    progress::ReplyPath,
+    question::{InFlight, Question, too_large},
+    reports::Reports,
     treatment::Treatment,
     wire::{self, Hello},
 };
@@ -113,12 +115,12 @@ impl<P: Protocol> Remote<P> {
     /// See [`CallError`]; the deadline is [`Limits::call`](crate::Limits::call). `Rejected` with the
     /// code `too_large` if it is longer than the server reads or than its `max`, `busy` when
     /// [`Limits::calls`](crate::Limits::calls) are in flight.
-    pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply> {
-        let question = Question::new(event);
-        let (timeout, runtime) = (self.shared.limits.call, self.shared.runtime.clone());
+    pub fn call<E: Event<Enum = P::Client>>(&self, event: E) -> Call<E::Reply, E::Progress> {
         let shared = self.shared.clone();
-        let answer = async move { shared.ask(&question?)?.answer().await };
-        Call::new(answer, timeout, runtime)
+        let terms = (&**self.shared.limits, self.shared.runtime.clone());
+        Call::new(Question::new(event), terms, async move |question, reports| {
+            shared.ask(&question, reports)?.answer().await
+        })
     }
 
     /// How the client stands to its server, now and whenever it changes.
@@ -218,8 +220,18 @@ impl Shared {
         Delivery::of(pushed)
     }
 
-    fn ask(&self, question: &Question) -> Result<InFlight, CallError> {
-        question.ask(self.peer.clone(), &self.flusher, |draft| self.fits(draft))
+    fn ask(
+        &self,
+        question: &Question,
+        reports: Option<Arc<Reports>>,
+    ) -> Result<InFlight, CallError> {
+        question.ask(self.peer.clone(), (&self.flusher, reports), |draft| self.fits(draft))
+    }
+
+    /// The way to the server, for a handler.
+    pub(crate) fn reply_path(&self) -> ReplyPath {
+        let limit = self.limit.load(Ordering::Relaxed);
+        ReplyPath { peer: self.peer.clone(), flusher: self.flusher.clone(), limit }
     }
 
     /// Whether the server reads a frame of this length; it would close on a longer one.

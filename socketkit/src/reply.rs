@@ -1,5 +1,6 @@
 //! What a handler answers, and why a call may have no answer.
 
+use crate::path::located;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::{
@@ -117,8 +118,8 @@ impl Reject {
         Self::new("busy", "too many calls in flight")
     }
 
-    pub(crate) fn bad_data(error: &serde_json::Error) -> Self {
-        Self::new("bad_data", error.to_string())
+    pub(crate) fn bad_data(data: &str, error: &serde_json::Error) -> Self {
+        Self::new("bad_data", located(data, error))
     }
 }
 

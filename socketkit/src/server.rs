@@ -2,6 +2,7 @@
 
 mod sessions;
 
+use crate::arguments::Arguments;
 use crate::{
     Context, EmitError, Event, Events, FromContext, Handler, Handshake, Inspected, IntoReply, Io,
     Limits, Listener, Opening, Protocol, Reject, Service,
@@ -247,16 +248,17 @@ where
     ///
     /// A handler runs to its end, also when its socket ends meanwhile; only if it then needs more
     /// than [`Limits::grace`] it is dropped.
-    pub fn on<E, Args, H>(mut self, handler: H) -> Server<P, St, Se, Slots::Filled>
+    pub fn on<E, Args, Via, H>(mut self, handler: H) -> Server<P, St, Se, Slots::Filled>
     where
         H: Handler<E, Args>,
         E: Event,
-        Args: FromContext<Context<P, St, Se>> + 'static,
+        Args: Arguments<Context<P, St, Se>, E, Via> + 'static,
+        Via: 'static,
         H::Future: Future<Output: IntoReply<E::Reply>> + Send + 'static,
         Slots: Fill<E, Slot: FreeFor<E>>,
     {
         if let Some(slot) = self.table.get_mut(E::INDEX) {
-            *slot = Some(Box::new(Typed(handler, PhantomData)));
+            *slot = Some(Box::new(Typed::<_, E, (Args, Via)>(handler, PhantomData)));
         }
         self.refill()
     }

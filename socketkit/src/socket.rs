@@ -3,11 +3,12 @@
 use crate::{
     Call, CallError, CloseCode, Delivery, Disconnect, Event, Handshake, Protocol, Replies,
     SocketId,
-    call::Question,
     delivery::Pushed,
     hub::{Hub, Of, Selection},
     inspect::Inspected,
     peer::Peer,
+    progress::ReplyPath,
+    question::Question,
 };
 use serde::de::DeserializeOwned;
 use std::{borrow::Cow, fmt, future::Future, sync::Arc};
@@ -58,6 +59,12 @@ impl<P: Protocol> Socket<P> {
         self.io.hub.emit_to(&self.peer, event.into())
     }
 
+    /// The way to it, for a handler.
+    pub(crate) fn reply_path(&self) -> ReplyPath {
+        let (peer, flusher) = (self.peer.clone(), self.io.hub.flusher.clone());
+        ReplyPath { peer, flusher, limit: usize::MAX }
+    }
+
     /// Sends an event to this socket, once its queue has room.
     ///
     /// For long series, such as the lines of a file: the sender goes as fast as the receiver.
@@ -89,7 +96,7 @@ impl<P: Protocol> Socket<P> {
     /// See [`CallError`](crate::CallError); the deadline is [`Limits::call`](crate::Limits::call).
     /// `Rejected` with the code `busy` when [`Limits::calls`](crate::Limits::calls) are in flight,
     /// `too_large` for an event that is longer than its `max`.
-    pub fn call<E: Event<Enum = P::Server>>(&self, event: E) -> Call<E::Reply> {
+    pub fn call<E: Event<Enum = P::Server>>(&self, event: E) -> Call<E::Reply, E::Progress> {
         self.io.ask(self.peer.clone(), Question::new(event))
     }
 
@@ -209,15 +216,15 @@ impl<P: Protocol> Io<P> {
         Target { io: self.clone(), selection }
     }
 
-    fn ask<R>(&self, peer: Arc<Peer>, question: Result<Question, CallError>) -> Call<R>
+    fn ask<R, T>(&self, peer: Arc<Peer>, question: Result<Question, CallError>) -> Call<R, T>
     where
         R: DeserializeOwned + Send + 'static,
     {
-        let (timeout, runtime) = (peer.limits.call, peer.runtime.clone());
+        let (limits, runtime) = (peer.limits.clone(), peer.runtime.clone());
         let hub = self.hub.clone();
-        let answer = async move {
-            let (question, id) = (question?, peer.id);
-            let asked = question.ask(peer, &hub.flusher, |draft| {
+        Call::new(question, (&limits, runtime), async move |question, reports| {
+            let id = peer.id;
+            let asked = question.ask(peer, (&hub.flusher, reports), |draft| {
                 hub.hooks().inspect(|| Inspected::sent(Some(id), question.name, draft));
                 Ok(())
             });
@@ -228,8 +235,7 @@ impl<P: Protocol> Io<P> {
             };
             hub.counters.emitted(question.index, delivery);
             asked?.answer().await
-        };
-        Call::new(answer, timeout, runtime)
+        })
     }
 }
 

@@ -24,7 +24,7 @@ where
     H: Handler<E, Args, Future: Future<Output: IntoReply<()>> + Send + 'static>,
 {
     fn call(&self, data: &str, reply: Option<u32>, context: &C) -> Result<Handling, Reject> {
-        let event = E::decode(self.index, data).map_err(|error| Reject::bad_data(&error))?;
+        let event = E::decode(self.index, data).map_err(|error| Reject::bad_data(data, &error))?;
         let args = Args::from_context(context)?;
         Ok(answer(self.handler.clone().invoke(event, args), reply))
     }

@@ -4,10 +4,17 @@
 //! the rest of the text but for the closing brace, and whoever reads the payload checks that it is
 //! exactly one value. Any other order or spacing goes to [`read_any`].
 
-use crate::Reject;
+mod hello;
+mod problem;
+
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, io::Write};
+
+pub(crate) use hello::Hello;
+#[cfg_attr(not(feature = "server"), allow(unused_imports))]
+pub(crate) use hello::write_hello;
+pub(crate) use problem::{Problem, write_failure};
 
 /// The subprotocol of this wire format.
 pub const SUBPROTOCOL: &str = "socketkit.v1.json";
@@ -27,6 +34,10 @@ pub(crate) enum Frame<'a> {
     Event { name: Cow<'a, str>, id: Option<u32>, data: &'a str },
     /// The answer to a call.
     Reply { id: u32, data: &'a str },
+    /// How far the answer of a call has come.
+    Progress { id: u32, data: &'a str },
+    /// Nobody waits for the answer of this call any more.
+    Cancel(u32),
     /// The refusal of a call, or of an event that was sent without `id`.
     Failure { id: Option<u32>, error: &'a str },
     /// The first frame of the server.
@@ -38,42 +49,6 @@ pub(crate) enum Frame<'a> {
 /// A text that is no frame of the grammar.
 #[derive(Debug)]
 pub(crate) struct NotAFrame;
-
-/// What a `failure` says.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Problem<'a> {
-    #[serde(borrow)]
-    pub(crate) code: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub(crate) message: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) event: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub(crate) data: Option<&'a RawValue>,
-}
-
-/// What the server says first.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Hello<'a> {
-    /// The socket's id.
-    pub(crate) session: Cow<'a, str>,
-    /// Interval of heartbeats in milliseconds.
-    pub(crate) heartbeat: u64,
-    /// Bytes of the longest frame that the server reads.
-    pub(crate) limit: u64,
-    /// What the client proves with that the session is its own; none for one that cannot resume.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) token: Option<Cow<'a, str>>,
-    /// The session goes on: how many frames of the client were processed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) seen: Option<u64>,
-    /// The session goes on: how many frames of the server go out again, or have waited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) replay: Option<u64>,
-    /// Why the session that the client asked for does not go on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) gap: Option<Cow<'a, str>>,
-}
 
 /// Reads a frame.
 pub(crate) fn read(text: &str) -> Result<Frame<'_>, NotAFrame> {
@@ -103,7 +78,11 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
     if let Some(seen) = body.strip_prefix("\"seen\":") {
         return number(seen).filter(|(_, rest)| rest.is_empty()).map(|(seen, _)| Frame::Seen(seen));
     }
-    // Failures are rare: they go the other way, which finds the end of `error`.
+    if let Some(rest) = body.strip_prefix("\"progress\":") {
+        let (id, rest) = int(rest)?;
+        return Some(Frame::Progress { id, data: data(rest)? });
+    }
+    // Failures are rare: they go the other way, which finds the end of `error`. So does a cancel.
     let (id, rest) = int(body.strip_prefix("\"reply\":")?)?;
     Some(Frame::Reply { id, data: data(rest)? })
 }
@@ -153,6 +132,10 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
         #[serde(default, deserialize_with = "present")]
         reply: Option<u32>,
         #[serde(default, deserialize_with = "present")]
+        progress: Option<u32>,
+        #[serde(default, deserialize_with = "present")]
+        cancel: Option<u32>,
+        #[serde(default, deserialize_with = "present")]
         id: Option<u32>,
         #[serde(default, borrow, deserialize_with = "present")]
         data: Option<&'a RawValue>,
@@ -163,18 +146,24 @@ pub(crate) fn read_any(text: &str) -> Result<Frame<'_>, NotAFrame> {
         #[serde(default, deserialize_with = "present")]
         seen: Option<u64>,
     }
-    let Members { event, reply, id, data, error, hello, seen } =
+    let Members { event, reply, progress, cancel, id, data, error, hello, seen } =
         object(text).map_err(|_| NotAFrame)?;
     let data = data.map_or("null", RawValue::get);
-    match (event, reply, error, hello, seen) {
-        (Some(name), None, None, None, None) if is_name(&name, true) => {
+    let others = [hello.is_some(), seen.is_some(), progress.is_some(), cancel.is_some()];
+    let kinds = others.into_iter().filter(|is_there| *is_there).count();
+    match (event, reply, error) {
+        (Some(name), None, None) if kinds == 0 && is_name(&name, true) => {
             Ok(Frame::Event { name, id, data })
         }
-        (None, Some(id), None, None, None) => Ok(Frame::Reply { id, data }),
-        (None, id, Some(error), None, None) => Ok(Frame::Failure { id, error: error.get() }),
-        (None, None, None, Some(hello), None) => Ok(Frame::Hello(hello.get())),
-        (None, None, None, None, Some(seen)) => Ok(Frame::Seen(seen)),
-        (None, None, None, None, None) => Ok(Frame::Heartbeat),
+        (None, Some(id), None) if kinds == 0 => Ok(Frame::Reply { id, data }),
+        (None, id, Some(error)) if kinds == 0 => Ok(Frame::Failure { id, error: error.get() }),
+        (None, None, None) if kinds <= 1 => Ok(match (hello, seen, progress, cancel) {
+            (Some(hello), ..) => Frame::Hello(hello.get()),
+            (_, Some(seen), ..) => Frame::Seen(seen),
+            (_, _, Some(id), _) => Frame::Progress { id, data },
+            (.., Some(id)) => Frame::Cancel(id),
+            (None, None, None, None) => Frame::Heartbeat,
+        }),
         _ => Err(NotAFrame),
     }
 }
@@ -218,34 +207,21 @@ pub(crate) fn write_reply<E>(
     write_data(out, data)
 }
 
-/// Appends a refusal: of the call `id`, or of an event that was sent without one.
-pub(crate) fn write_failure(
+/// Appends a report of the call `id`, with a payload as in [`write_event`].
+pub(crate) fn write_progress<E>(
     out: &mut Vec<u8>,
-    id: Option<u32>,
-    event: Option<&str>,
-    reject: &Reject,
-) {
-    out.push(b'{');
-    if let Some(id) = id {
-        out.extend_from_slice(b"\"reply\":");
-        write_int(out, id);
-        out.push(b',');
-    }
-    out.extend_from_slice(b"\"error\":");
-    let problem = Problem {
-        code: Cow::Borrowed(&reject.code),
-        message: Cow::Borrowed(&reject.message),
-        event: event.filter(|_| id.is_none()).map(Cow::Borrowed),
-        data: reject.raw_data(),
-    };
-    write_json(out, &problem);
-    out.push(b'}');
+    id: u32,
+    data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    out.extend_from_slice(b"{\"progress\":");
+    write_int(out, id);
+    write_data(out, data)
 }
 
-/// Appends the first frame of a server.
-pub(crate) fn write_hello(out: &mut Vec<u8>, hello: &Hello<'_>) {
-    out.extend_from_slice(b"{\"hello\":");
-    write_json(out, hello);
+/// Appends that nobody waits for the answer of the call `id`.
+pub(crate) fn write_cancel(out: &mut Vec<u8>, id: u32) {
+    out.extend_from_slice(b"{\"cancel\":");
+    write_int(out, id);
     out.push(b'}');
 }
 

@@ -90,6 +90,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Watch {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]

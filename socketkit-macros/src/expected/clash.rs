@@ -179,6 +179,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Submit {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
@@ -193,6 +194,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::String {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]
@@ -207,6 +209,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Own {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 2;
     }
     #[automatically_derived]
@@ -219,6 +222,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Up {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 3;
     }
     #[automatically_derived]

@@ -134,6 +134,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Watch {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
@@ -146,6 +147,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Typing {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]

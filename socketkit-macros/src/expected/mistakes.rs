@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "`#[event(..)]` has no key `volatle`; it takes `rename`, `alias`, `reply`, `volatile`, `latest`, `max`, `rate`, `burst`, `transparent`"
+    "`#[event(..)]` has no key `volatle`; it takes `rename`, `alias`, `reply`, `progress`, `volatile`, `latest`, `max`, `rate`, `burst`, `transparent`"
 }
 /// The events of [`ClientEvent`], one struct for each.
 #[allow(
@@ -92,6 +92,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Typing {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
@@ -104,6 +105,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Watch {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]

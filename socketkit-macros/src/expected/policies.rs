@@ -138,6 +138,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Blink {
         type Enum = ServerEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
@@ -150,6 +151,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Count {
         type Enum = ServerEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]

@@ -297,6 +297,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Post {
         type Enum = ServerEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]
@@ -309,6 +310,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Moved {
         type Enum = ServerEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 1;
     }
     #[automatically_derived]
@@ -325,6 +327,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Seen {
         type Enum = ServerEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 2;
     }
     #[automatically_derived]
@@ -337,6 +340,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Pair {
         type Enum = ServerEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 3;
     }
     #[automatically_derived]
@@ -352,6 +356,7 @@ const _: () = {
     impl ::socketkit::Event for server_event::Typing {
         type Enum = ServerEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 4;
     }
     #[automatically_derived]

@@ -94,6 +94,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::r#type {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]

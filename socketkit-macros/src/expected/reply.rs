@@ -92,6 +92,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Read {
         type Enum = ClientEvent;
         type Reply = Vec<Post>;
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]

@@ -103,6 +103,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Submit {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]

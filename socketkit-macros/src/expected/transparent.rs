@@ -78,6 +78,7 @@ const _: () = {
     impl ::socketkit::Event for Post {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]

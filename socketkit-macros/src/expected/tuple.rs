@@ -97,6 +97,7 @@ const _: () = {
     impl ::socketkit::Event for client_event::Move {
         type Enum = ClientEvent;
         type Reply = ();
+        type Progress = ();
         const INDEX: ::core::primitive::usize = 0;
     }
     #[automatically_derived]

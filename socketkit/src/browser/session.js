@@ -117,11 +117,11 @@ class Session {
    */
   receive(link, message, now, handle) {
     if (!this.has(link)) return;
-    const { hello, event, reply, error, seen } = message;
+    const { hello, event, reply, progress, cancel, error, seen } = message;
     if (hello) return this.#greet(link, hello);
     // What comes before `hello` belongs to no session.
     if (this.#greeted != link) return;
-    const counts = event || error || reply >= 0;
+    const counts = event || error || reply >= 0 || progress >= 0 || cancel >= 0;
     if (counts) {
       if (this.#processed == this.#reported) this.#since = now;
       // In one step with its handlers, even if one of them makes the client connect anew.

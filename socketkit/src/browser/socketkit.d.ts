@@ -1,6 +1,7 @@
 /**
  * What a client may send, and what a server may: by name, what each event carries (`data`) and what
- * answers it (`reply`), `null` for nothing. Each side is an interface or any other type.
+ * answers it (`reply`), `null` for nothing, and what is reported before (`progress`). Each side is an
+ * interface or any other type.
  */
 export interface Contract {
   client: object;
@@ -9,13 +10,14 @@ export interface Contract {
 
 /** A contract that says nothing: every event, with any data. */
 export interface AnyContract {
-  client: { [name: string]: { data: any; reply: any } };
-  server: { [name: string]: { data: any; reply: any } };
+  client: { [name: string]: { data: any; reply: any; progress: any } };
+  server: { [name: string]: { data: any; reply: any; progress: any } };
 }
 
 type Name<M> = keyof M & string;
 type Data<M, K extends keyof M> = M[K] extends { data: infer D } ? D : never;
 type Reply<M, K extends keyof M> = M[K] extends { reply: infer R } ? R : never;
+type Progress<M, K extends keyof M> = M[K] extends { progress: infer T } ? T : never;
 /** The events that may be sent without data, and those that may be sent with some. */
 type Bare<M> = { [K in Name<M> as IsBare<Data<M, K>> extends true ? K : never]: M[K] };
 type Laden<M> = { [K in Name<M> as IsNull<Data<M, K>> extends true ? never : K]: M[K] };
@@ -78,12 +80,43 @@ export interface CallOptions {
   timeout?: number;
 }
 
+/** Options of a call whose progress is reported as a `T`; `never` if it is not. */
+export type CallOptionsOf<T> = CallOptions &
+  ([T] extends [never]
+    ? {}
+    : {
+        /** Called with each report, from which on `timeout` counts anew. */
+        onProgress?: (progress: T) => void;
+        /** Rejects the call with its reason once it is aborted, and cancels it at the other side. */
+        signal?: AbortSignal;
+      });
+
+/** What the client knows of an event to tell that it is another: its fields and their types. */
+interface Shape {
+  print?: string;
+  fields?: { [path: string]: string[] };
+}
+
+/** Events and their differences, by name. */
+export interface Skew {
+  /** Only the server has them. */
+  added: string[];
+  /** Only the page has them. */
+  removed: string[];
+  /** Their data, reply or progress is of another form. */
+  changed: string[];
+}
+
 export interface ConnectOptions extends CallOptions {
   /** The flags of the events, and the largest frame in bytes, as `client.js` fills them in. */
   contract?: {
-    client?: { [name: string]: { volatile?: boolean; latest?: boolean | string; max?: number } };
-    server?: { [name: string]: object };
+    client?: {
+      [name: string]: { volatile?: boolean; latest?: boolean | string; max?: number } & Shape;
+    };
+    server?: { [name: string]: Shape };
     limit?: number;
+    /** The hash of the contract. */
+    schema?: string;
   };
 }
 
@@ -92,7 +125,7 @@ export class CallError extends Error {
   /** A handler of a call throws one to refuse with a code of its own. */
   constructor(code: string, message: string, data?: unknown);
   /**
-   * `timeout`; `lost`: sent, but the session ended, so it may have run; `closed`: never sent;
+   * `changed`: the server is another version, whose data does not fit; `timeout`; `lost`: sent, but the session ended, so it may have run; `closed`: never sent;
    * `busy`: too much waits already; `too_large`: over the server's limit; `unsafe_integer`: the
    * reply has an integer that JavaScript cannot hold (`socketkit::as_string` is for such); or the
    * peer's own.
@@ -129,15 +162,26 @@ export interface Socket<P extends Contract = AnyContract> {
   call<K extends Name<Bare<P["client"]>>>(
     event: K,
     data?: null,
-    options?: CallOptions,
+    options?: CallOptionsOf<Progress<P["client"], K>>,
   ): Promise<Reply<P["client"], K>>;
   call<K extends Name<Laden<P["client"]>>>(
     event: K,
     data: Data<P["client"], K>,
-    options?: CallOptions,
+    options?: CallOptionsOf<Progress<P["client"], K>>,
   ): Promise<Reply<P["client"], K>>;
 
   readonly state: StateStore;
+
+  /** The newest data of an event, `undefined` until one has come: the same store for the same event. */
+  latest<K extends Name<P["server"]>>(event: K): Store<Data<P["server"], K> | undefined>;
+
+  /**
+   * How the server's contract differs from that which the page was loaded with, `undefined` while it
+   * does not; the lists are empty if the other could not be fetched. Data of a changed event that is
+   * of another form is not handled, and reported as a {@link CallError} `changed`, as an unhandled
+   * rejection or by the call. Only for servers that describe their contract.
+   */
+  readonly skew: Store<Skew | undefined>;
 
   /** Closes the socket for all who share it, unless one of them connects again in this tick. */
   close(): void;

@@ -37,6 +37,23 @@ const join = (set, fn) => {
   return () => set.delete(entry);
 };
 
+/** A value that changes, as a store, and how it does. */
+const observe = () => {
+  const subscribers = new Set();
+  const store = {
+    value: undefined,
+    subscribe(subscriber) {
+      run(subscriber, store.value);
+      return join(subscribers, subscriber);
+    },
+  };
+  const set = value => {
+    store.value = value;
+    [...subscribers].forEach(subscriber => subscriber(value));
+  };
+  return [store, set];
+};
+
 /** How alike two names are: the pairs of letters in common, less what differs in length. */
 const likeness = (one, other) =>
   [...one].filter((_, i) => other.includes(one.slice(i, i + 2))).length -
@@ -45,24 +62,28 @@ const likeness = (one, other) =>
 /** One socket to one URL: connections come and go below it. */
 function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const handlers = new Map();
-  const subscribers = new Set();
   const listeners = new Set();
+  /** The newest payloads of events, each as a store and its setter. */
+  const newest = new Map();
   /** Calls without a reply yet, by id; `sent` once they are on the wire. */
   const calls = new Map();
   let limit = contract.limit ?? 65_536, lastId = 0;
 
-  let state, details; // `details` of the state, as properties beside its value
   let timer; // the one thing that is timed: the pause, the wait for `hello`, or silence
   let attempts = 0;
   let notBefore = 0, spread;
-  let heartbeat, openedAt, heardAt, probed, closing, ended;
+  let heartbeat, openedAt, heardAt, probed, closing;
 
-  const enter = (next, more = {}) => {
-    details = more;
-    if (state == next) return;
-    state = next;
+  /** The hash of the server's contract as it was last heard, and what finds its other payloads out. */
+  let schema = contract.schema, misfit;
+  const [skew, setSkew] = observe();
+  const [state, setState] = observe();
+
+  const enter = (value, { replayed, reason, unconfirmed, retryIn } = {}) => {
+    Object.assign(state, { replayed, reason, unconfirmed, retryIn });
+    if (state.value == value) return;
     session.flush();
-    [...subscribers].forEach(subscriber => subscriber(state));
+    setState(value);
   };
 
   const isStuck = () => session.link?.bufferedAmount > BUFFER;
@@ -96,7 +117,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   };
 
   const closed = () =>
-    new CallError("closed", "the socket is closed" + (ended?.reason ? `: ${ended.reason}` : ""));
+    new CallError("closed", "the socket is closed" + (state.ended?.reason ? `: ${state.ended.reason}` : ""));
 
   const tell = (direction, frame, { event, data }) =>
     listeners.forEach(listener => listener({ direction, frame, event, data }));
@@ -135,14 +156,33 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
 
   const greet = (hello, { value, ...more }) => {
     ({ heartbeat, limit = limit } = hello);
+    compare(hello.schema);
     openedAt = heardAt;
     if (value == "reset") lose();
     watch();
     enter(value, more);
   };
 
-  const handle = ({ event, id, data = null, reply, error }, fault) => {
+  const compare = async theirs => {
+    if (!schema || !theirs || schema == theirs) return;
+    schema = theirs;
+    const { look } = await import("./skew.js");
+    const found = await look(url, contract, theirs);
+    if (schema != theirs) return;
+    ({ misfit } = found);
+    setSkew(found.skew);
+  };
+
+  /** What is wrong with data of the other side, if the contract has changed. */
+  const judge = (side, event, data) => {
+    const fault = misfit?.(side, event, data);
+    return fault && new CallError("changed", `"${event}" has changed: ${fault}`);
+  };
+
+  const handle = ({ event, id, data = null, reply, progress, error }, fault) => {
     if (event) {
+      fault ??= judge("server", event, data);
+      if (!fault) newest.get(event)?.[1](data);
       const known = handlers.get(event) ?? new Map();
       const results = [];
       for (const [handler, entry] of [...known]) {
@@ -153,9 +193,13 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       if (id >= 0) {
         answer(id, results[0] ?? Promise.reject(new CallError("unknown_event", "no handler")));
       }
+    } else if (progress >= 0) {
+      calls.get(progress)?.report(data, fault);
     } else if (reply >= 0) {
       fault ??= error && new CallError(error.code, error.message, error.data);
-      settle(reply)?.[fault ? "reject" : "resolve"](fault ?? data);
+      const call = settle(reply);
+      fault ??= judge("client", call?.event, data);
+      call?.[fault ? "reject" : "resolve"](fault ?? data);
     } else if (error) {
       const { code, message, event = "an event", data } = error;
       Promise.reject(new CallError(code, `${event}: ${message}`, data));
@@ -185,7 +229,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     };
     mine.onclose = ({ code, reason }) => {
       if (!session.has(mine)) return;
-      ended = { code, reason };
+      state.ended = { code, reason };
       if (FINAL.test(code)) return end();
       drop();
       if (code != 1006 && code != 4408) lose(); // it keeps no session either
@@ -224,7 +268,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const end = code => {
     closing = false;
     sockets.delete(url);
-    if (code) ended = { code, reason: "" };
+    if (code) state.ended = { code, reason: "" };
     drop(code, true);
     session.queue = [];
     rejectAll(() => true, closed());
@@ -306,7 +350,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
      */
     emit(event, data) {
       check("client", event);
-      if (state == "closed") return false;
+      if (state.value == "closed") return false;
       const { volatile, latest } = contract.client?.[event] ?? {};
       const values = latest?.split?.(/[\s,]+/).map(field => data?.[field]);
       const key = latest && !values?.includes(undefined) && event + JSON.stringify(values);
@@ -320,22 +364,39 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     /**
      * Sends an event, in its turn as `emit` does, and waits for the reply, `timeout` milliseconds
      * at most: 10,000 unless `connect` was told otherwise. Rejects with a {@link CallError}.
+     * `onProgress` is called with each report of its progress, from which on the time counts anew.
+     * With it, or with a `signal`, a call that is given up is cancelled at the other side.
      */
-    call: (event, data, options) =>
+    call: (event, data, options = {}) =>
       new Promise((resolve, reject) => {
-        const timeout = options?.timeout ?? patience;
+        const { timeout = patience, onProgress, signal } = options ?? {};
         check("client", event);
-        if (state == "closed") throw closed();
+        signal?.throwIfAborted();
+        if (state.value == "closed") throw closed();
         const id = (lastId = (lastId % (2 ** 32 - 1)) + 1);
         const frame = encodeEvent(event, data, id);
-        const expire = () => {
+        const abandon = error => {
           session.queue = session.queue.filter(waiting => waiting.id != id);
-          const call = settle(id);
-          const what = call.sent ? `no reply to "${event}"` : `"${event}" was not sent`;
-          call.reject(new CallError("timeout", `${what} in ${timeout} ms`));
+          const { sent } = settle(id);
+          if (sent && (onProgress || signal) && session.push({ frame: `{"cancel":${id}}`, isReply: true }))
+            session.flush();
+          reject(error);
         };
+        const wait = () => {
+          const { sent } = call;
+          const what = sent ? `no reply to "${event}"` : `"${event}" was not sent`;
+          abandon(new CallError("timeout", `${what} in ${timeout} ms`));
+        };
+        const report = (data, fault) => {
+          if (fault) return abandon(fault);
+          clearTimeout(call.timer);
+          call.timer = after(timeout, wait);
+          if (onProgress) run(onProgress, data);
+        };
+        const call = { event, resolve, reject, report, timer: after(timeout, wait) };
         enqueue({ frame, id });
-        calls.set(id, { resolve, reject, timer: after(timeout, expire) });
+        calls.set(id, call);
+        signal?.addEventListener("abort", () => calls.get(id) == call && abandon(signal.reason));
         session.flush();
       }),
 
@@ -347,22 +408,28 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
      * for a `reason`, and that it is unknown what became of `unconfirmed` own events and calls. A
      * subscriber is told at once, and at every change until what `subscribe` returns is called.
      */
-    state: {
-      get value() { return state; },
-      get ended() { return ended; },
-      get replayed() { return details.replayed; },
-      get reason() { return details.reason; },
-      get unconfirmed() { return details.unconfirmed; },
-      get retryIn() { return details.retryIn; },
-      subscribe(subscriber) {
-        run(subscriber, state);
-        return join(subscribers, subscriber);
-      },
+    state,
+
+    /**
+     * The newest payload of an event, as a store: `undefined` until one has come. The same one
+     * for the same event.
+     */
+    latest(event) {
+      check("server", event);
+      if (!newest.has(event)) newest.set(event, observe());
+      return newest.get(event)[0];
     },
+
+    /**
+     * What is different since the server has another contract than this page, as a store:
+     * `{ added, removed, changed }`, names of events, or `undefined` while it has the same. Data
+     * of a changed event that does not fit is an error `changed`, and not handled.
+     */
+    skew,
 
     /** Closes for all who share it, unless one of them connects again in this tick. */
     close() {
-      closing = state != "closed";
+      closing = state.value != "closed";
       queueMicrotask(() => closing && end(1000));
     },
   };

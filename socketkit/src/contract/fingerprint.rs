@@ -23,6 +23,9 @@ pub(super) fn event(
         }
         shape.text.push('\n');
     }
+    if let Some(progress) = &event.progress {
+        shape.add_with_types(progress);
+    }
     digits(&shape.text)
 }
 

@@ -102,6 +102,7 @@ pub struct Shapes<'a> {
     pub(super) doc: Option<String>,
     pub(super) payload: Option<Schema>,
     pub(super) reply: Option<Schema>,
+    pub(super) progress: Option<Schema>,
 }
 
 impl Shapes<'_> {
@@ -117,6 +118,10 @@ impl Shapes<'_> {
 
     pub fn reply<T: JsonSchema>(&mut self) {
         self.reply = Some(T::json_schema(self.replies));
+    }
+
+    pub fn progress<T: JsonSchema>(&mut self) {
+        self.progress = Some(T::json_schema(self.replies));
     }
 }
 

@@ -76,7 +76,9 @@ impl Writer {
                 schema.as_ref().map_or("null".to_owned(), |schema| self.of(schema, 1).text)
             };
             let (data, reply) = (of(&event.payload), of(&event.reply));
-            let _ = writeln!(out, "  {}: {{ data: {data}; reply: {reply} }};", key(name));
+            let progress = event.progress.is_some().then(|| of(&event.progress));
+            let progress = progress.map(|of| format!("; progress: {of}")).unwrap_or_default();
+            let _ = writeln!(out, "  {}: {{ data: {data}; reply: {reply}{progress} }};", key(name));
         }
         out.push_str("}\n");
     }

@@ -2,10 +2,9 @@
 
 use super::{Conversation, Work};
 use crate::{
-    CallError, CloseCode, Gap,
-    call::too_large,
-    frame,
+    CallError, CloseCode, Gap, frame,
     handler::Greeted,
+    question::too_large,
     session::Tally,
     wire::{self, Hello},
 };
@@ -64,14 +63,16 @@ impl Conversation {
         });
         let (unseen, kept) = queue.restart(self.resumes);
         // Whoever waits for a reply is told without a lock.
-        let lost = peer.calls().lose(|id| !waiting.contains(&id) && !refused.contains(&Some(id)));
+        let mut calls = peer.calls();
+        calls.begin_session();
+        let lost = calls.lose(|id| !waiting.contains(&id) && !refused.contains(&Some(id)));
+        drop(calls);
         drop(queue);
         drop(lost);
         for id in refused {
             tracing::error!(limit, "an event that waited is too large for the server");
             if let Some(caller) = id.and_then(|id| peer.settle(id)) {
-                // Whoever called may have stopped to wait.
-                let _ = caller.send(Err(CallError::rejected(too_large(limit)).into()));
+                caller.tell(Err(CallError::rejected(too_large(limit)).into()));
             }
         }
         if let Work::Handling(handled) = &mut self.work {

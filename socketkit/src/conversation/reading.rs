@@ -137,7 +137,11 @@ impl Conversation {
                 return self.peer.queue().see(seen).map_err(|_| CloseCode::BAD_FRAME.into());
             }
             Frame::Hello(_) => return Err(CloseCode::BAD_FRAME.into()),
-            Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. } => {}
+            Frame::Event { .. }
+            | Frame::Reply { .. }
+            | Frame::Progress { .. }
+            | Frame::Cancel(_)
+            | Frame::Failure { .. } => {}
         }
         let number = if self.is_deaf { u64::MAX } else { self.tally.count() };
         match frame {
@@ -148,13 +152,20 @@ impl Conversation {
             },
             Frame::Reply { id, data } => {
                 if let Some(caller) = self.peer.settle(id) {
-                    // Whoever called may have stopped to wait.
-                    let _ = caller.send(Ok((text.into(), span(text, data))));
+                    caller.tell(Ok((text.into(), span(text, data))));
                 }
             }
+            Frame::Progress { id, data } => {
+                let reports = self.peer.calls().find(id).and_then(|caller| caller.reports.clone());
+                // Whoever waits for it is woken without a lock.
+                if let Some(reports) = reports {
+                    reports.push((text.into(), span(text, data)));
+                }
+            }
+            Frame::Cancel(id) => self.cancel(id, cx),
             Frame::Failure { id: Some(id), error } => {
                 if let Some(caller) = self.peer.settle(id) {
-                    let _ = caller.send(Err(Failure::read(error)));
+                    caller.tell(Err(Failure::read(error)));
                 }
             }
             Frame::Failure { id: None, error } => match Failure::read(error).into() {
@@ -198,6 +209,23 @@ impl Conversation {
             return Err(CloseCode::TOO_SLOW.into());
         }
         Ok(())
+    }
+
+    /// Drops the handler of a call for whose answer nobody waits, if its event says that it can be.
+    fn cancel(&mut self, id: u32, cx: &mut Context<'_>) {
+        match &self.work {
+            Work::Handling(handled) if handled.id == Some(id) => {
+                if self.app.is_cancellable(handled.index as usize) {
+                    self.drop_work();
+                    // What `on_connect` refuses ends the connection; no other work does.
+                    let _ = self.poll_work(cx);
+                }
+            }
+            _ => {
+                let may = |index| self.app.is_cancellable(index);
+                self.backlog.cancel(id, &self.peer.limits, may);
+            }
+        }
     }
 
     /// Takes a call, or answers that there are too many.

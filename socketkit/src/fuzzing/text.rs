@@ -30,7 +30,7 @@ pub(super) fn text(text: &str) {
         (None, _) => assert_eq!(any, None, "what is no frame"),
         (_, Some(Some(frame))) => assert_eq!(any, Some(frame), "in any order"),
         // The canonical way leaves it to whoever reads the payload that it is one value.
-        (Some(Frame::Event { .. } | Frame::Reply { .. }), _) => {}
+        (Some(Frame::Event { .. } | Frame::Reply { .. } | Frame::Progress { .. }), _) => {}
         (read, _) => panic!("{read:?} is not JSON"),
     }
     if let Some(frame) = any {
@@ -50,6 +50,8 @@ fn with_one_value<'a>(frame: &Frame<'a>) -> Option<Frame<'a>> {
             Frame::Event { name: name.clone(), id, data: value(data)? }
         }
         Frame::Reply { id, data } => Frame::Reply { id, data: value(data)? },
+        Frame::Progress { id, data } => Frame::Progress { id, data: value(data)? },
+        Frame::Cancel(id) => Frame::Cancel(id),
         Frame::Failure { id, error } => Frame::Failure { id, error: value(error)? },
         Frame::Hello(hello) => Frame::Hello(value(hello)?),
         Frame::Seen(seen) => Frame::Seen(seen),
@@ -63,7 +65,15 @@ fn by_grammar(text: &str) -> Option<Frame<'_>> {
     let (reply, id) = (members.member::<u32>("reply")?, members.member::<u32>("id")?);
     let (hello, seen) = (members.only("hello")?, members.member::<u64>("seen")?);
     let data = members.only("data")?.map_or("null", RawValue::get);
+    let (progress, cancel) = (members.member::<u32>("progress")?, members.member::<u32>("cancel")?);
     match (event, reply, error, hello, seen) {
+        (None, None, None, None, None) => match (progress, cancel) {
+            (None, None) => Some(Frame::Heartbeat),
+            (Some(id), None) => Some(Frame::Progress { id, data }),
+            (None, Some(id)) => Some(Frame::Cancel(id)),
+            (Some(_), Some(_)) => None,
+        },
+        _ if progress.is_some() || cancel.is_some() => None,
         (Some(event), None, None, None, None) => {
             let name: String = serde_json::from_str(event.get()).ok()?;
             is_name(&name).then(|| Frame::Event { name: name.into(), id, data })
@@ -72,7 +82,6 @@ fn by_grammar(text: &str) -> Option<Frame<'_>> {
         (None, id, Some(error), None, None) => Some(Frame::Failure { id, error: error.get() }),
         (None, None, None, Some(hello), None) => Some(Frame::Hello(hello.get())),
         (None, None, None, None, Some(seen)) => Some(Frame::Seen(seen)),
-        (None, None, None, None, None) => Some(Frame::Heartbeat),
         _ => None,
     }
 }
@@ -156,6 +165,10 @@ fn is_read_back(frame: &Frame<'_>) {
         Frame::Reply { id, data } => {
             let Ok(()) = wire::write_reply(&mut out, id, append(data));
         }
+        Frame::Progress { id, data } => {
+            let Ok(()) = wire::write_progress(&mut out, id, append(data));
+        }
+        Frame::Cancel(id) => wire::write_cancel(&mut out, id),
         Frame::Seen(seen) => wire::write_seen(&mut out, seen),
         Frame::Failure { id, error } => return failure_is_read_back(id, error),
         Frame::Hello(hello) => return hello_is_read_back(hello),
@@ -222,14 +235,15 @@ fn hello_is_read_back(hello: &str) {
     assert_eq!(greeting(&again), greeting(&hello));
 }
 
-/// Session and token; heartbeat and limit; what was seen and goes out again; the gap.
-type Greeting = ([Option<String>; 2], [u64; 2], [Option<u64>; 2], Option<String>);
+/// Session and token; heartbeat and limit; what was seen and goes out again; the gap and
+/// the contract.
+type Greeting = ([Option<String>; 2], [u64; 2], [Option<u64>; 2], [Option<String>; 2]);
 
 fn greeting(hello: &Hello<'_>) -> Greeting {
     let token = hello.token.as_deref().map(str::to_owned);
-    let gap = hello.gap.as_deref().map(str::to_owned);
+    let ends = [&hello.gap, &hello.schema].map(|text| text.as_deref().map(str::to_owned));
     let session = Some(hello.session.clone().into_owned());
-    ([session, token], [hello.heartbeat, hello.limit], [hello.seen, hello.replay], gap)
+    ([session, token], [hello.heartbeat, hello.limit], [hello.seen, hello.replay], ends)
 }
 
 fn hello_by_grammar(hello: &str) -> Option<Greeting> {
@@ -237,7 +251,7 @@ fn hello_by_grammar(hello: &str) -> Option<Greeting> {
     let numbers = [members.member("heartbeat")??, members.member("limit")??];
     let texts = [Some(members.member("session")??), members.maybe("token")?];
     let counts = [members.maybe("seen")?, members.maybe("replay")?];
-    Some((texts, numbers, counts, members.maybe("gap")?))
+    Some((texts, numbers, counts, [members.maybe("gap")?, members.maybe("schema")?]))
 }
 
 fn utf8(bytes: &[u8]) -> &str {

@@ -1,6 +1,7 @@
 //! What holds for every frame and for every text.
 
 use super::*;
+use crate::Reject;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -86,11 +87,12 @@ proptest! {
         token in any::<Option<String>>(),
         seen in any::<Option<u64>>(),
         replay in any::<Option<u64>>(),
-        gap in any::<Option<String>>(),
+        [gap, schema] in any::<[Option<String>; 2]>(),
     ) {
         let session = session.into();
         let (token, gap) = (token.map(Into::into), gap.map(Into::into));
-        let hello = Hello { session, heartbeat, limit, token, seen, replay, gap };
+        let schema = schema.map(Into::into);
+        let hello = Hello { session, heartbeat, limit, token, seen, replay, gap, schema };
         let text = written(|out| write_hello(out, &hello));
         let Ok(Frame::Hello(read)) = read(&text) else { panic!("{text}") };
         let read: Hello<'_> = serde_json::from_str(read).unwrap();
@@ -99,8 +101,8 @@ proptest! {
             (hello.session, heartbeat, limit)
         );
         prop_assert_eq!(
-            (read.token, read.seen, read.replay, read.gap),
-            (hello.token, seen, replay, hello.gap)
+            (read.token, read.seen, read.replay, read.gap, read.schema),
+            (hello.token, seen, replay, hello.gap, hello.schema)
         );
     }
 

@@ -109,7 +109,13 @@ impl Client {
         };
         let frame = wire::read(text);
         let is_counted = match frame {
-            Ok(Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. }) => true,
+            Ok(
+                Frame::Event { .. }
+                | Frame::Reply { .. }
+                | Frame::Progress { .. }
+                | Frame::Cancel(_)
+                | Frame::Failure { .. },
+            ) => true,
             Ok(Frame::Heartbeat | Frame::Seen(_)) => false,
             Ok(Frame::Hello(_)) | Err(_) => {
                 self.is_at_fault = true;
@@ -255,7 +261,11 @@ impl Client {
                 session.seen = seen;
                 return;
             }
-            Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. } => {}
+            Frame::Event { .. }
+            | Frame::Reply { .. }
+            | Frame::Progress { .. }
+            | Frame::Cancel(_)
+            | Frame::Failure { .. } => {}
         }
         self.received = received + 1;
         if session.connection == number {

@@ -144,6 +144,7 @@ impl Remembered {
                 }
                 assert!(self.is_wild || self.failures <= self.events, "{text}");
             }
+            Frame::Progress { .. } | Frame::Cancel(_) => {}
             Frame::Heartbeat | Frame::Hello(_) | Frame::Seen(_) => {}
         }
     }

@@ -144,7 +144,13 @@ impl Line {
         self.unsent.extend_from_slice(&written(text));
         let Ok(text) = std::str::from_utf8(text) else { return };
         match wire::read(text) {
-            Ok(Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. }) => {
+            Ok(
+                Frame::Event { .. }
+                | Frame::Reply { .. }
+                | Frame::Progress { .. }
+                | Frame::Cancel(_)
+                | Frame::Failure { .. },
+            ) => {
                 heard.sent += 1;
             }
             Ok(Frame::Seen(seen)) => heard.told = heard.told.max(seen.min(heard.came())),
@@ -247,7 +253,11 @@ impl Line {
                 heard.seen = *seen;
                 return;
             }
-            Frame::Event { .. } | Frame::Reply { .. } | Frame::Failure { .. } => {}
+            Frame::Event { .. }
+            | Frame::Reply { .. }
+            | Frame::Progress { .. }
+            | Frame::Cancel(_)
+            | Frame::Failure { .. } => {}
         }
         self.received += 1;
         if let Some(before) = heard.frames.get(&self.received) {
