@@ -208,8 +208,12 @@ macro_rules! versions {
             #[protocol(server = ServerEvent)]
             struct Version;
 
+            pub(crate) fn version() -> Contract {
+                contract::<Version>()
+            }
+
             pub(crate) fn hashes() -> (String, BTreeMap<String, String>) {
-                let contract = contract::<Version>();
+                let contract = version();
                 let events = contract.server.into_iter();
                 (contract.hash, events.map(|(name, event)| (name, event.fingerprint)).collect())
             }
@@ -242,6 +246,32 @@ fn a_contract_is_another_where_a_name_or_a_shape_is() {
     for (other, others) in [added::hashes(), renamed::hashes()] {
         assert_ne!(other, hash);
         assert_eq!(others["told"], events["told"]);
+    }
+}
+
+#[test]
+fn it_is_read_back_from_what_is_served() {
+    let [one, other] = [forum(), base::version()];
+    for contract in [&one, &other] {
+        let text = serde_json::to_string(contract).unwrap();
+        assert_eq!(&serde_json::from_str::<Contract>(&text).unwrap(), contract);
+    }
+    assert_ne!(one, other);
+    let mut newer = serde_json::to_value(&one).unwrap();
+    for pointer in ["", "/client/submit_post", "/client/submit_post/rate"] {
+        newer.pointer_mut(pointer).unwrap()["of_a_later_version"] = json!(1);
+    }
+    assert_eq!(serde_json::from_value::<Contract>(newer).unwrap(), one);
+    for (of, member) in [
+        ("", "hash"),
+        ("", "write"),
+        ("/client/typing", "fingerprint"),
+        ("/client/submit_post/rate", "burst"),
+    ] {
+        let mut lacking = serde_json::to_value(&one).unwrap();
+        lacking.pointer_mut(of).unwrap().as_object_mut().unwrap().remove(member).unwrap();
+        let error = serde_json::from_value::<Contract>(lacking).unwrap_err().to_string();
+        assert!(error.contains(&format!("missing field `{member}`")), "{error}");
     }
 }
 

@@ -12,21 +12,22 @@ use schemars::{
     SchemaGenerator,
     generate::{Contract as Direction, SchemaSettings},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shape::Shapes;
 use std::collections::BTreeMap;
 
 /// Everything that both sides of a protocol have to agree on, from [`contract`].
 ///
-/// It serializes to what the server serves as `contract.json` under its mount:
+/// It serializes to what the server serves as `contract.json` under its mount, and is read back from it
+/// whole; members that it does not know are skipped:
 ///
 /// | member | holds |
 /// | --- | --- |
 /// | `hash` | 16 hexadecimal digits, others whenever a name or a shape is |
 /// | `client`, `server` | the events that each side sends, by their names: [`EventContract`] |
 /// | `read`, `write` | types that these speak of, as the server reads and as it writes them |
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Contract {
     /// Names all of it but for documentation and policies, in 16 hexadecimal digits.
@@ -43,7 +44,7 @@ pub struct Contract {
 }
 
 /// One event of a [`Contract`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventContract {
     /// Its documentation in Rust, as Markdown.
@@ -60,12 +61,12 @@ pub struct EventContract {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Value>,
     /// Dropped where its receiver is slow to read.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub volatile: bool,
     /// Replaces an unsent one where its receiver is slow to read: of the same values of these members of
     /// its payload, of which there may be none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub latest: Option<Vec<&'static str>>,
+    pub latest: Option<Vec<String>>,
     /// Bytes of its longest payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<usize>,
@@ -77,7 +78,7 @@ pub struct EventContract {
 }
 
 /// How often one socket may send an event: see [`EventRate`](crate::EventRate).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RateContract {
     /// So many.
@@ -206,7 +207,10 @@ fn events<E: Events>(
             reply: shapes.reply.map(Value::from),
             progress: shapes.progress.map(Value::from),
             volatile: policy == Policy::Volatile,
-            latest: (policy == Policy::Latest).then(|| E::latest_by(index).to_vec()),
+            latest: (policy == Policy::Latest).then(|| {
+                let fields = E::latest_by(index).iter();
+                fields.map(|field| (*field).to_owned()).collect()
+            }),
             max: E::max_bytes(index),
             rate: E::rate(index).map(|rate| RateContract {
                 count: rate.count,
