@@ -15,6 +15,11 @@ impl Dice {
         (z ^ (z >> 31)) % bound
     }
 
+    /// Whether one of `count` came up.
+    pub fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
     /// How to cut a connection.
     pub fn cut(&mut self) -> Cut {
         if self.below(2) == 0 { Cut::Rst } else { Cut::Fin }

@@ -1,11 +1,14 @@
 //! The contract of a protocol as data: its events, what they carry and are answered with, and how they
 //! travel. Feature `schema`.
 
+mod compare;
 mod fields;
 mod fingerprint;
 mod names;
 pub(crate) mod shape;
 mod typescript;
+
+pub use compare::{Breaks, Change, Side};
 
 use crate::{Events, Policy, Protocol};
 use schemars::{

@@ -136,7 +136,7 @@
 //! | `http` | default | a listener of its own: [`Server::listen`], [`Server::public`], [`Routes`] |
 //! | `client` | default | [`Client`] |
 //! | `tls` | | `wss://` in [`Client`] |
-//! | `schema` | | `contract`: events, payloads and replies as data, served as `contract.json` |
+//! | `schema` | | `contract`: events, payloads and replies as data, served as `contract.json`; compared by `Contract::compare` |
 //! | `test` | | `test::Kit`: an application on a network that fails on demand; see [`guide::testing`] |
 #![forbid(unsafe_code)]
 // The contract alone: what moves frames is compiled, and waits for a side.
@@ -282,7 +282,7 @@ pub use close::{CloseCode, Disconnect};
 #[cfg(feature = "server")]
 pub use context::{Context, Ended, Live, Opening, Replayed, Resumed};
 #[cfg(feature = "schema")]
-pub use contract::{Contract, EventContract, RateContract, contract};
+pub use contract::{Breaks, Change, Contract, EventContract, RateContract, Side, contract};
 pub use delivery::{Delivery, EmitError};
 #[cfg(feature = "client")]
 pub use dial::ConnectError;

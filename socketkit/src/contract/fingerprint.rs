@@ -6,7 +6,7 @@ use sha1::{Digest, Sha1};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Members of a schema that do not say which values are valid.
-const REMARKS: [&str; 6] =
+pub(super) const REMARKS: [&str; 6] =
     ["title", "description", "default", "examples", "deprecated", "$comment"];
 
 /// That of one event, with all types that it speaks of.
