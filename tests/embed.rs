@@ -221,10 +221,11 @@ async fn a_service_at_the_path_of_a_client_file_is_refused() {
 async fn the_browser_client_is_served_with_the_contract_and_is_cached() {
     let addr = listen(&service()).await;
     for (name, media, part) in [
-        ("client.js", "text/javascript; charset=utf-8", r#""blip":{"volatile":true}"#),
+        ("client.js", "text/javascript; charset=utf-8", r#","volatile":true}"#),
         ("client.js", "text/javascript; charset=utf-8", r#""limit":65536"#),
         ("socketkit.js", "text/javascript; charset=utf-8", "export { connect, CallError };"),
         ("session.js", "text/javascript; charset=utf-8", "class Session {"),
+        ("skew.js", "text/javascript; charset=utf-8", "export const look = "),
         ("socketkit.global.js", "text/javascript; charset=utf-8", "globalThis.socketkit = "),
         ("socketkit.d.ts", "application/typescript; charset=utf-8", "export function connect"),
     ] {

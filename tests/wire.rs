@@ -93,10 +93,13 @@ async fn greeted(addr: SocketAddr) -> Plain {
 /// come back.
 fn is_hello(line: &str, returns: bool) {
     let mut hello: Value = serde_json::from_str(line).expect("JSON");
-    let [session, token] = ["session", "token"].map(|member| hello["hello"][member].take());
+    let members = ["session", "token", "schema"];
+    let [session, token, schema] = members.map(|member| hello["hello"][member].take());
     let token = if returns { format!(r#","token":{token}"#) } else { String::new() };
-    let hello =
-        format!(r#"{{"hello":{{"session":{session},"heartbeat":25000,"limit":65536{token}}}}}"#);
+    let hello = format!(
+        r#"{{"hello":{{"session":{session},"heartbeat":25000,"limit":65536{token},"schema":{schema}}}}}"#
+    );
+    assert_eq!(schema, socketkit::contract::<Forum>().hash.as_str());
     assert!(session.is_string() && line == hello, "{line}");
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct ClientApp<P: Protocol, St> {
     pub(crate) table: Table<ClientContext<P, St>>,
     pub(crate) context: ClientContext<P, St>,
     pub(crate) sender: mpsc::Sender<P::Server>,
+    #[cfg(feature = "schema")]
+    pub(crate) skew: crate::skew::Watch,
 }
 
 impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
@@ -105,6 +107,10 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
 
     fn greeted(&self, hello: &Hello<'_>, how: Greeted) {
         self.context.remote.shared.up(hello, how);
+        #[cfg(feature = "schema")]
+        if let Some(hash) = &hello.schema {
+            self.skew.hear::<P>(hash, &self.context.remote.shared);
+        }
     }
 
     fn is_patient(&self) -> bool {

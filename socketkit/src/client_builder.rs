@@ -190,7 +190,13 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
         let (sender, events) = mpsc::channel(received);
         let remote = Remote::new(Arc::new(Shared::new(limits, opened)));
         let context = ClientContext { remote: remote.clone(), state: self.shared };
-        let app = Box::new(ClientApp { table: self.table, context, sender });
+        let app = Box::new(ClientApp {
+            table: self.table,
+            context,
+            sender,
+            #[cfg(feature = "schema")]
+            skew: crate::skew::Watch::new(dialer.clone()),
+        });
         tokio::spawn(Reconnect::new(dialer, remote.shared.clone(), app).run());
         Client { remote, events }
     }

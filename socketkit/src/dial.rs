@@ -1,5 +1,8 @@
 //! Making a connection to a server: TCP, perhaps TLS, and the WebSocket handshake.
 
+#[cfg(feature = "schema")]
+mod fetch;
+
 use crate::{
     Disconnect,
     handshake::has_token,
@@ -161,12 +164,20 @@ impl Dialer {
     }
 
     async fn open(&self, uri: &Uri) -> Result<Line, ConnectError> {
+        match self.reach(uri).await? {
+            Reached::Tcp(stream) => self.upgrade(uri, stream).await,
+            #[cfg(feature = "tls")]
+            Reached::Tls(stream) => self.upgrade(uri, *stream).await,
+        }
+    }
+
+    async fn reach(&self, uri: &Uri) -> Result<Reached, ConnectError> {
         let host = uri.host().ok_or(ConnectError::Url("it names no host"))?;
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         match uri.scheme_str() {
             Some("ws") => {
                 let stream = TcpStream::connect((bare, uri.port_u16().unwrap_or(80))).await?;
-                self.upgrade(uri, host, stream).await
+                Ok(Reached::Tcp(stream))
             }
             #[cfg(feature = "tls")]
             Some("wss") => {
@@ -174,10 +185,8 @@ impl Dialer {
                 stream.set_nodelay(true)?;
                 let name = tokio_rustls::rustls::pki_types::ServerName::try_from(bare.to_owned())
                     .map_err(|_| ConnectError::Url("its host is not valid for TLS"))?;
-                let stream = tokio_rustls::TlsConnector::from(self.tls_config())
-                    .connect(name, stream)
-                    .await?;
-                self.upgrade(uri, host, stream).await
+                let connector = tokio_rustls::TlsConnector::from(self.tls_config());
+                Ok(Reached::Tls(Box::new(connector.connect(name, stream).await?)))
             }
             #[cfg(not(feature = "tls"))]
             Some("wss") => Err(ConnectError::Url("`wss` needs the feature `tls`")),
@@ -199,16 +208,13 @@ impl Dialer {
     async fn upgrade<S: Stream + 'static>(
         &self,
         uri: &Uri,
-        host: &str,
         stream: S,
     ) -> Result<Line, ConnectError> {
         let key = generate_key();
         let target = uri.path_and_query().map_or("/", |path| path.as_str());
-        let authority =
-            uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let mut request = Request::builder()
             .uri(target)
-            .header(header::HOST, authority)
+            .header(header::HOST, host(uri))
             .header(header::CONNECTION, "Upgrade")
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
@@ -244,6 +250,19 @@ impl Dialer {
         let (transport, write) = Transport::split(parts.io.into_inner());
         Ok((transport, write, parts.read_buf.into()))
     }
+}
+
+/// A stream on which a request can be made.
+enum Reached {
+    Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+}
+
+/// What a request says of where it goes.
+pub(crate) fn host(uri: &Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Whether a 101 answers our request (RFC 6455 section 4.1, at the end).

@@ -250,6 +250,8 @@ mod service;
 mod session;
 #[cfg(feature = "http")]
 mod site;
+#[cfg(all(feature = "client", feature = "schema"))]
+mod skew;
 mod slots;
 #[cfg(feature = "server")]
 mod socket;
@@ -311,6 +313,8 @@ pub use routes::Routes;
 pub use server::Server;
 #[cfg(feature = "server")]
 pub use service::Service;
+#[cfg(all(feature = "client", feature = "schema"))]
+pub use skew::Skew;
 #[cfg(feature = "server")]
 pub use socket::{Exclude, Io, OneRoom, OneSocket, Socket, Target};
 #[cfg(feature = "macros")]

@@ -128,6 +128,18 @@ impl<P: Protocol> Remote<P> {
         self.shared.status.subscribe()
     }
 
+    /// How the server's contract differs from that of this program, now and whenever it changes; `None`
+    /// while it is the same, and for a server without the feature `schema`.
+    ///
+    /// A server says the hash of its contract with each connection. Where it is another, its
+    /// `contract.json` is fetched and compared, once, and what differs is logged. An event that this
+    /// program does not know is [skipped](Self::skipped); data that does not fit is logged as an error
+    /// with the path of its field, and so is what the server makes of ours.
+    #[cfg(feature = "schema")]
+    pub fn skew(&self) -> watch::Receiver<Option<crate::Skew>> {
+        self.shared.skew.subscribe()
+    }
+
     /// How many events of the server were skipped because this client does not know them.
     pub fn skipped(&self) -> u64 {
         self.shared.skipped.load(Ordering::Relaxed)
@@ -179,6 +191,9 @@ pub(crate) struct Shared {
     limit: AtomicUsize,
     skipped: AtomicU64,
     greeting: Mutex<Greeting>,
+    /// How the server's contract is another than ours.
+    #[cfg(feature = "schema")]
+    pub(crate) skew: watch::Sender<Option<crate::Skew>>,
 }
 
 /// What the server said last, and who waits for it to say so first.
@@ -207,6 +222,8 @@ impl Shared {
             limit: AtomicUsize::new(usize::MAX),
             skipped: AtomicU64::new(0),
             greeting: Mutex::new(Greeting { token: None, opened }),
+            #[cfg(feature = "schema")]
+            skew: watch::Sender::new(None),
         }
     }
 

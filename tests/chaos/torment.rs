@@ -30,7 +30,7 @@ pub(crate) const KINDS: [Kind; 5] =
     [Kind::Live, Kind::HalfOpen, Kind::Handshake, Kind::Overtaken, Kind::Replay];
 
 /// Bytes that the handshake of a client that comes back has at least and at most, `hello` included.
-const HANDSHAKE: [(u64, u64); 2] = [(200, 420), (270, 420)];
+const HANDSHAKE: [(u64, u64); 2] = [(200, 420), (290, 460)];
 
 /// Frames that are sent into a connection that does not forward them, and the bytes of the smallest.
 const AGAIN: u64 = 20;

@@ -55,7 +55,7 @@ macro_rules! changes {
             #[test]
             fn is_told_as_serde_does_it() {
                 let told = contract::<old::Version>().compare(&contract::<new::Version>());
-                let told: Vec<_> = told.iter().filter(|change| change.from == socketkit::Side::Client)
+                let told: Vec<_> = told.iter().filter(|change| change.from == socketkit::Side::OfClient)
                     .map(|change| (change.path.as_str(), change.what.as_str(), change.breaks)).collect();
                 assert_eq!(told, [$(($path, $what, Breaks::$breaks)),*]);
                 let breaks = |who| told.iter().any(|(_, _, whom)| [who, Breaks::Both].contains(whom));

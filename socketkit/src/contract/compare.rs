@@ -36,9 +36,9 @@ pub struct Change {
 #[allow(clippy::exhaustive_enums, reason = "a protocol has two sides")]
 pub enum Side {
     /// Pages and other clients.
-    Client,
+    OfClient,
     /// The server.
-    Server,
+    OfServer,
 }
 
 /// Whom a [`Change`] breaks.
@@ -101,8 +101,8 @@ impl Contract {
     pub fn compare(&self, newer: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
         for (from, old, new) in [
-            (Side::Client, &self.client, &newer.client),
-            (Side::Server, &self.server, &newer.server),
+            (Side::OfClient, &self.client, &newer.client),
+            (Side::OfServer, &self.server, &newer.server),
         ] {
             for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
                 let mut about = About { from, event: name, changes: &mut changes };
@@ -133,15 +133,15 @@ impl About<'_> {
 
     fn gone(&mut self, event: &EventContract) {
         match (self.from, &event.reply) {
-            (Side::Client, _) => self.say(
+            (Side::OfClient, _) => self.say(
                 "",
                 "is gone: a client that sends it is answered `unknown_event`",
                 Breaks::OldClients,
             ),
-            (Side::Server, None) => {
+            (Side::OfServer, None) => {
                 self.say("", "is gone: old clients wait for it in vain", Breaks::Nobody);
             }
-            (Side::Server, Some(_)) => self.say(
+            (Side::OfServer, Some(_)) => self.say(
                 "",
                 "is gone: an old server that calls it is answered `unknown_event`",
                 Breaks::OldServers,
@@ -151,13 +151,13 @@ impl About<'_> {
 
     fn added(&mut self, event: &EventContract) {
         match (self.from, &event.reply) {
-            (Side::Client, _) => self.say(
+            (Side::OfClient, _) => self.say(
                 "",
                 "is new: a client that sends it to an old server is answered `unknown_event`",
                 Breaks::OldServers,
             ),
-            (Side::Server, None) => self.say("", "is new: old clients skip it", Breaks::Nobody),
-            (Side::Server, Some(_)) => self.say(
+            (Side::OfServer, None) => self.say("", "is new: old clients skip it", Breaks::Nobody),
+            (Side::OfServer, Some(_)) => self.say(
                 "",
                 "is new: a call of it is answered `unknown_event` by old clients",
                 Breaks::OldClients,
@@ -203,13 +203,13 @@ impl About<'_> {
                 (None, Some(new)) => walk.forms(part, &Form::null(), &walk.form_of_new(new)),
                 (Some(old), None) => walk.forms(part, &walk.form_of_old(old), &Form::null()),
             }
-            let client_writes = (self.from == Side::Client) == (part == "data");
+            let client_writes = (self.from == Side::OfClient) == (part == "data");
             for Difference { path, what, effect } in walk.into_found() {
                 self.say(&path, what, effect.breaks(client_writes));
             }
         }
         for (what, effect) in policies::compare(old, new) {
-            self.say("", what, effect.breaks(self.from == Side::Client));
+            self.say("", what, effect.breaks(self.from == Side::OfClient));
         }
     }
 }
@@ -225,8 +225,8 @@ impl fmt::Display for Change {
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Client => "client",
-            Self::Server => "server",
+            Self::OfClient => "client",
+            Self::OfServer => "server",
         })
     }
 }
