@@ -40,12 +40,16 @@ impl Names {
 
     /// Every type once, with what it is called.
     pub(super) fn each<'a>(&'a self, contract: &'a Contract) -> BTreeMap<&'a str, &'a Value> {
-        let sides = [("read", &contract.read), ("write", &contract.write)];
-        let types = sides.into_iter().flat_map(|(side, types)| {
-            types.iter().map(move |(name, schema)| (pointer(side, name), schema))
-        });
-        types.map(|(pointer, schema)| (self.find(&pointer), schema)).collect()
+        types(contract).map(|(pointer, schema)| (self.find(&pointer), schema)).collect()
     }
+}
+
+/// The types of a contract by their pointers, a type that is read and written twice.
+pub(super) fn types(contract: &Contract) -> impl Iterator<Item = (String, &Value)> {
+    let sides = [("read", &contract.read), ("write", &contract.write)];
+    sides.into_iter().flat_map(|(side, types)| {
+        types.iter().map(move |(name, schema)| (pointer(side, name), schema))
+    })
 }
 
 /// The types that are read as they are written, with all that they speak of.
@@ -74,9 +78,18 @@ fn same<'a>(read: &'a Map<String, Value>, write: &'a Map<String, Value>) -> BTre
     }
 }
 
-/// Where a type is in a contract (RFC 6901 section 3).
+/// Where a type is in a contract (RFC 6901 section 6).
 fn pointer(side: &str, name: &str) -> String {
-    format!("#/{side}/{}", name.replace('~', "~0").replace('/', "~1"))
+    let mut pointer = format!("#/{side}/");
+    for byte in name.replace('~', "~0").replace('/', "~1").bytes() {
+        match byte {
+            b'!' | b'$' | b'&'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~' => {
+                pointer.push(byte.into());
+            }
+            _ => pointer += &format!("%{byte:02X}"),
+        }
+    }
+    pointer
 }
 
 /// What may be the name of a type.
