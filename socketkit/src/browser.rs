@@ -30,6 +30,13 @@ const TYPESCRIPT: &str = "application/typescript; charset=utf-8";
 #[cfg(feature = "schema")]
 const JSON: &str = "application/json";
 
+#[cfg(feature = "schema")]
+const PAGE: &str = "text/html; charset=utf-8";
+
+/// What a page may load: nothing, and no style but its own.
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
 /// The files of one service.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -68,6 +75,8 @@ impl Files {
             #[cfg(feature = "schema")]
             // Strings, numbers and JSON: there is nothing in it that does not serialize.
             File::new("contract.json", JSON, serde_json::to_string(&described).unwrap_or_default()),
+            #[cfg(feature = "schema")]
+            File::new("docs", PAGE, described.to_html(type_name::<P>())),
         ];
         Self { files, schema: known["schema"].as_str().map(str::to_owned) }
     }
@@ -80,6 +89,14 @@ impl Files {
     pub(crate) fn get(&self, name: &str) -> Option<&File> {
         self.files.iter().find(|file| file.name == name)
     }
+}
+
+/// The name of a type, without the modules that it is in.
+#[cfg(feature = "schema")]
+fn type_name<T>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    let end = path.find('<').unwrap_or(path.len());
+    path[..end].rsplit("::").next().unwrap_or(path)
 }
 
 /// The client as one classic script.
@@ -118,6 +135,10 @@ impl File {
         headers.insert(header::ETAG, self.tag.clone());
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.media.starts_with("text/html") {
+            let policy = HeaderValue::from_static(PAGE_POLICY);
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
         // Pages of other origins load modules only with this; who may connect is another question.
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         reply

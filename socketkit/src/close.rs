@@ -12,7 +12,7 @@ macro_rules! codes {
             $($(#[$doc])+ pub const $name: Self = Self($code);)+
 
             /// A few words on the code, in lower case.
-            fn text(self) -> &'static str {
+            pub(crate) fn text(self) -> &'static str {
                 match self.0 {
                     $($code => $text,)+
                     _ => "closed",

@@ -2,9 +2,13 @@
 //! travel. Feature `schema`.
 
 mod compare;
+mod example;
 mod fields;
 mod fingerprint;
+mod frames;
 mod names;
+mod page;
+mod policy;
 pub(crate) mod shape;
 mod typescript;
 
@@ -133,6 +137,17 @@ impl Contract {
             "client": events(&self.client, true),
             "server": events(&self.server, false),
         })
+    }
+
+    /// The protocol as a page to read, served as `docs` beside the client, with the name of the protocol's
+    /// type as `title`.
+    ///
+    /// It is one file without scripts. Documentation is shown as Markdown, and HTML in it as text. Each
+    /// event has a frame as an example, whose values are made from its schema or are those of
+    /// `#[schemars(example = ..)]`.
+    #[must_use]
+    pub fn to_html(&self, title: &str) -> String {
+        page::page(self, title)
     }
 }
 

@@ -25,13 +25,13 @@ pub(crate) fn declarations(contract: &Contract) -> String {
 }
 
 /// A type as text.
-struct Type {
-    text: String,
-    form: Form,
+pub(super) struct Type {
+    pub(super) text: String,
+    pub(super) form: Form,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Form {
+pub(super) enum Form {
     /// Several types, joined: in brackets where it is a part.
     Joined,
     /// Fields in braces, which an interface may have.
@@ -51,8 +51,8 @@ impl<T: Into<String>> From<T> for Type {
     }
 }
 
-struct Writer {
-    names: Names,
+pub(super) struct Writer {
+    pub(super) names: Names,
 }
 
 impl Writer {
@@ -84,7 +84,7 @@ impl Writer {
     }
 
     /// A schema as a type, of which later lines stand so deep.
-    fn of(&self, schema: &Value, depth: usize) -> Type {
+    pub(super) fn of(&self, schema: &Value, depth: usize) -> Type {
         let members = match schema {
             Value::Bool(false) => return "never".into(),
             Value::Object(members) => members,
