@@ -76,6 +76,8 @@ impl Files {
             // Strings, numbers and JSON: there is nothing in it that does not serialize.
             File::new("contract.json", JSON, serde_json::to_string(&described).unwrap_or_default()),
             #[cfg(feature = "schema")]
+            File::new("asyncapi.json", JSON, described.to_asyncapi(type_name::<P>()).to_string()),
+            #[cfg(feature = "schema")]
             File::new("docs", PAGE, described.to_html(type_name::<P>())),
         ];
         Self { files, schema: known["schema"].as_str().map(str::to_owned) }

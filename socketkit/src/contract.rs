@@ -1,6 +1,7 @@
 //! The contract of a protocol as data: its events, what they carry and are answered with, and how they
 //! travel. Feature `schema`.
 
+mod asyncapi;
 mod compare;
 mod example;
 mod fields;
@@ -137,6 +138,32 @@ impl Contract {
             "client": events(&self.client, true),
             "server": events(&self.server, false),
         })
+    }
+
+    /// The protocol as a document of [AsyncAPI 3.0](https://www.asyncapi.com), served as `asyncapi.json`
+    /// beside the client, with the name of the protocol's type as `title`.
+    ///
+    /// What is in it is what the server does: it receives what clients send. There is one channel,
+    /// `socket`, whose address is not known; a message for each event and each reply, of the whole frame
+    /// that is on the wire; and for each event an operation, with the reply to it. The version is the
+    /// [`hash`](Self::hash). Types are called as in [`to_typescript`](Self::to_typescript). How events
+    /// travel is said in descriptions and, for programs, in `x-socketkit-volatile`, `-latest`, `-max`,
+    /// `-rate` and `-fingerprint`.
+    ///
+    /// What is known elsewhere may be added:
+    ///
+    /// ```
+    /// # fn document(contract: socketkit::Contract) -> serde_json::Value {
+    /// let mut document = contract.to_asyncapi("Forum");
+    /// document["channels"]["socket"]["address"] = "/ws".into();
+    /// document["servers"]["production"] =
+    ///     serde_json::json!({ "host": "forum.example.com", "protocol": "wss" });
+    /// # document
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn to_asyncapi(&self, title: &str) -> Value {
+        asyncapi::document(self, title)
     }
 
     /// The protocol as a page to read, served as `docs` beside the client, with the name of the protocol's

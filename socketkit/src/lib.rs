@@ -136,7 +136,7 @@
 //! | `http` | default | a listener of its own: [`Server::listen`], [`Server::public`], [`Routes`] |
 //! | `client` | default | [`Client`] |
 //! | `tls` | | `wss://` in [`Client`] |
-//! | `schema` | | `contract`: events, payloads and replies as data, served as `contract.json` and, to read, `docs`; compared by `Contract::compare` |
+//! | `schema` | | `contract`: events, payloads and replies as data, served as `contract.json`, `asyncapi.json` and, to read, `docs`; compared by `Contract::compare` |
 //! | `test` | | `test::Kit`: an application on a network that fails on demand; see [`guide::testing`] |
 #![forbid(unsafe_code)]
 // The contract alone: what moves frames is compiled, and waits for a side.

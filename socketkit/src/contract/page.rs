@@ -102,6 +102,7 @@ impl Page<'_> {
         for (file, about) in [
             ("client.js", "client for pages"),
             ("client.d.ts", "its types"),
+            ("asyncapi.json", "AsyncAPI 3"),
             ("contract.json", "JSON Schemas"),
         ] {
             html.raw("<li><a href=\"").text(file).raw("\">").text(file).raw("</a> <span>");
