@@ -19,6 +19,7 @@ const DERIVE: &str = "derive";
 const LATEST: &str = "latest";
 const MAX: &str = "max";
 const MODULE: &str = "module";
+const PRESENCE: &str = "presence";
 const PROGRESS: &str = "progress";
 const RATE: &str = "rate";
 const RENAME: &str = "rename";
@@ -160,6 +161,7 @@ pub(crate) struct ProtocolAttr {
     pub(crate) client: Option<Type>,
     pub(crate) server: Option<Type>,
     pub(crate) room: Option<Type>,
+    pub(crate) presence: Option<Type>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -179,8 +181,11 @@ impl ProtocolAttr {
                     value(key, input, "a type", "server = ServerEvent")?,
                 ),
                 ROOM => once(&mut this.room, key, value(key, input, "a type", "room = PostId")?),
+                PRESENCE => {
+                    once(&mut this.presence, key, value(key, input, "a type", "presence = Member")?)
+                }
                 CRATE => krate(&mut this.krate, key, input),
-                _ => Err(unknown(key, "protocol", &[CLIENT, SERVER, ROOM, CRATE])),
+                _ => Err(unknown(key, "protocol", &[CLIENT, SERVER, ROOM, PRESENCE, CRATE])),
             });
         }
         this

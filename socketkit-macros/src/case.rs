@@ -111,6 +111,10 @@ pub(crate) fn check_name(name: &str, capitals: bool) -> Result<(), String> {
             "`{name}` cannot be a name on the wire: it must consist of {letters}, `0-9` and `_`, \
              in parts joined by a single `.`, `:` or `-`"
         ))
+    } else if name.split(['.', ':', '-']).next() == Some("socketkit") {
+        Err(format!(
+            "`{name}` cannot be a name on the wire: those that begin with `socketkit` are our own"
+        ))
     } else if name.len() > LONGEST {
         let length = name.len();
         Err(format!("a name on the wire has at most {LONGEST} bytes, and this one has {length}"))

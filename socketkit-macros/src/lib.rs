@@ -183,6 +183,7 @@ pub fn events(input: TokenStream) -> TokenStream {
 /// | `#[protocol(client = ..)]` | `NoEvents`: clients only listen |
 /// | `#[protocol(server = ..)]` | `NoEvents`: the server only answers |
 /// | `#[protocol(room = ..)]` | `NoRoom`; else any `Clone + Debug + Eq + Hash + Send + Sync + 'static` type |
+/// | `#[protocol(presence = ..)]` | `NoMember`: nobody is shown; else who can be present in a room, any `Member` |
 /// | `#[protocol(crate = ::path)]` | where `socketkit` is, if it was renamed or re-exported |
 ///
 /// The enums and the type of rooms are at least as visible as the protocol. One of `client` and `server` has

@@ -1,4 +1,4 @@
-//! `#[derive(Protocol)]`: names the two sets of events and the rooms.
+//! `#[derive(Protocol)]`: names the two sets of events, the rooms, and who is present there.
 
 use crate::attr::ProtocolAttr;
 use crate::errors::Errors;
@@ -26,6 +26,20 @@ pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
     let client = attr.client.map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
     let server = attr.server.map_or_else(|| quote!(#krate::NoEvents), ToTokens::into_token_stream);
     let room = attr.room.map_or_else(|| quote!(#krate::NoRoom), ToTokens::into_token_stream);
+    let shapes = attr.presence.as_ref().map(|member| {
+        quote! {
+            #krate::__schema! {
+                fn describe(__about: &mut #krate::__private::Shapes<'_>) {
+                    #krate::__shape!(__Room, shape, #room);
+                    __about.payload::<__Room>();
+                    #krate::__shape!(__Member, shape, #member);
+                    __about.member::<__Member>();
+                }
+            }
+        }
+    });
+    let member =
+        attr.presence.map_or_else(|| quote!(#krate::NoMember), ToTokens::into_token_stream);
     Ok(quote! {
         #errors
         #[automatically_derived]
@@ -33,6 +47,9 @@ pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
             type Client = #client;
             type Server = #server;
             type Room = #room;
+            type Member = #member;
+
+            #shapes
         }
     })
 }

@@ -204,7 +204,9 @@ where
     }
 
     fn connected(&self, is_connected: bool) {
-        self.app.hub.connected(self.context.socket().id(), is_connected);
+        let (hub, peer) = (&self.app.hub, self.context.socket().peer());
+        hub.connected(peer.id, is_connected);
+        hub.presence_connected(peer, is_connected);
     }
 
     fn renew(&mut self, renewed: Box<dyn Any + Send>) {
@@ -231,8 +233,10 @@ where
         self.app.clone().listen(|app| &app.on_resume, context)
     }
 
-    fn leaving(&self) {
-        self.app.hub.leaving(self.context.socket().id());
+    fn leaving(&self, why: &Disconnect) {
+        let (hub, peer) = (&self.app.hub, self.context.socket().peer());
+        hub.leaving(peer.id);
+        hub.presence_ended(peer, why);
     }
 
     fn ended(&self, why: Disconnect) -> Listening {
@@ -249,7 +253,9 @@ where
 impl<P: Protocol, St, Se> Drop for Member<P, St, Se> {
     /// Where a panic or the end of the runtime kept it from leaving.
     fn drop(&mut self) {
-        self.app.hub.exit(self.context.socket().id());
+        let (hub, peer) = (&self.app.hub, self.context.socket().peer());
+        hub.exit(peer.id);
+        hub.presence_ended(peer, &CloseCode::LOST.into());
     }
 }
 

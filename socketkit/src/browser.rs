@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const MODULE: &str = include_str!("browser/socketkit.js");
 const SESSION: &str = include_str!("browser/session.js");
 const SKEW: &str = include_str!("browser/skew.js");
+const PRESENCE: &str = include_str!("browser/presence.js");
 const ENTRY: &str = include_str!("browser/client.js");
 const TYPES: &str = include_str!("browser/socketkit.d.ts");
 
@@ -68,6 +69,7 @@ impl Files {
             File::new("socketkit.js", JAVASCRIPT, MODULE.into()),
             File::new("session.js", JAVASCRIPT, SESSION.into()),
             File::new("skew.js", JAVASCRIPT, SKEW.into()),
+            File::new("presence.js", JAVASCRIPT, PRESENCE.into()),
             File::new("socketkit.global.js", JAVASCRIPT, script(&contract)),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
             #[cfg(feature = "schema")]

@@ -3,6 +3,8 @@
 use crate::{
     EventRate, Events, FromContext, Protocol, Reject, Remote, State,
     handler::{Application, Greeted, Handling},
+    path::located,
+    presence_store::PresenceStore,
     progress::{Handles, ReplyPath},
     table::Table,
     wire::Hello,
@@ -45,6 +47,7 @@ pub(crate) struct ClientApp<P: Protocol, St> {
     pub(crate) table: Table<ClientContext<P, St>>,
     pub(crate) context: ClientContext<P, St>,
     pub(crate) sender: mpsc::Sender<P::Server>,
+    pub(crate) presence: Arc<PresenceStore<P::Member>>,
     #[cfg(feature = "schema")]
     pub(crate) skew: crate::skew::Watch,
 }
@@ -101,11 +104,22 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
         })
     }
 
+    fn presence(&self, data: &str) -> bool {
+        if let Err(error) = self.presence.take(data) {
+            let error = located(data, &error);
+            tracing::error!(error, "who is present does not fit");
+        }
+        true
+    }
+
     fn skipped(&self, name: &str) {
         self.context.remote.shared.skip(name);
     }
 
     fn greeted(&self, hello: &Hello<'_>, how: Greeted) {
+        if matches!(how, Greeted::Reset(..)) {
+            self.presence.forget();
+        }
         self.context.remote.shared.up(hello, how);
         #[cfg(feature = "schema")]
         if let Some(hash) = &hello.schema {

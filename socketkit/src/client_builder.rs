@@ -1,6 +1,7 @@
 //! Preparing a Rust client: handlers, headers, limits.
 
 use crate::arguments::Arguments;
+use crate::presence_store::PresenceStore;
 use crate::{
     Client, ConnectError, Event, Events, Handler, IntoReply, Limits, Protocol, Remote,
     client_app::{ClientApp, ClientContext},
@@ -188,12 +189,14 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
         // No channel holds more than this.
         let received = limits.received.clamp(1, Semaphore::MAX_PERMITS);
         let (sender, events) = mpsc::channel(received);
-        let remote = Remote::new(Arc::new(Shared::new(limits, opened)));
+        let presence = Arc::new(PresenceStore::<P::Member>::default());
+        let remote = Remote::new(Arc::new(Shared::new(limits, opened, presence.clone())));
         let context = ClientContext { remote: remote.clone(), state: self.shared };
         let app = Box::new(ClientApp {
             table: self.table,
             context,
             sender,
+            presence,
             #[cfg(feature = "schema")]
             skew: crate::skew::Watch::new(dialer.clone()),
         });

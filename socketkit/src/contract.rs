@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 /// | --- | --- |
 /// | `hash` | 16 hexadecimal digits, others whenever a name or a shape is |
 /// | `client`, `server` | the events that each side sends, by their names: [`EventContract`] |
+/// | `presence` | what names a room, and who can be present there: [`PresenceContract`] |
 /// | `read`, `write` | types that these speak of, as the server reads and as it writes them |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -44,6 +45,9 @@ pub struct Contract {
     pub client: BTreeMap<String, EventContract>,
     /// The events that the server sends, by their names.
     pub server: BTreeMap<String, EventContract>,
+    /// What names a room, and who can be present there; absent for a protocol without presence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<PresenceContract>,
     /// JSON Schemas (draft 2020-12) of the types that the server reads, by names: `#/read/NAME`.
     pub read: Map<String, Value>,
     /// The same of those that it writes: `#/write/NAME`. They differ from what is read where serde's
@@ -83,6 +87,16 @@ pub struct EventContract {
     pub rate: Option<RateContract>,
     /// Names its payload, its reply and its progress, with all types in them, in 16 hexadecimal digits.
     pub fingerprint: String,
+}
+
+/// The presence of a protocol: see [`Member`](crate::Member).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PresenceContract {
+    /// The JSON Schema of the names of rooms.
+    pub room: Value,
+    /// The JSON Schema of what is told of somebody.
+    pub member: Value,
 }
 
 /// How often one socket may send an event: see [`EventRate`](crate::EventRate).
@@ -229,12 +243,26 @@ pub fn contract<P: Protocol>() -> Contract {
     let mut write = generator(Direction::Serialize, "/write");
     let mut client = events::<P::Client>(&mut read, &mut write);
     let mut server = events::<P::Server>(&mut write, &mut read);
+    let presence = presence::<P>(&mut read, &mut write);
     let [read, write] = [read, write].map(|mut generator| generator.take_definitions(true));
     for event in client.values_mut().chain(server.values_mut()) {
         event.fingerprint = fingerprint::event(event, &read, &write);
     }
-    let hash = fingerprint::all(&client, &server);
-    Contract { hash, client, server, read, write }
+    let shapes = presence.iter().flat_map(|presence| [&presence.room, &presence.member]);
+    let hash = fingerprint::all(&client, &server, shapes, &read, &write);
+    Contract { hash, client, server, presence, read, write }
+}
+
+/// Rooms and members, which the server alone writes.
+fn presence<P: Protocol>(
+    read: &mut SchemaGenerator,
+    write: &mut SchemaGenerator,
+) -> Option<PresenceContract> {
+    let (doc, payload, reply, progress) = (None, None, None, None);
+    let mut shapes = Shapes { payloads: write, replies: read, doc, payload, reply, progress };
+    P::describe(&mut shapes);
+    let room = shapes.payload?.into();
+    Some(PresenceContract { room, member: shapes.reply?.into() })
 }
 
 fn events<E: Events>(

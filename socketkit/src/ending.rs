@@ -33,7 +33,7 @@ pub(crate) async fn end(
     }
     // Whoever waits for a reply learns that it will not come.
     peer.lose_calls();
-    conversation.app.leaving();
+    conversation.app.leaving(&disconnect);
     peer.end_tasks();
     let mut connection = connection.filter(|_| by != By::Nobody);
     let patience = peer.limits.handshake;

@@ -164,6 +164,11 @@ pub(crate) trait Application: Send {
     /// An event came in, as this frame.
     fn received(&self, _index: usize, _frame: &str) {}
 
+    /// The other side says who is present. Whether that is its business.
+    fn presence(&self, _data: &str) -> bool {
+        false
+    }
+
     /// An event came in that nobody has heard of.
     fn skipped(&self, _name: &str) {}
 
@@ -213,7 +218,7 @@ pub(crate) trait Application: Send {
     }
 
     /// The session has ended: the socket is not counted any more.
-    fn leaving(&self) {}
+    fn leaving(&self, _why: &Disconnect) {}
 
     /// Runs once, after the last event was handled.
     fn ended(&self, _why: Disconnect) -> Listening {

@@ -13,6 +13,7 @@ use crate::{
     inspect::{Hooks, Inspected},
     payload,
     peer::{Peer, lock},
+    presence::Presence,
     stagger::Stopping,
     treatment::Treatment,
     turn::Flush,
@@ -41,6 +42,7 @@ pub(crate) struct Hub<P: Protocol> {
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) counters: Arc<Counters>,
     listeners: RwLock<Vec<Opened<P>>>,
+    pub(crate) presence: Presence<P>,
     /// Fixed when the server is built, before the first socket.
     hooks: OnceLock<Hooks>,
 }
@@ -54,6 +56,7 @@ impl<P: Protocol> Hub<P> {
             flusher: Arc::default(),
             counters: Arc::new(Counters::of::<P::Server>()),
             listeners: RwLock::default(),
+            presence: Presence::new(),
             hooks: OnceLock::new(),
         }
     }
@@ -112,6 +115,12 @@ impl<P: Protocol> Hub<P> {
             let was_away = std::mem::replace(&mut member.away, !is_connected);
             members.away = members.away - usize::from(was_away) + usize::from(!is_connected);
         }
+    }
+
+    /// Whether a socket has no connection; `None` for one that has ended.
+    pub(crate) fn is_away(&self, id: SocketId) -> Option<bool> {
+        let mut members = lock(&self.members);
+        members.member(id).filter(|member| !member.leaving).map(|member| member.away)
     }
 
     /// How many sockets have a connection.
@@ -192,12 +201,13 @@ impl<P: Protocol> Hub<P> {
     }
 
     /// Takes every socket of a selection out of a room.
-    pub(crate) fn leave_all(&self, selection: &Selection<P::Room>, room: &P::Room) {
+    pub(crate) fn leave_all(self: &Arc<Self>, selection: &Selection<P::Room>, room: &P::Room) {
         let mut members = lock(&self.members);
         let peers = members.select(selection);
         let left: Vec<_> = peers.iter().map(|peer| members.leave(peer.id, room)).collect();
         drop(members);
         drop(left);
+        peers.iter().for_each(|peer| self.absent(peer, room));
     }
 
     /// The sockets of a selection.

@@ -224,6 +224,11 @@ mod pace;
 mod path;
 mod payload;
 mod peer;
+#[cfg(feature = "server")]
+mod presence;
+#[cfg(feature = "client")]
+mod presence_store;
+mod present;
 mod progress;
 mod protocol;
 #[cfg(feature = "http")]
@@ -284,7 +289,9 @@ pub use close::{CloseCode, Disconnect};
 #[cfg(feature = "server")]
 pub use context::{Context, Ended, Live, Opening, Replayed, Resumed};
 #[cfg(feature = "schema")]
-pub use contract::{Breaks, Change, Contract, EventContract, RateContract, Side, contract};
+pub use contract::{
+    Breaks, Change, Contract, EventContract, PresenceContract, RateContract, Side, contract,
+};
 pub use delivery::{Delivery, EmitError};
 #[cfg(feature = "client")]
 pub use dial::ConnectError;
@@ -302,6 +309,7 @@ pub use listen::Serve;
 #[cfg(feature = "server")]
 pub use listener::Listener;
 pub use peer::SocketId;
+pub use present::{Member, NoMember, Present};
 pub use progress::Progress;
 pub use protocol::{NoRoom, Protocol};
 #[cfg(feature = "client")]

@@ -1,6 +1,6 @@
 //! The pair of event sets that the two sides of a socket speak.
 
-use crate::Events;
+use crate::{Events, Member};
 use std::{fmt::Debug, hash::Hash};
 
 /// The contract between the two sides of a socket.
@@ -17,6 +17,15 @@ pub trait Protocol: Send + Sync + 'static {
     type Server: Events;
     /// Names a group of sockets on the server: [`NoRoom`] if there are no groups.
     type Room: Clone + Debug + Eq + Hash + Send + Sync + 'static;
+    /// Who can be present in a room: [`NoMember`](crate::NoMember) if nobody is shown.
+    type Member: Member;
+
+    /// Describes rooms and members for the contract.
+    #[cfg(feature = "schema")]
+    #[doc(hidden)]
+    fn describe(about: &mut crate::contract::shape::Shapes<'_>) {
+        let _ = about;
+    }
 }
 
 /// The room of a protocol without rooms.

@@ -2,7 +2,7 @@
 
 use crate::{
     Call, CallError, CloseCode, ConnectError, Delivery, Disconnect, Event, Events, Gap, Handshake,
-    Limits, Protocol, Reject, SocketId,
+    Limits, Present, Protocol, Reject, SocketId,
     counters::Terms,
     delivery::{Kind, Pushed},
     flusher::Flusher,
@@ -10,13 +10,16 @@ use crate::{
     handler::Greeted,
     payload,
     peer::{Peer, lock},
+    presence_store::PresenceStore,
     progress::ReplyPath,
     question::{InFlight, Question, too_large},
     reports::Reports,
     treatment::Treatment,
     wire::{self, Hello},
 };
+use serde::Serialize;
 use std::{
+    any::Any,
     borrow::Cow,
     fmt,
     marker::PhantomData,
@@ -140,6 +143,19 @@ impl<P: Protocol> Remote<P> {
         self.shared.skew.subscribe()
     }
 
+    /// Who is present in a room, in the order of their keys, now and whenever it changes: as far as the
+    /// server tells, by `Socket::present` or `Socket::watch_presence`. Nobody in a new session, until it is
+    /// told anew; a room that does not serialise has nobody.
+    pub fn presence(&self, room: impl Into<P::Room>) -> watch::Receiver<Vec<Present<P::Member>>>
+    where
+        P::Room: Serialize,
+    {
+        let name = serde_json::to_string(&room.into()).unwrap_or_default();
+        let known = self.shared.presence.downcast_ref::<PresenceStore<P::Member>>();
+        // There is always one, of this type.
+        known.map_or_else(|| watch::channel(Vec::new()).1, |known| known.room(&name))
+    }
+
     /// How many events of the server were skipped because this client does not know them.
     pub fn skipped(&self) -> u64 {
         self.shared.skipped.load(Ordering::Relaxed)
@@ -191,6 +207,8 @@ pub(crate) struct Shared {
     limit: AtomicUsize,
     skipped: AtomicU64,
     greeting: Mutex<Greeting>,
+    /// The [`PresenceStore`] of the protocol.
+    presence: Arc<dyn Any + Send + Sync>,
     /// How the server's contract is another than ours.
     #[cfg(feature = "schema")]
     pub(crate) skew: watch::Sender<Option<crate::Skew>>,
@@ -208,6 +226,7 @@ impl Shared {
     pub(crate) fn new(
         limits: Limits,
         opened: Option<oneshot::Sender<Result<(), ConnectError>>>,
+        presence: Arc<dyn Any + Send + Sync>,
     ) -> Self {
         let limits = Arc::new(Terms::from(limits));
         let (id, handshake) = (SocketId::nowhere(0), Handshake::default());
@@ -222,6 +241,7 @@ impl Shared {
             limit: AtomicUsize::new(usize::MAX),
             skipped: AtomicU64::new(0),
             greeting: Mutex::new(Greeting { token: None, opened }),
+            presence,
             #[cfg(feature = "schema")]
             skew: watch::Sender::new(None),
         }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 /// ```no_run
 /// # use socketkit::{NoEvents, NoRoom, Protocol, Routes, Server};
 /// # struct Forum;
-/// # impl Protocol for Forum { type Client = NoEvents; type Server = NoEvents; type Room = NoRoom; }
+/// # impl Protocol for Forum { type Client = NoEvents; type Server = NoEvents; type Room = NoRoom; type Member = NoMember; }
 /// # async fn run() -> std::io::Result<()> {
 /// let forum = Server::<Forum>::new().build();
 /// let lobby = Server::<Forum>::new().build();

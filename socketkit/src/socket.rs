@@ -113,9 +113,11 @@ impl<P: Protocol> Socket<P> {
         self.io.hub.join(self.id(), &room.into());
     }
 
-    /// Takes this socket out of a room.
+    /// Takes this socket out of a room, and of its presence.
     pub fn leave(&self, room: impl Into<P::Room>) {
-        self.io.hub.leave(self.id(), &room.into());
+        let room = room.into();
+        self.io.hub.leave(self.id(), &room);
+        self.io.hub.absent(&self.peer, &room);
     }
 
     /// The rooms that this socket is in, in no order.

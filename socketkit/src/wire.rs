@@ -22,6 +22,9 @@ pub const SUBPROTOCOL: &str = "socketkit.v1.json";
 /// The heartbeat: a frame without members.
 pub(crate) const HEARTBEAT: &[u8] = b"{}";
 
+/// The event that says who is present: no contract has one of this name.
+pub(crate) const PRESENCE: &str = "socketkit:presence";
+
 /// Bytes of the longest event name.
 const NAME_MAX: usize = 64;
 

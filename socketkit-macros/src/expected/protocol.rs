@@ -3,4 +3,5 @@ impl ::socketkit::Protocol for Forum {
     type Client = ClientEvent;
     type Server = ::socketkit::NoEvents;
     type Room = u64;
+    type Member = ::socketkit::NoMember;
 }

@@ -6,12 +6,15 @@
 export interface Contract {
   client: object;
   server: object;
+  /** What names a room, and who can be present there. */
+  presence?: { room: unknown; member: unknown };
 }
 
 /** A contract that says nothing: every event, with any data. */
 export interface AnyContract {
   client: { [name: string]: { data: any; reply: any; progress: any } };
   server: { [name: string]: { data: any; reply: any; progress: any } };
+  presence: { room: any; member: any };
 }
 
 type Name<M> = keyof M & string;
@@ -90,6 +93,26 @@ export type CallOptionsOf<T> = CallOptions &
         /** Rejects the call with its reason once it is aborted, and cancels it at the other side. */
         signal?: AbortSignal;
       });
+
+/** Somebody who is present in a room. */
+export interface Present<M = unknown> {
+  /** Whose entry it is: there is one a person. */
+  key: string;
+  /** What the others get to see. */
+  member: M;
+  /** Ids of the sockets over which the person is connected. */
+  sockets: string[];
+}
+
+/** Who is present in a room, and whom the last change has added and taken away. */
+export interface Presence<M = unknown> {
+  members: Present<M>[];
+  joined: Present<M>[];
+  left: Present<M>[];
+}
+
+type Room<P> = P extends { presence: { room: infer R } } ? R : never;
+type MemberOf<P> = P extends { presence: { member: infer M } } ? M : never;
 
 /** What the client knows of an event to tell that it is another: its fields and their types. */
 interface Shape {
@@ -174,6 +197,12 @@ export interface Socket<P extends Contract = AnyContract> {
 
   /** The newest data of an event, `undefined` until one has come: the same store for the same event. */
   latest<K extends Name<P["server"]>>(event: K): Store<Data<P["server"], K> | undefined>;
+
+  /**
+   * Who is present in a room, as far as the server tells: nobody until it has. The same store for the
+   * same room; in a new session it begins empty.
+   */
+  presence(...room: null extends Room<P> ? [room?: Room<P>] : [room: Room<P>]): Store<Presence<MemberOf<P>>>;
 
   /**
    * How the server's contract differs from that which the page was loaded with, `undefined` while it

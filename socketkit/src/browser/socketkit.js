@@ -38,10 +38,10 @@ const join = (set, fn) => {
 };
 
 /** A value that changes, as a store, and how it does. */
-const observe = () => {
+const observe = value => {
   const subscribers = new Set();
   const store = {
-    value: undefined,
+    value,
     subscribe(subscriber) {
       run(subscriber, store.value);
       return join(subscribers, subscriber);
@@ -65,6 +65,13 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const listeners = new Set();
   /** The newest payloads of events, each as a store and its setter. */
   const newest = new Map();
+  /** Who is present, by the JSON of each room: as a store and its setter. */
+  const rooms = new Map();
+  const people = (room = null) => {
+    const name = JSON.stringify(room);
+    if (!rooms.has(name)) rooms.set(name, observe({ members: [], joined: [], left: [] }));
+    return rooms.get(name);
+  };
   /** Calls without a reply yet, by id; `sent` once they are on the wire. */
   const calls = new Map();
   let limit = contract.limit ?? 65_536, lastId = 0;
@@ -158,7 +165,10 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     ({ heartbeat, limit = limit } = hello);
     compare(hello.schema);
     openedAt = heardAt;
-    if (value == "reset") lose();
+    if (value == "reset") {
+      lose();
+      rooms.forEach(([{ value }, set]) => set({ members: [], joined: [], left: value.members }));
+    }
     watch();
     enter(value, more);
   };
@@ -180,7 +190,10 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   };
 
   const handle = ({ event, id, data = null, reply, progress, error }, fault) => {
-    if (event) {
+    if (event == "socketkit:presence") {
+      const { number } = session;
+      import("./presence.js").then(({ tell }) => session.number == number && tell(people(data.room), data));
+    } else if (event) {
       fault ??= judge("server", event, data);
       if (!fault) newest.get(event)?.[1](data);
       const known = handlers.get(event) ?? new Map();
@@ -419,6 +432,13 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       if (!newest.has(event)) newest.set(event, observe());
       return newest.get(event)[0];
     },
+
+    /**
+     * Who is present in a room, as a store of `{ members, joined, left }`: all entries, one a
+     * person, and those that the last change has added and taken away. Nobody until the server
+     * has told. A room is named by its JSON; `null` by default.
+     */
+    presence: room => people(room)[0],
 
     /**
      * What is different since the server has another contract than this page, as a store:

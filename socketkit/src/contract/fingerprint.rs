@@ -30,11 +30,16 @@ pub(super) fn event(
 }
 
 /// That of all events of both sides.
-pub(super) fn all(
+pub(super) fn all<'a>(
     client: &BTreeMap<String, EventContract>,
     server: &BTreeMap<String, EventContract>,
+    presence: impl Iterator<Item = &'a Value>,
+    read: &'a Map<String, Value>,
+    write: &'a Map<String, Value>,
 ) -> String {
-    let mut text = String::new();
+    let mut shape = Shape { text: String::new(), known: BTreeSet::new(), read, write };
+    presence.for_each(|schema| shape.add_with_types(schema));
+    let mut text = shape.text;
     for (side, events) in [("client", client), ("server", server)] {
         for (name, event) in events {
             text += &format!("{side} {name} {}\n", event.fingerprint);

@@ -120,6 +120,11 @@ impl Shapes<'_> {
         self.reply = Some(T::json_schema(self.replies));
     }
 
+    /// Who can be present, in a room that is the payload.
+    pub fn member<T: JsonSchema>(&mut self) {
+        self.reply = Some(T::json_schema(self.payloads));
+    }
+
     pub fn progress<T: JsonSchema>(&mut self) {
         self.progress = Some(T::json_schema(self.replies));
     }

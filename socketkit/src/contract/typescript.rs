@@ -19,8 +19,16 @@ pub(crate) fn declarations(contract: &Contract) -> String {
     for (side, events) in [("ClientEvents", &contract.client), ("ServerEvents", &contract.server)] {
         writer.events(&mut out, side, events);
     }
-    out + "\nexport interface Contract {\n  client: ClientEvents;\n  server: ServerEvents;\n}\n\n\
-        /** Connects as `connect` of `socketkit.js` does, by default to the server of this file. */\n\
+    let presence = contract.presence.as_ref().map(|presence| {
+        let [room, member] = [&presence.room, &presence.member].map(|it| writer.of(it, 1).text);
+        format!("  presence: {{ room: {room}; member: {member} }};\n")
+    });
+    let _ = write!(
+        out,
+        "\nexport interface Contract {{\n  client: ClientEvents;\n  server: ServerEvents;\n{}}}\n\n",
+        presence.unwrap_or_default()
+    );
+    out + "/** Connects as `connect` of `socketkit.js` does, by default to the server of this file. */\n\
         export function connect(url?: string | URL, options?: ConnectOptions): Socket<Contract>;\n"
 }
 

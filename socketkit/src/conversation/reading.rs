@@ -147,6 +147,7 @@ impl Conversation {
         match frame {
             Frame::Event { ref name, id, data } => match self.app.index_of(name) {
                 Some(index) => self.event(Received { text, data, index, id, number }, cx)?,
+                None if name == wire::PRESENCE && self.app.presence(data) => {}
                 None if !self.app.is_name(name) => return Err(CloseCode::BAD_FRAME.into()),
                 None => self.unknown(name, id, text),
             },

@@ -1,0 +1,60 @@
+//! What handlers do and ask about presence.
+
+use crate::{Io, Present, Protocol, Socket};
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+
+impl<P: Protocol> Socket<P> {
+    /// Shows this socket in a room as `member`, for all who are told of the room, and tells it who else is
+    /// there; it joins the room as well. Said again, it shows as what is said then.
+    ///
+    /// There is one entry a person: sockets whose members have the same [`Member::key`] share it, and what
+    /// one of them says holds for all. Each change is one small frame to everybody, made once; who comes
+    /// gets the list. A page is told by `presence(room)`, a Rust client by `Remote::presence`.
+    ///
+    /// A person whose last socket has ended is there for 2 s more, as a page may be loaded again; one
+    /// whose connection was lost for 10 s, and again when it is back. [`leave`](Self::leave) takes effect
+    /// at once.
+    ///
+    /// A room is told by its JSON, which has to differ for different rooms; one that does not serialise is
+    /// logged, and nobody is shown.
+    pub fn present(&self, room: impl Into<P::Room>, member: P::Member)
+    where
+        P::Room: Serialize,
+    {
+        self.enter_presence(&room.into(), Some(member));
+    }
+
+    /// Tells this socket who is present in a room, without showing it there; it joins the room as well.
+    pub fn watch_presence(&self, room: impl Into<P::Room>)
+    where
+        P::Room: Serialize,
+    {
+        self.enter_presence(&room.into(), None);
+    }
+
+    fn enter_presence(&self, room: &P::Room, member: Option<P::Member>)
+    where
+        P::Room: Serialize,
+    {
+        match to_raw_value(room) {
+            Ok(name) => {
+                self.join(room.clone());
+                self.io().hub.present(self.peer(), room, name, member);
+            }
+            Err(error) => tracing::error!(%error, "a room does not serialise"),
+        }
+    }
+}
+
+impl<P: Protocol> Io<P> {
+    /// Who is present in a room, in the order of their keys: what those who are told of it know.
+    pub fn presence(&self, room: impl Into<P::Room>) -> Vec<Present<P::Member>> {
+        self.hub.presence.all(&room.into())
+    }
+
+    /// How many people are present in a room.
+    pub fn presence_len(&self, room: impl Into<P::Room>) -> usize {
+        self.hub.presence.count(&room.into())
+    }
+}

@@ -1,0 +1,281 @@
+//! Who is present: one entry a person, however many sockets it has and whatever becomes of them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use socketkit::{Events, Member, Present, Protocol, Server, Service, Socket, test::Kit};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tests::{
+    chat::{listen, soon, until},
+    raw::Plain,
+};
+use tokio::{io::AsyncReadExt, sync::watch};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Reader {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mood: Option<String>,
+}
+
+impl Member for Reader {
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
+
+#[derive(Debug, Events)]
+enum ClientEvent {
+    #[event(reply = usize)]
+    Enter(Reader),
+    Leave,
+    Watch,
+    #[event(reply = ())]
+    Kick,
+}
+
+#[derive(Debug, Events)]
+enum ServerEvent {
+    Note(String),
+}
+
+#[derive(Debug, Protocol)]
+#[protocol(client = ClientEvent, server = ServerEvent, room = u32, presence = Reader)]
+struct Library;
+
+use client_event::{Enter, Kick, Leave, Watch};
+
+const ROOM: u32 = 7;
+
+fn service() -> Service<Library> {
+    Server::<Library>::new()
+        .on(async |Enter(reader): Enter, socket: Socket<Library>| {
+            socket.present(ROOM, reader);
+            socket.io().presence_len(ROOM)
+        })
+        .on(async |_: Leave, socket: Socket<Library>| socket.leave(ROOM))
+        .on(async |_: Watch, socket: Socket<Library>| socket.watch_presence(ROOM))
+        .on(async |_: Kick, socket: Socket<Library>| socket.close())
+        .build()
+}
+
+fn reader(name: &str) -> Reader {
+    Reader { name: name.into(), mood: None }
+}
+
+fn names(all: &[Present<Reader>]) -> Vec<&str> {
+    all.iter().map(|present| present.key.as_str()).collect()
+}
+
+/// Waits until a client is told that these are there.
+async fn told(presence: &mut watch::Receiver<Vec<Present<Reader>>>, expected: &[&str]) {
+    soon(presence.wait_for(|all| names(all) == expected)).await.unwrap();
+}
+
+async fn enter(addr: SocketAddr, name: &str) -> (Plain, String) {
+    let mut peer = Plain::open(addr, true).await;
+    let id = peer.next().await["hello"]["session"].as_str().unwrap().to_owned();
+    peer.send(format!(r#"{{"event":"enter","data":{{"name":"{name}"}}}}"#)).await;
+    (peer, id)
+}
+
+#[tokio::test]
+async fn who_comes_is_told_the_list_and_the_others_of_one_entry() {
+    let service = service();
+    let addr = listen(&service).await;
+    let (mut ada, first) = enter(addr, "ada").await;
+    let entry = |key: &str, sockets: &str| {
+        format!(r#"{{"key":"{key}","member":{{"name":"{key}"}},"sockets":[{sockets}]}}"#)
+    };
+    let frame =
+        |rest: &str| format!(r#"{{"event":"socketkit:presence","data":{{"room":7,{rest}}}}}"#);
+    let ada_there = entry("ada", &format!(r#""{first}""#));
+    assert_eq!(ada.line().await, frame(&format!(r#""from":0,"members":[{ada_there}]"#)));
+    let (mut bob, second) = enter(addr, "bob").await;
+    let bob_there = entry("bob", &format!(r#""{second}""#));
+    assert_eq!(
+        bob.line().await,
+        frame(&format!(r#""from":0,"members":[{ada_there},{bob_there}]"#))
+    );
+    assert_eq!(ada.line().await, frame(&format!(r#""members":[{bob_there}]"#)));
+    // Another socket of the same person: the entry has two.
+    let (mut again, third) = enter(addr, "ada").await;
+    let both = entry("ada", &format!(r#""{first}","{third}""#));
+    assert_eq!(again.line().await, frame(&format!(r#""from":0,"members":[{both},{bob_there}]"#)));
+    assert_eq!(bob.line().await, frame(&format!(r#""members":[{both}]"#)));
+    assert_eq!(names(&service.io().presence(ROOM)), ["ada", "bob"]);
+    // It leaves by one of them, and then by the other.
+    again.send(r#"{"event":"leave"}"#).await;
+    assert_eq!(bob.line().await, frame(&format!(r#""members":[{ada_there}]"#)));
+    ada.send(r#"{"event":"leave"}"#).await;
+    assert_eq!(bob.line().await, frame(r#""members":[{"key":"ada"}]"#));
+    assert_eq!(names(&service.io().presence(ROOM)), ["bob"]);
+    bob.send(r#"{"event":"leave"}"#).await;
+    until(|| service.io().presence_len(ROOM) == 0).await;
+    assert_eq!(service.io().room_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_is_no_leave_and_a_lost_connection_is_one_after_a_while() {
+    let kit = Kit::new(service());
+    let watcher = kit.connect().await;
+    watcher.emit(Watch);
+    let mut presence = watcher.presence(ROOM);
+    let ada = kit.connect().await;
+    assert_eq!(ada.call(Enter(reader("ada"))).await.unwrap(), 1);
+    told(&mut presence, &["ada"]).await;
+    // Its page is closed, and opened again in time.
+    ada.close().await;
+    kit.advance(Duration::from_millis(1_900)).await;
+    let ada = kit.connect().await;
+    assert_eq!(ada.call(Enter(reader("ada"))).await.unwrap(), 1);
+    kit.advance(Duration::from_secs(5)).await;
+    assert_eq!(names(&presence.borrow()), ["ada"]);
+    assert_eq!(presence.borrow()[0].sockets.len(), 1);
+    // It is lost, and is back in time.
+    ada.link().cut();
+    kit.advance(Duration::from_secs(9)).await;
+    ada.link().restore();
+    ada.connected().await;
+    kit.advance(Duration::from_secs(9)).await;
+    assert_eq!(names(&presence.borrow()), ["ada"]);
+    // It is lost for longer, and then back in the same session, without a word of its own.
+    ada.link().cut();
+    kit.advance(Duration::from_secs(11)).await;
+    assert_eq!(names(&presence.borrow()), [""; 0]);
+    assert_eq!(kit.io().len(), 2, "its session is kept");
+    ada.link().restore();
+    ada.connected().await;
+    told(&mut presence, &["ada"]).await;
+    // Its page is closed for good.
+    ada.close().await;
+    kit.advance(Duration::from_millis(1_500)).await;
+    assert_eq!(names(&kit.io().presence(ROOM)), ["ada"]);
+    kit.advance(Duration::from_millis(1_000)).await;
+    assert_eq!(names(&kit.io().presence(ROOM)), [""; 0]);
+    assert_eq!(names(&presence.borrow()), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_person_says_anew_replaces_what_it_said() {
+    let service = service();
+    let [ada, bob] = [soon(service.local()).await, soon(service.local()).await];
+    let mut presence = bob.remote().presence(ROOM);
+    assert_eq!(names(&presence.borrow()), [""; 0], "nobody until it is told");
+    soon(bob.call(Enter(reader("bob")))).await.unwrap();
+    soon(ada.call(Enter(reader("ada")))).await.unwrap();
+    told(&mut presence, &["ada", "bob"]).await;
+    let mood = Some("merry".to_owned());
+    soon(ada.call(Enter(Reader { mood: mood.clone(), ..reader("ada") }))).await.unwrap();
+    soon(presence.wait_for(|all| all[0].member.mood == mood)).await.unwrap();
+    // Under another name it is somebody else.
+    soon(ada.call(Enter(reader("zoe")))).await.unwrap();
+    told(&mut presence, &["bob", "zoe"]).await;
+    assert_eq!(presence.borrow().to_vec(), service.io().presence(ROOM));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_session_is_told_anew() {
+    let kit = Kit::new(service());
+    let ada = kit.connect().await;
+    ada.call(Enter(reader("ada"))).await.unwrap();
+    let bob = kit.connect().await;
+    bob.emit(Watch);
+    let mut presence = bob.presence(ROOM);
+    told(&mut presence, &["ada"]).await;
+    bob.link().cut();
+    kit.advance(Duration::from_secs(61)).await;
+    assert_eq!(kit.io().len(), 1);
+    bob.link().restore();
+    bob.connected().await;
+    told(&mut presence, &[]).await;
+    bob.emit(Watch);
+    told(&mut presence, &["ada"]).await;
+}
+
+#[tokio::test]
+async fn who_has_ended_is_shown_by_nobody() {
+    let (addr, later) =
+        (tests::chat::listen(&service()).await, Arc::new(tokio::sync::Notify::new()));
+    let held = later.clone();
+    let service = Server::<Library>::new()
+        .on(async move |Enter(reader): Enter, socket: Socket<Library>| {
+            held.notified().await;
+            socket.present(ROOM, reader);
+            0
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build();
+    let (peer, _) = enter(listen(&service).await, "ada").await;
+    until(|| service.io().len() == 1).await;
+    peer_ends(peer).await;
+    until(|| service.io().is_empty()).await;
+    later.notify_one();
+    // Its handler has run when it is gone.
+    let (mut bob, _) = enter(addr, "bob").await;
+    bob.line().await;
+    assert_eq!(service.io().presence_len(ROOM), 0);
+}
+
+async fn peer_ends(mut peer: Plain) {
+    peer.leave(1000).await;
+}
+
+#[tokio::test]
+async fn who_is_sent_away_leaves_within_the_grace() {
+    let service = service();
+    let client = soon(service.local()).await;
+    soon(client.call(Enter(reader("ada")))).await.unwrap();
+    let _ = soon(client.call(Kick)).await;
+    until(|| service.io().is_empty()).await;
+    assert_eq!(service.io().presence_len(ROOM), 1, "as for any page that is closed");
+    until(|| service.io().presence_len(ROOM) == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_among_10_000_costs_each_one_small_frame() {
+    let (service, bytes) = (service(), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..=10_000 {
+        let (mut ours, theirs) = tokio::io::duplex(64 * 1024);
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let (service, bytes) = (service.clone(), bytes.clone());
+        tokio::spawn(async move { service.upgraded(theirs, parts).await });
+        tokio::spawn(async move {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = ours.read(&mut buffer).await {
+                bytes.fetch_add(read, Ordering::Relaxed);
+            }
+        });
+    }
+    // The clock goes on when there is nothing left to do.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut sockets = service.io().sockets();
+    let last = sockets.pop().unwrap();
+    assert_eq!(sockets.len(), 10_000);
+    for (number, socket) in sockets.iter().enumerate() {
+        socket.present(ROOM, reader(&format!("reader {number:05}")));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(service.io().presence_len(ROOM), 10_000);
+    let before = bytes.load(Ordering::Relaxed);
+    last.watch_presence(ROOM);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let list = bytes.load(Ordering::Relaxed) - before;
+    last.present(ROOM, reader("ada"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let frame = format!(
+        r#"{{"event":"socketkit:presence","data":{{"room":7,"members":[{{"key":"ada","member":{{"name":"ada"}},"sockets":["{}"]}}]}}}}"#,
+        last.id()
+    );
+    assert!(frame.len() < 126, "{frame}");
+    let told = bytes.load(Ordering::Relaxed) - before - list;
+    assert_eq!(told, 10_001 * (2 + frame.len()), "one frame to each");
+    assert!(list > 10_000 * 70, "the list went to who asked for it: {list}");
+    assert_eq!(service.io().len(), 10_001, "nobody was too slow");
+}
