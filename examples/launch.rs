@@ -3,11 +3,12 @@
 
 use clap::Args;
 use fast_qr::QRBuilder;
-use socketkit::Serve;
+use socketkit::{BrowserClient, Serve};
 use std::{
     future::Future,
     io::{self, IsTerminal},
     net::{IpAddr, SocketAddr, UdpSocket},
+    path::PathBuf,
 };
 #[cfg(unix)]
 use std::{future::poll_fn, task::Poll};
@@ -35,6 +36,27 @@ impl Listen {
     pub async fn serve(self, serve: impl FnOnce(SocketAddr) -> Serve) -> io::Result<()> {
         let again = async { signal().await };
         serve(self.listen).ready(announce).until(signal()).abort(again).await
+    }
+}
+
+/// The option of the examples that have a page.
+#[derive(Debug, Clone, Args)]
+pub struct Types {
+    /// Folder to write the page's client and its types to, as an npm package, before serving
+    #[arg(long, value_name = "DIR")]
+    pub types: Option<PathBuf>,
+}
+
+impl Types {
+    /// Writes the client under a name, if it is wanted.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub fn write(&self, name: &str, client: BrowserClient) -> Result<(), Failure> {
+        let Some(folder) = &self.types else { return Ok(()) };
+        let written = client.write_package(folder, name, env!("CARGO_PKG_VERSION"));
+        about(folder.display(), written)
     }
 }
 

@@ -22,9 +22,18 @@ impl Example {
     ///
     /// When it cannot be built or started.
     pub fn start(name: &str, listen: &str, data: &Path) -> Self {
-        let mut child = Command::new(build(name))
-            .args(["--listen", listen, "--data"])
-            .arg(data)
+        let mut program = Command::new(build(name));
+        program.args(["--listen", listen, "--data"]).arg(data);
+        Self::run(program)
+    }
+
+    /// Starts a program that says where it listens as an example does, and waits until it does.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn run(mut program: Command) -> Self {
+        let mut child = program
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -34,7 +43,7 @@ impl Example {
         let address =
             lines.find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned));
         let Some(address) = address else {
-            panic!("{name} ended before it listened: {:?}", child.wait());
+            panic!("{program:?} ended before it listened: {:?}", child.wait());
         };
         // Whatever else it prints is read, so that it never waits for us.
         std::thread::spawn(move || lines.for_each(drop));

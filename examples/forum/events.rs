@@ -1,11 +1,12 @@
 //! The contract of the forum: everything that its pages and its server say to each other.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketkit::{Events, Protocol};
 
 pub type PostId = u64;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Post {
     pub id: PostId,
     pub author: String,

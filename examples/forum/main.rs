@@ -6,7 +6,7 @@ mod store;
 
 use clap::Parser;
 use events::{Forum, Post, PostId, ServerEvent, client_event::*};
-use examples::{Failure, Listen, about};
+use examples::{Failure, Listen, Types, about};
 use socketkit::{Io, Reject, Server, Socket, State};
 use std::path::PathBuf;
 use store::Store;
@@ -16,6 +16,8 @@ use store::Store;
 struct Args {
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    types: Types,
     /// File with the posts
     #[arg(long, env = "FORUM_DATA", default_value = "forum.redb")]
     data: PathBuf,
@@ -92,5 +94,6 @@ async fn main() -> Result<(), Failure> {
         .on(typing)
         .public(concat!(env!("CARGO_MANIFEST_DIR"), "/forum/public"))
         .header("content-security-policy", examples::CSP);
+    args.types.write("forum-client", server.browser_client())?;
     Ok(args.listen.serve(|addr| server.listen(addr)).await?)
 }

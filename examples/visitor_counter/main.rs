@@ -2,7 +2,7 @@
 #![allow(missing_debug_implementations, missing_docs, unreachable_pub)]
 
 use clap::Parser;
-use examples::{Failure, Listen, about};
+use examples::{Failure, Listen, Types, about};
 use socketkit::{Events, Io, Protocol, Server, Socket, State};
 use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::Mutex, task::block_in_place, time::interval};
@@ -28,6 +28,8 @@ type Visits = Mutex<(u64, usize, VecDeque<usize>)>;
 struct Args {
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    types: Types,
     /// File with the total and the peak
     #[arg(long, env = "COUNTER_DATA", default_value = "visitors.json")]
     data: PathBuf,
@@ -75,6 +77,7 @@ async fn main() -> Result<(), Failure> {
         .on_connect(arrived)
         .public(concat!(env!("CARGO_MANIFEST_DIR"), "/visitor_counter/public"))
         .header("content-security-policy", examples::CSP);
+    args.types.write("visitor-counter-client", server.browser_client())?;
     tokio::spawn(watch(server.io(), visits, args.data));
     Ok(args.listen.serve(|addr| server.listen(addr)).await?)
 }

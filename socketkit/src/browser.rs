@@ -39,7 +39,7 @@ const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The files of one service.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Files {
     files: Vec<File>,
     /// The hash of the contract, with the feature `schema`.
@@ -47,7 +47,7 @@ pub(crate) struct Files {
 }
 
 /// A file, ready to be sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct File {
     name: &'static str,
     media: &'static str,
@@ -88,6 +88,10 @@ impl Files {
     /// What `hello` says of the contract.
     pub(crate) fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|file| (file.name, &*file.content))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&File> {

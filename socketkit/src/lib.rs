@@ -221,6 +221,8 @@ mod moment;
 mod notices;
 mod outbox;
 mod pace;
+#[cfg(feature = "server")]
+mod package;
 mod path;
 mod payload;
 mod peer;
@@ -308,6 +310,8 @@ pub use limits::Limits;
 pub use listen::Serve;
 #[cfg(feature = "server")]
 pub use listener::Listener;
+#[cfg(feature = "server")]
+pub use package::BrowserClient;
 pub use peer::SocketId;
 pub use present::{Member, NoMember, Present};
 pub use progress::Progress;

@@ -4,8 +4,8 @@ mod sessions;
 
 use crate::arguments::Arguments;
 use crate::{
-    Context, EmitError, Event, Events, FromContext, Handler, Handshake, Inspected, IntoReply, Io,
-    Limits, Listener, Opening, Protocol, Reject, Service,
+    BrowserClient, Context, EmitError, Event, Events, FromContext, Handler, Handshake, Inspected,
+    IntoReply, Io, Limits, Listener, Opening, Protocol, Reject, Service,
     application::App,
     context::{Ended, Resumed},
     handler::{Ignored, Typed},
@@ -354,6 +354,11 @@ where
         let limits = Arc::new(self.settings.limits.bounded());
         self.settings.hub.set_hooks(self.settings.hooks);
         Service::new(Arc::new(app), self.settings.hub, limits, self.settings.origins)
+    }
+
+    /// The client that it will serve to pages, as files; by the [`limits`](Self::limits) set so far.
+    pub fn browser_client(&self) -> BrowserClient {
+        BrowserClient::new::<P>(&self.settings.limits.clone().bounded())
     }
 
     #[cfg(feature = "http")]

@@ -1,7 +1,7 @@
 //! A built server as a tower service: the upgrade, its refusal, and the files under the mount.
 
 use crate::{
-    CloseCode, Disconnect, Handshake, Io, Limits, Protocol, Reject,
+    BrowserClient, CloseCode, Disconnect, Handshake, Io, Limits, Protocol, Reject,
     admission::{Admission, Permit},
     application::{Admitted, Authorizer},
     browser,
@@ -77,6 +77,11 @@ impl<P: Protocol> Service<P> {
     /// All sockets.
     pub fn io(&self) -> Io<P> {
         Io { hub: self.inner.hub.clone() }
+    }
+
+    /// The client that it serves to pages, as files for editors and bundlers.
+    pub fn browser_client(&self) -> BrowserClient {
+        BrowserClient::new::<P>(&self.inner.limits)
     }
 
     /// Serves a socket over any stream on which a WebSocket handshake was made elsewhere.

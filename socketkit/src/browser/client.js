@@ -14,7 +14,8 @@ const contract = "__CONTRACT__";
  * Connects as `connect` of `socketkit.js` does. An event that the contract does not know is a
  * `TypeError`, which names the nearest that it does.
  *
- * @param {string | URL} [url] by default the endpoint under which this module is served
+ * @param {string | URL} [url] by default the endpoint under which this module is served; in a bundle or in
+ *   Node, where it is not, it has to be given
  * @param {{ timeout?: number }} [options] milliseconds that a call waits for its reply (10,000)
  */
 export const connect = (url, options) => connectTo(url, { contract, ...options });

@@ -220,7 +220,8 @@ export interface Socket<P extends Contract = AnyContract> {
  * Connects to a server, or joins the connection that there is to the same URL.
  *
  * @param url of the endpoint, `http` or `ws`, relative to the page; by default the folder that the
- *   script was loaded from
+ *   script was loaded from. In a bundle and in Node, where that is not the server's, it has to be given.
+ * @throws {TypeError} if it is no URL of a server
  */
 export function connect<P extends Contract = AnyContract>(
   url?: string | URL,

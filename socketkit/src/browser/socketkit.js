@@ -462,7 +462,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
  * Connects to a server, or joins the connection that there is to the same URL.
  *
  * @param {string | URL} [url] of the endpoint, `http` or `ws`, relative to the page; by default
- *   the folder that this script was loaded from
+ *   the folder that this script was loaded from, which in a bundle or in Node is not the server's
  * @param {{ timeout?: number, contract?: object }} [options] of a new connection: milliseconds
  *   that a call waits for its reply (10,000), and the events as `client.js` fills them in
  */
@@ -471,6 +471,8 @@ function connect(url = new URL(".", script).href.slice(0, -1), options = {}) {
   target.protocol = target.protocol.replace("http", "ws");
   target.hash = "";
   const { href } = target;
+  // In Node, where the script is a file.
+  if (!href.startsWith("ws")) throw new TypeError(`connect(url) needs the URL of a server: ${href} is none`);
   if (!sockets.has(href)) sockets.set(href, create(href, options));
   const { socket, keep } = sockets.get(href);
   keep();

@@ -28,7 +28,12 @@ pub(crate) fn declarations(contract: &Contract) -> String {
         "\nexport interface Contract {{\n  client: ClientEvents;\n  server: ServerEvents;\n{}}}\n\n",
         presence.unwrap_or_default()
     );
-    out + "/** Connects as `connect` of `socketkit.js` does, by default to the server of this file. */\n\
+    out + "/**\n \
+        * Connects as `connect` of `socketkit.js` does.\n \
+        *\n \
+        * @param url by default that of the server that this file was loaded from: in a bundle and in Node it \
+        has to be given\n \
+        */\n\
         export function connect(url?: string | URL, options?: ConnectOptions): Socket<Contract>;\n"
 }
 
