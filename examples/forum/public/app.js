@@ -1,9 +1,13 @@
+// @ts-check
+/** @import { Post } from "/ws/client.js" */
 import { connect } from "/ws/client.js";
+import { find } from "./dom.js";
 import { Feed, compose, refuse } from "./feed.js";
 import { showFrame } from "./frames.js";
 
-const find = (selector, within = document) => within.querySelector(selector);
+/** @type {HTMLInputElement} */
 const author = find("#author");
+/** @type {HTMLElement} */
 const list = find("#posts");
 const posts = new Feed(list, find("#post-template"), { newestFirst: true });
 
@@ -29,7 +33,7 @@ forum.on("history", history => {
 forum.on("post_update", post => {
   if (posts.add(post)) {
     count();
-    caughtUp += isReplayed;
+    if (isReplayed) caughtUp++;
   }
   showEmpty();
 });
@@ -40,7 +44,13 @@ compose(
   typing,
 );
 
-/** Shows an own text at once, until the server has confirmed or refused it. */
+/**
+ * Shows an own text at once, until the server has confirmed or refused it.
+ *
+ * @param {Feed} feed
+ * @param {string} body
+ * @param {() => Promise<number>} send returns its id
+ */
 async function submit(feed, body, send) {
   const shown = feed.expect({ author: author.value, body });
   said = 0;
@@ -61,25 +71,36 @@ function showEmpty() {
 
 // --- threads
 
-/** The threads that were opened, by the article of their post. */
+/**
+ * The threads that were opened, by the article of their post.
+ *
+ * @type {Map<Element, ReturnType<typeof openable>>}
+ */
 const threads = new Map();
 
 list.addEventListener("click", ({ target }) => {
-  const toggle = target.closest("[data-action=thread]");
-  if (!toggle) return;
-  const article = toggle.closest("article");
-  if (!threads.has(article)) threads.set(article, openable(article, toggle));
-  threads.get(article).toggle();
+  const toggle = target instanceof Element && target.closest("[data-action=thread]");
+  const article = toggle && toggle.closest("article");
+  if (!article) return;
+  const thread = threads.get(article) ?? openable(article, toggle);
+  threads.set(article, thread);
+  thread.toggle();
 });
 
 forum.on("thread_update", ({ post, reply }) => {
-  if (threads.get(posts.find(post))?.add(reply)) count();
+  const article = posts.find(post);
+  if (article && threads.get(article)?.add(reply)) count();
 });
 
+/**
+ * @param {HTMLElement} article
+ * @param {Element} toggle
+ */
 function openable(article, toggle) {
   const section = find(".thread", article);
+  /** @type {HTMLFormElement} */
   const form = find("form", section);
-  const field = form.elements.namedItem("body");
+  const field = find("[name=body]", form);
   const replies = new Feed(find(".replies", section), find("#reply-template"));
   const id = () => Number(article.dataset.id);
   section.id = `thread-${id()}`;
@@ -102,12 +123,13 @@ function openable(article, toggle) {
       try {
         replies.update(await forum.call("watch", id()));
         refuse(form, "body", "");
-      } catch (error) {
+      } catch (/** @type {any} */ error) {
         // Of a session that ends meanwhile, the next one asks again.
         if (error.code !== "lost") refuse(form, "body", `The thread did not open: ${error.message}.`);
       }
       show();
     },
+    /** @param {Post} reply */
     add(reply) {
       const isNew = thread.watched && replies.add(reply);
       show();
@@ -123,6 +145,7 @@ function openable(article, toggle) {
     toggle.textContent = (thread.watched ? "Close thread" : "Open thread") + known;
   }
 
+  /** @param {string} body */
   const send = body => forum.call("reply_to", { post: id(), author: author.value, body });
   compose(form, body => submit(replies, body, () => send(body)).finally(show), typing);
   return thread;
@@ -134,6 +157,7 @@ forum.on("online", online => {
   find("#online").value = online.toLocaleString();
 });
 
+/** @type {Map<string, number>} */
 const typists = new Map();
 let said = 0;
 
@@ -151,6 +175,7 @@ forum.on("someone_typing", ({ author: name }) => {
   showTypists();
 });
 
+/** @param {string} name */
 function stopped(name) {
   clearTimeout(typists.get(name));
   if (typists.delete(name)) showTypists();
@@ -205,6 +230,7 @@ let replay = 0;
 let isReplayed = false;
 /** Posts of others that they have brought, with those of a replay that was cut short. */
 let caughtUp = 0;
+/** @type {number | undefined} */
 let shown;
 
 forum.state.subscribe(state => {

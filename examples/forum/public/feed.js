@@ -1,14 +1,29 @@
+// @ts-check
+/** @import { CallError, Post } from "/ws/client.js" */
 /** A list of posts on the page, newest first or last, with those that the server has not confirmed. */
+
+import { copy, find } from "./dom.js";
+
+/** @typedef {Omit<Post, "id"> & { id?: number }} Own a post that is on its way, until its id is known */
 
 const LONGEST = 2000;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-/** How many characters the server counts: an emoji is one. */
+/**
+ * How many characters the server counts: an emoji is one.
+ *
+ * @param {string} text
+ */
 const lengthOf = text => [...text].length;
 
-/** Shows a point in time: the time of today, or the date with it. */
+/**
+ * Shows a point in time: the time of today, or the date with it.
+ *
+ * @param {HTMLTimeElement} time
+ * @param {number} at
+ */
 export function showTime(time, at) {
   const date = new Date(at);
   const today = date.toDateString() === new Date().toDateString();
@@ -21,12 +36,20 @@ export class Feed {
   #list;
   #template;
   #newestFirst;
-  /** Own posts that are on their way, by the element that shows each. */
+  /**
+   * Own posts that are on their way, by the element that shows each.
+   *
+   * @type {Map<HTMLElement, Own>}
+   */
   #pending = new Map();
 
+  /**
+   * @param {HTMLElement} list
+   * @param {HTMLTemplateElement} template
+   */
   constructor(list, template, { newestFirst = false } = {}) {
     this.#list = list;
-    this.#template = template.content.firstElementChild;
+    this.#template = template;
     this.#newestFirst = newestFirst;
   }
 
@@ -34,6 +57,10 @@ export class Feed {
     return this.#list.childElementCount;
   }
 
+  /**
+   * @param {number} id
+   * @returns {HTMLElement | null}
+   */
   find(id) {
     return this.#list.querySelector(`:scope > [data-id="${Number(id)}"]`);
   }
@@ -41,22 +68,28 @@ export class Feed {
   /**
    * Shows these posts in the place of all others, but for what is on its way still, and those in
    * which somebody writes. Returns how many of them are new here and somebody else's.
+   *
+   * @param {Post[]} posts
    */
   update(posts) {
     const ids = new Set(posts.map(post => post.id));
-    for (const element of [...this.#list.children]) {
+    for (const element of this.#elements()) {
       if (!ids.has(idOf(element)) && !this.#pending.has(element) && !isWrittenIn(element)) element.remove();
     }
     let fresh = 0;
     for (const post of posts) {
       const known = this.find(post.id) ?? this.#adopt(post);
-      fresh += !known;
+      if (!known) fresh++;
       this.#put(known ?? this.#make(post), post);
     }
     return fresh;
   }
 
-  /** Shows a post that has come. Returns whether it is one of somebody else that is new. */
+  /**
+   * Shows a post that has come. Returns whether it is one of somebody else that is new.
+   *
+   * @param {Post} post
+   */
   add(post) {
     if (this.find(post.id)) return false;
     const own = this.#adopt(post);
@@ -66,45 +99,68 @@ export class Feed {
     return !own;
   }
 
-  /** Shows an own post before the server has it. */
+  /**
+   * Shows an own post before the server has it.
+   *
+   * @param {{ author: string, body: string }} text
+   */
   expect({ author, body }) {
     const post = { author: author.trim(), body: body.trim(), at: Date.now() };
     if (!post.author || !post.body || lengthOf(post.body) > LONGEST) return null;
     const element = this.#make(post);
     element.classList.add("pending");
-    element.querySelector(".state").textContent = "sending…";
+    find(".state", element).textContent = "sending…";
     this.#pending.set(element, post);
     this.#insert(element);
     return element;
   }
 
-  /** The server has taken it, under this id. */
+  /**
+   * The server has taken it, under this id.
+   *
+   * @param {HTMLElement | null} element
+   * @param {number} id
+   */
   confirm(element, id) {
-    const post = this.#pending.get(element);
+    const post = element && this.#pending.get(element);
     if (!post) return;
     this.#settle(element);
     // Its update may have come as that of a stranger, or not yet.
     if (post.id === undefined) {
       if (this.find(id)) element.remove();
-      else element.dataset.id = id;
+      else element.dataset.id = String(id);
     }
   }
 
-  /** The server has not taken it, as far as we know. */
+  /**
+   * The server has not taken it, as far as we know.
+   *
+   * @param {HTMLElement | null} element
+   */
   withdraw(element) {
-    const post = this.#pending.get(element);
+    const post = element && this.#pending.get(element);
     if (!post) return;
     this.#settle(element);
     if (post.id === undefined) element.remove();
   }
 
+  /** @returns {HTMLElement[]} */
+  #elements() {
+    return Array.from(this.#list.querySelectorAll(":scope > *"));
+  }
+
+  /** @param {HTMLElement} element */
   #settle(element) {
     this.#pending.delete(element);
     element.classList.remove("pending");
-    element.querySelector(".state").textContent = "";
+    find(".state", element).textContent = "";
   }
 
-  /** The element of the own post that this is an update of: it comes before the reply. */
+  /**
+   * The element of the own post that this is an update of: it comes before the reply.
+   *
+   * @param {Post} post
+   */
   #adopt(post) {
     for (const [element, own] of this.#pending) {
       if (own.id === undefined && own.author === post.author && own.body === post.body) {
@@ -115,61 +171,92 @@ export class Feed {
     return null;
   }
 
+  /** @param {Own} post */
   #make(post) {
-    const element = this.#template.cloneNode(true);
+    /** @type {HTMLElement} */
+    const element = copy(this.#template);
     this.#fill(element, post);
     return element;
   }
 
+  /**
+   * @param {HTMLElement} element
+   * @param {Post} post
+   */
   #put(element, post) {
     this.#fill(element, post);
-    element.dataset.id = post.id;
+    element.dataset.id = String(post.id);
     this.#insert(element);
   }
 
-  /** Puts an element in its place by age; one that is there stays, with its focus and selection. */
+  /**
+   * Puts an element in its place by age; one that is there stays, with its focus and selection.
+   *
+   * @param {HTMLElement} element
+   */
   #insert(element) {
     const id = idOf(element);
+    /** @param {HTMLElement} other */
     const follows = other => (this.#newestFirst ? idOf(other) <= id : idOf(other) > id);
-    const next = [...this.#list.children].find(other => other !== element && follows(other)) ?? null;
+    const next = this.#elements().find(other => other !== element && follows(other)) ?? null;
     if (element.parentElement === this.#list && element.nextElementSibling === next) return;
-    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    const active = /** @type {HTMLElement | null} */ (document.activeElement);
+    const focused = element.contains(active) ? active : null;
     this.#list.insertBefore(element, next);
     focused?.focus({ preventScroll: true });
   }
 
+  /**
+   * @param {HTMLElement} element
+   * @param {Own} post
+   */
   #fill(element, { author, body, at }) {
     // `textContent` everywhere: what people write is never HTML.
-    element.querySelector(".author").textContent = author;
-    element.querySelector(".body").textContent = body;
-    showTime(element.querySelector("time"), at);
-    const avatar = element.querySelector(".avatar");
+    find(".author", element).textContent = author;
+    find(".body", element).textContent = body;
+    showTime(find("time", element), at);
+    const avatar = find(".avatar", element);
     avatar.textContent = author.match(/[\p{L}\p{N}\p{Extended_Pictographic}]/u)?.[0].toUpperCase() ?? "?";
     avatar.style.setProperty("--hue", hueOf(author));
   }
 }
 
-/** The id of the post that an element shows; what is on its way is newer than all. */
+/**
+ * The id of the post that an element shows; what is on its way is newer than all.
+ *
+ * @param {HTMLElement} element
+ */
 const idOf = element => Number(element.dataset.id ?? Infinity);
 
-/** Whether there is the draft of a reply in an element, or the cursor. */
+/**
+ * Whether there is the draft of a reply in an element, or the cursor.
+ *
+ * @param {HTMLElement} element
+ */
 const isWrittenIn = element =>
   element.contains(document.activeElement) || [...element.querySelectorAll("textarea")].some(field => field.value);
 
-/** The same colour for the same name on every screen. */
+/**
+ * The same colour for the same name on every screen.
+ *
+ * @param {string} name
+ */
 function hueOf(name) {
   let hue = 0;
-  for (const letter of name) hue = (hue * 31 + letter.codePointAt(0)) % 360;
+  for (const letter of name) hue = (hue * 31 + /** @type {number} */ (letter.codePointAt(0))) % 360;
   return hue;
 }
 
 /**
  * A form that sends a text: with Enter, with a count near the limit, and with what was refused
- * beside the field at fault. `send(body)` returns a promise.
+ * beside the field at fault.
+ *
+ * @param {HTMLFormElement} form
+ * @param {(body: string) => Promise<unknown>} send
+ * @param {() => void} onInput
  */
 export function compose(form, send, onInput) {
-  const field = form.elements.namedItem("body");
-  const left = form.querySelector(".left");
+  const [field, left] = [find("[name=body]", form), find(".left", form)];
 
   const count = () => {
     const rest = LONGEST - lengthOf(field.value);
@@ -182,7 +269,7 @@ export function compose(form, send, onInput) {
     count();
     onInput();
   });
-  field.addEventListener("keydown", event => {
+  field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     // While a word is composed, Enter picks its characters.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -196,7 +283,7 @@ export function compose(form, send, onInput) {
     count();
     try {
       await send(text);
-    } catch (error) {
+    } catch (/** @type {any} */ error) {
       // Back to the field, before what was written there meanwhile.
       field.value = [text, field.value].filter(part => part.trim()).join("\n");
       count();
@@ -207,11 +294,17 @@ export function compose(form, send, onInput) {
   });
 }
 
-/** Says beside a field why it was refused; an empty text takes it back. Returns the field. */
+/**
+ * Says beside a field why it was refused; an empty text takes it back. Returns the field.
+ *
+ * @param {HTMLFormElement} form
+ * @param {"author" | "body"} name
+ * @param {string} text
+ */
 export function refuse(form, name, text) {
-  const inside = form.querySelector(`[data-error="${name}"]`);
-  const error = inside ?? document.querySelector(`[data-error="${name}"]`);
-  const field = error.parentElement.querySelector("input, textarea");
+  const place = `[data-error="${name}"]`;
+  const error = find(place, form) ?? find(place);
+  const field = find("input, textarea", error.parentElement);
   // The server names the field as the contract does, the page as its label does.
   error.textContent = text.replace(/^(author|body)(?= is )/, field.labels[0].textContent);
   error.hidden = !text;
@@ -220,6 +313,7 @@ export function refuse(form, name, text) {
   return field;
 }
 
+/** @param {CallError} error */
 function explain({ code, message }) {
   if (code === "timeout" && message.includes("not sent")) return "It was not sent: there is no connection.";
   switch (code) {

@@ -1,12 +1,21 @@
+// @ts-check
+/** @import { Passing } from "/ws/socketkit.js" */
 /** The drawer that shows the frames as they pass. */
 
-const KEPT = 200;
-const frames = document.querySelector("#frames");
-const template = document.querySelector("#frame-template").content.firstElementChild;
+import { copy, find } from "./dom.js";
 
-/** Adds a frame to the drawer, where it opens to its indented form. */
+const KEPT = 200;
+/** @type {HTMLElement} */
+const frames = find("#frames");
+const template = find("#frame-template");
+
+/**
+ * Adds a frame to the drawer, where it opens to its indented form.
+ *
+ * @param {Passing} passing
+ */
 export function showFrame({ direction, frame }) {
-  const item = template.cloneNode(true);
+  const item = copy(template);
   item.dataset.direction = direction;
   item.querySelector("summary").textContent = frame;
   // Laid out when somebody looks.
@@ -16,5 +25,5 @@ export function showFrame({ direction, frame }) {
     { once: true },
   );
   frames.prepend(item);
-  if (frames.childElementCount > KEPT) frames.lastElementChild.remove();
+  if (frames.childElementCount > KEPT) frames.lastElementChild?.remove();
 }

@@ -1,13 +1,24 @@
+// @ts-check
 // The counter's page: three numbers, and a plot of the last ten minutes.
 import { connect } from "/ws/client.js";
 import { draw } from "./plot.js";
 
+/** @type {(id: string) => any} */
 const $ = id => document.getElementById(id);
 const counter = connect();
 
-/** How many were here in each second up to `sampledAt`; and how many are here now. */
+/**
+ * How many were here in each second up to `sampledAt`.
+ *
+ * @type {number[]}
+ */
 let samples = [];
 let sampledAt = 0;
+/**
+ * How many are here now.
+ *
+ * @type {number | undefined}
+ */
 let online;
 let isConnected = false;
 
@@ -28,10 +39,10 @@ counter.on("samples", seconds => {
   sample();
 });
 
-counter.on("visitors", visitors => {
+counter.on("visitors", ({ total, peak, ...now }) => {
   sample();
-  ({ online } = visitors);
-  for (const name of ["online", "total", "peak"]) $(name).value = visitors[name].toLocaleString("en");
+  online = now.online;
+  for (const [name, figure] of Object.entries({ online, total, peak })) $(name).value = figure.toLocaleString("en");
   document.title = `${online} · Visitors`;
 });
 
