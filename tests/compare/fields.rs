@@ -213,6 +213,14 @@ changes! {
         enum Data { A { x: u8 }, B(u8) } = { "B": 1 };
     } => [("data", "may be { \"B\": .. } now", OldServers)]
 
+    a_variant_with_data_becomes_another {
+        enum Data { A { x: u8 }, B(u8) } = { "B": 1 };
+        enum Data { A { x: u8 }, C(u8) } = { "C": 1 };
+    } => [
+        ("data", "is not { \"B\": .. } any more", OldClients),
+        ("data", "may be { \"C\": .. } now", OldServers),
+    ]
+
     a_variant_with_a_tag_has_another_field {
         #[serde(tag = "type")]
         enum Data { A { x: u8 }, B(Place), C } = { "type": "B", "x": 1 };

@@ -66,6 +66,9 @@ impl Contract {
     /// meaning to a field is not seen, nor `#[event(alias)]` and `#[serde(alias)]`, by which an old name is
     /// understood still: what was renamed is gone, and new. Nor are documentation and the order of fields.
     ///
+    /// What the server writes is judged as a page reads it, which has no defaults: a field that the old server
+    /// does not write is missing there, though a Rust client may have one.
+    ///
     /// Of a type without a schema, and of `serde_json::Value`, it says [`Breaks::Unknown`] each time.
     ///
     /// ```
@@ -204,7 +207,7 @@ impl About<'_> {
                 (Some(old), None) => walk.forms(part, &walk.form_of_old(old), &Form::null()),
             }
             let client_writes = (self.from == Side::OfClient) == (part == "data");
-            for Difference { path, what, effect } in walk.into_found() {
+            for Difference { path, what, effect } in walk.into_found(part) {
                 self.say(&path, what, effect.breaks(client_writes));
             }
         }

@@ -7,9 +7,6 @@ use std::{
     ptr,
 };
 
-/// A schema leads through so many others to its kinds at most.
-const DEEPEST: usize = 64;
-
 /// What is valid by a schema.
 #[derive(Debug, Clone)]
 pub(super) enum Form<'a> {
@@ -53,7 +50,7 @@ pub(super) struct Length(pub(super) u64, pub(super) u64);
 
 #[derive(Debug, Clone)]
 pub(super) struct List<'a> {
-    pub(super) origin: *const Map<String, Value>,
+    pub(super) origin: Origin,
     pub(super) first: Vec<&'a Value>,
     pub(super) items: &'a Value,
     pub(super) length: Length,
@@ -61,13 +58,16 @@ pub(super) struct List<'a> {
 
 #[derive(Debug, Clone)]
 pub(super) struct Object<'a> {
-    pub(super) origin: *const Map<String, Value>,
+    pub(super) origin: Origin,
     pub(super) fields: BTreeMap<&'a str, &'a Value>,
     pub(super) required: BTreeSet<&'a str>,
     pub(super) others: Others<'a>,
     /// What fields hold whose names are of a pattern.
     pub(super) patterns: BTreeMap<&'a str, &'a Value>,
 }
+
+/// Where a case is said, which tells it from others: at one place, or at several that it is put together of.
+pub(super) type Origin = Vec<usize>;
 
 /// What becomes of fields that have no schema of their own.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,23 +88,31 @@ impl<'a> Form<'a> {
         Self::Cases(vec![Case::Value(&Value::Null)], Rest::new())
     }
 
-    pub(super) fn of(schema: &'a Value, contract: &'a Contract) -> Self {
-        Self::at(schema, contract, 0).unwrap_or(Self::Unknown)
+    fn nothing() -> Self {
+        Self::Cases(Vec::new(), Rest::new())
     }
 
-    /// `None` if it says nothing.
-    fn at(schema: &'a Value, contract: &'a Contract, depth: usize) -> Option<Self> {
+    pub(super) fn of(schema: &'a Value, contract: &'a Contract) -> Self {
+        Self::at(schema, contract, &[]).unwrap_or(Self::Unknown)
+    }
+
+    /// `None` if it says nothing; `through` are the types that have led to it.
+    fn at(schema: &'a Value, contract: &'a Contract, through: &[&str]) -> Option<Self> {
         let members = match schema {
-            Value::Bool(false) => return Some(Self::Cases(Vec::new(), Rest::new())),
-            Value::Object(members) if depth < DEEPEST => members,
-            Value::Object(_) => return Some(Self::Unknown),
+            Value::Bool(false) => return Some(Self::nothing()),
+            Value::Object(members) => members,
             _ => return None,
         };
         let mut form = None;
-        let of = |schema| Self::at(schema, contract, depth + 1);
+        let of = |schema| Self::at(schema, contract, through);
         if let Some(pointer) = members.get("$ref").and_then(Value::as_str) {
-            let found = find(contract, pointer);
-            form = Self::both(form, found.map_or(Some(Self::Unknown), of));
+            let found = match find(contract, pointer) {
+                // A type that is itself, or something else, is something else.
+                Some(_) if through.contains(&pointer) => Some(Self::nothing()),
+                Some(schema) => Self::at(schema, contract, &[through, &[pointer]].concat()),
+                None => Some(Self::Unknown),
+            };
+            form = Self::both(form, found);
         }
         let cases = match (members.get("const"), members.get("enum").and_then(Value::as_array)) {
             (Some(value), _) => Some(vec![Case::Value(value)]),
@@ -230,7 +238,7 @@ impl Object<'_> {
                 return None;
             }
         }
-        both.origin = other.origin;
+        both.origin.extend(&other.origin);
         both.required.extend(&other.required);
         both.patterns.extend(&other.patterns);
         both.others = match (self.others, other.others) {
@@ -267,7 +275,7 @@ fn by_type(members: &Map<String, Value>) -> Option<Vec<Case<'_>>> {
         "boolean" => Case::Boolean,
         "integer" | "number" => Case::Number(number(members, of == "integer")),
         "array" => Case::List(List {
-            origin: ptr::from_ref(members),
+            origin: origin(members),
             first: array(members, "prefixItems").collect(),
             items: members.get("items").unwrap_or(ANY),
             length: length(members, "minItems", "maxItems"),
@@ -280,6 +288,10 @@ fn by_type(members: &Map<String, Value>) -> Option<Vec<Case<'_>>> {
         }),
     });
     Some(kinds.collect())
+}
+
+fn origin(members: &Map<String, Value>) -> Origin {
+    vec![ptr::from_ref(members).addr()]
 }
 
 fn number(members: &Map<String, Value>, is_integer: bool) -> Number<'_> {
@@ -319,7 +331,7 @@ fn object(members: &Map<String, Value>) -> Object<'_> {
     };
     let said = members.get("additionalProperties").or(members.get("unevaluatedProperties"));
     Object {
-        origin: ptr::from_ref(members),
+        origin: origin(members),
         fields: schemas("properties"),
         required: array(members, "required").filter_map(Value::as_str).collect(),
         others: match said {

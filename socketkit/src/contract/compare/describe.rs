@@ -13,15 +13,20 @@ impl Case<'_> {
             Self::Number(_) => "number".to_owned(),
             Self::Text(_) => "string".to_owned(),
             Self::List(_) => "array".to_owned(),
-            Self::Object(object) => {
-                object.tag().or(object.variant()).unwrap_or("object".to_owned())
-            }
+            Self::Object(object) => object.tag().unwrap_or("object".to_owned()),
         }
     }
 
-    /// Whether it is an object that may be a variant, or a struct of one field.
-    pub(super) fn is_untagged_object(&self) -> bool {
-        matches!(self, Self::Object(object) if object.tag().is_none())
+    /// Whether it is an object that has to have the same fields as another.
+    pub(super) fn looks_like(&self, other: &Self) -> bool {
+        let (Self::Object(one), Self::Object(other)) = (self, other) else { return false };
+        one.required == other.required
+    }
+
+    /// Whether it may be a variant whose tag is its one field, rather than a struct.
+    pub(super) fn is_variant(&self) -> bool {
+        let Self::Object(object) = self else { return false };
+        object.required.len() == 1 && object.others == Others::Refused
     }
 }
 
@@ -38,11 +43,11 @@ impl Object<'_> {
         (!tags.is_empty()).then(|| format!("{{ {}, .. }}", tags.join(", ")))
     }
 
-    /// The variant of an enum that it may be: `{ "Text": .. }`.
-    fn variant(&self) -> Option<String> {
-        let is_one = self.fields.len() == 1 && self.others == Others::Refused;
-        let name = self.required.iter().find(|name| self.fields.contains_key(*name));
-        name.filter(|_| is_one).map(|name| format!("{{ {}: .. }}", Value::from(*name)))
+    /// What it has to have: `{ "Text": .. }`.
+    fn shape(&self) -> Option<String> {
+        let names = self.required.iter().map(|name| format!("{}: ..", Value::from(*name)));
+        let names: Vec<_> = names.collect();
+        (!names.is_empty()).then(|| format!("{{ {} }}", names.join(", ")))
     }
 }
 
@@ -51,6 +56,9 @@ impl Display for Case<'_> {
         match self {
             Self::Number(number) => number.fmt(f),
             Self::Text(text) => text.fmt(f),
+            Self::Object(object) => {
+                f.write_str(&object.tag().or(object.shape()).unwrap_or("object".to_owned()))
+            }
             _ => f.write_str(&self.name()),
         }
     }

@@ -2,13 +2,21 @@
 
 use super::{
     Breaks,
-    cases::{ANY, Case, Form, Length, Number, Text, find},
+    cases::{ANY, Case, Form, Length, Number, Origin, Text, find},
     describe::list,
     pairs::Pairs,
 };
 use crate::contract::Contract;
 use serde_json::Value;
-use std::ptr;
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, HashSet},
+    ptr,
+    rc::Rc,
+};
+
+/// So many differences of one payload or reply are told.
+const MOST: usize = 100;
 
 /// One thing that is another.
 #[derive(Debug, Clone)]
@@ -61,21 +69,38 @@ impl Effect {
 }
 
 /// Goes through two schemas side by side.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Walk<'a> {
     old: &'a Contract,
     new: &'a Contract,
     /// Pairs that are being compared: a type may hold itself.
-    open: Vec<[usize; 2]>,
+    open: Vec<[Origin; 2]>,
+    /// Pairs that differ in nothing.
+    quiet: Rc<RefCell<HashSet<[Origin; 2]>>>,
+    /// What came of pairs that have been compared to see who reads whom.
+    known: Rc<RefCell<HashMap<[Origin; 2], Effect>>>,
+    /// How often a pair was met that was being compared: what was found then counts there alone.
+    met: Rc<Cell<usize>>,
     found: Vec<Difference>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(old: &'a Contract, new: &'a Contract) -> Self {
-        Self { old, new, open: Vec::new(), found: Vec::new() }
+        Self {
+            old,
+            new,
+            open: Vec::new(),
+            quiet: Rc::default(),
+            known: Rc::default(),
+            met: Rc::default(),
+            found: Vec::new(),
+        }
     }
 
-    pub(super) fn into_found(self) -> Vec<Difference> {
+    pub(super) fn into_found(mut self, path: &str) -> Vec<Difference> {
+        if self.found.len() >= MOST {
+            self.note(path, "has more changes than are told", Effect::UNKNOWN);
+        }
         self.found
     }
 
@@ -113,24 +138,39 @@ impl<'a> Walk<'a> {
 
     /// What comes of a comparison whose differences are of no interest.
     pub(super) fn effect(&self, compare: impl FnOnce(&mut Self)) -> Effect {
-        let mut aside = Self { found: Vec::new(), open: self.open.clone(), ..*self };
+        let mut aside = Self {
+            open: self.open.clone(),
+            quiet: self.quiet.clone(),
+            known: self.known.clone(),
+            met: self.met.clone(),
+            found: Vec::new(),
+            ..*self
+        };
         compare(&mut aside);
-        aside.found.iter().fold(Effect::default(), |all, found| all.and(found.effect))
+        let effects = aside.found.iter().map(|found| found.effect);
+        let all = effects.fold(Effect::default(), Effect::and);
+        Effect { unknown: all.unknown || aside.found.len() >= MOST, ..all }
     }
 
     /// Compares unless that is being done already.
-    pub(super) fn once(&mut self, pair: [usize; 2], compare: impl FnOnce(&mut Self)) {
-        if self.open.contains(&pair) {
+    pub(super) fn once(&mut self, [old, new]: [&Origin; 2], compare: impl FnOnce(&mut Self)) {
+        if self.open.iter().any(|open| [&open[0], &open[1]] == [old, new]) {
+            return self.met.update(|met| met + 1);
+        }
+        let pair = [old.clone(), new.clone()];
+        let (met, found) = (self.met.get(), self.found.len());
+        if found >= MOST || self.quiet.borrow().contains(&pair) {
             return;
         }
         self.open.push(pair);
         compare(self);
-        self.open.pop();
+        let pair = self.open.pop().filter(|_| (self.met.get(), self.found.len()) == (met, found));
+        self.quiet.borrow_mut().extend(pair);
     }
 
     pub(super) fn schemas(&mut self, path: &str, old: &'a Value, new: &'a Value) {
         let pair = [address(old, self.old), address(new, self.new)];
-        self.once(pair, |walk| {
+        self.once([&pair[0], &pair[1]], |walk| {
             let (old, new) = (walk.form_of_old(old), walk.form_of_new(new));
             walk.forms(path, &old, &new);
         });
@@ -190,8 +230,23 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Who reads whom, of two cases.
     pub(super) fn case_effect(&self, old: &Case<'a>, new: &Case<'a>) -> Effect {
-        self.effect(|walk| walk.case("", old, new))
+        let pair = match (old, new) {
+            (Case::Object(old), Case::Object(new)) => Some([&old.origin, &new.origin]),
+            (Case::List(old), Case::List(new)) => Some([&old.origin, &new.origin]),
+            _ => None,
+        };
+        let pair = pair.map(|pair| pair.map(Clone::clone));
+        let known = pair.as_ref().and_then(|pair| self.known.borrow().get(pair).copied());
+        known.unwrap_or_else(|| {
+            let met = self.met.get();
+            let effect = self.effect(|walk| walk.case("", old, new));
+            if let Some(pair) = pair.filter(|_| self.met.get() == met) {
+                self.known.borrow_mut().insert(pair, effect);
+            }
+            effect
+        })
     }
 
     fn case(&mut self, path: &str, old: &Case<'a>, new: &Case<'a>) {
@@ -256,11 +311,11 @@ impl Length {
 }
 
 /// What tells a schema from others: that of a type is the same wherever it is spoken of.
-fn address(schema: &Value, contract: &Contract) -> usize {
+fn address(schema: &Value, contract: &Contract) -> Origin {
     let pointer = schema.get("$ref").and_then(Value::as_str);
     let is_plain = schema.as_object().is_some_and(|members| members.len() == 1);
     let schema =
         pointer.filter(|_| is_plain).and_then(|pointer| find(contract, pointer)).unwrap_or(schema);
     // Any value is any value, wherever it is.
-    if schema == ANY { 0 } else { ptr::from_ref(schema).addr() }
+    vec![if schema == ANY { 0 } else { ptr::from_ref(schema).addr() }]
 }

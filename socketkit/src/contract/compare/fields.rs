@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 impl<'a> Walk<'a> {
     pub(super) fn objects(&mut self, path: &str, old: &Object<'a>, new: &Object<'a>) {
-        self.once([old.origin.addr(), new.origin.addr()], |walk| {
+        self.once([&old.origin, &new.origin], |walk| {
             let names: BTreeSet<_> = [old, new].into_iter().flat_map(Object::names).collect();
             for name in names {
                 walk.field(path, name, old, new);
@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn lists(&mut self, path: &str, old: &List<'a>, new: &List<'a>) {
-        self.once([old.origin.addr(), new.origin.addr()], |walk| {
+        self.once([&old.origin, &new.origin], |walk| {
             if old.length != new.length {
                 let what = format!("had {} items, has {}", old.length, new.length);
                 walk.note(path, what, old.length.effect(new.length));

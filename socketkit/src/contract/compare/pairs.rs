@@ -13,37 +13,43 @@ pub(super) struct Pairs<'b, 'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Goes by names, and among cases of one name, such as variants without a tag, by who reads whom.
+    /// Goes by names, and among cases of one name, such as variants without a tag, by who reads whom,
+    /// and who has the same fields.
     pub(super) fn pairs<'b>(&self, olds: &'b [Case<'a>], news: &'b [Case<'a>]) -> Pairs<'b, 'a> {
-        let objects =
-            |cases: &[Case<'_>]| cases.iter().filter(|case| case.is_untagged_object()).count();
-        let is_one = objects(olds) < 2 && objects(news) < 2;
         let mut names: BTreeMap<String, [Vec<&Case<'a>>; 2]> = BTreeMap::new();
         for (side, cases) in [olds, news].into_iter().enumerate() {
             for case in cases {
-                let is_struct = is_one && case.is_untagged_object();
-                let name = if is_struct { "object".to_owned() } else { case.name() };
-                names.entry(name).or_default()[side].push(case);
+                names.entry(case.name()).or_default()[side].push(case);
             }
         }
         let mut pairs = Pairs::default();
         for [mut olds, mut news] in names.into_values() {
-            if olds.len() > 1 || news.len() > 1 {
+            let are_many = olds.len() > 1 || news.len() > 1;
+            if are_many {
                 let all = [olds.clone(), news.clone()];
-                olds.retain(|old| match news.iter().position(|new| self.are_alike(old, new)) {
-                    Some(at) => {
-                        pairs.kept.push((old, news.remove(at)));
-                        false
-                    }
-                    None => true,
-                });
+                let rules: [&dyn Fn(&Case<'a>, &Case<'a>) -> bool; 3] = [
+                    &|old, new| old.looks_like(new) && self.are_alike(old, new),
+                    &|old, new| self.are_alike(old, new),
+                    &|old, new| old.looks_like(new),
+                ];
+                for is_it in rules {
+                    olds.retain(|old| match news.iter().position(|new| is_it(old, new)) {
+                        Some(at) => {
+                            pairs.kept.push((old, news.remove(at)));
+                            false
+                        }
+                        None => true,
+                    });
+                }
                 // What is understood still is not gone, though it is not what it was.
                 olds.retain(|old| !all[1].iter().any(|new| self.case_effect(old, new).is_taken()));
                 news.retain(|new| {
                     !all[0].iter().any(|old| self.case_effect(old, new).is_taken_back())
                 });
             }
-            if let ([old], [new]) = (&*olds, &*news) {
+            if let ([old], [new]) = (&*olds, &*news)
+                && !(are_many && old.is_variant())
+            {
                 pairs.kept.push((*old, *new));
             } else {
                 pairs.gone.extend(olds);
