@@ -33,7 +33,6 @@ pub struct Change {
 
 /// One of the two that speak a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "a protocol has two sides")]
 pub enum Side {
     /// Pages and other clients.
     OfClient,
@@ -186,16 +185,12 @@ impl About<'_> {
                 (None, None) => {}
                 // An event without a payload may come with any, which is not looked at.
                 (None, Some(new)) if part == "data" => {
-                    walk.add(part, "carries data now", |walk| Effect {
-                        forward: !walk.reads_null(new),
-                        ..Effect::default()
-                    });
+                    let effect = Effect::narrower(!walk.new_reads_null(new), false);
+                    walk.note(part, "carries data now", effect);
                 }
                 (Some(old), None) if part == "data" => {
-                    walk.add(part, "carries no data now", |walk| Effect {
-                        backward: !walk.wrote_null(old),
-                        ..Effect::default()
-                    });
+                    let effect = Effect::narrower(false, !walk.old_reads_null(old));
+                    walk.note(part, "carries no data now", effect);
                 }
                 (None, Some(_)) if part == "progress" => {
                     walk.add(part, "is reported now", |_| Effect::default());

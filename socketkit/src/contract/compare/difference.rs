@@ -104,18 +104,8 @@ impl<'a> Walk<'a> {
         self.found
     }
 
-    pub(super) fn add(
-        &mut self,
-        path: &str,
-        what: impl Into<String>,
-        effect: impl FnOnce(&Self) -> Effect,
-    ) {
-        let effect = effect(self);
-        self.found.push(Difference { path: path.to_owned(), what: what.into(), effect });
-    }
-
     pub(super) fn note(&mut self, path: &str, what: impl Into<String>, effect: Effect) {
-        self.add(path, what, |_| effect);
+        self.found.push(Difference { path: path.to_owned(), what: what.into(), effect });
     }
 
     pub(super) fn form_of_old(&self, schema: &'a Value) -> Form<'a> {
@@ -127,16 +117,16 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the new reader takes `null`.
-    pub(super) fn reads_null(&self, new: &'a Value) -> bool {
+    pub(super) fn new_reads_null(&self, new: &'a Value) -> bool {
         self.effect(|walk| walk.forms("", &Form::null(), &walk.form_of_new(new))).is_taken()
     }
 
     /// Whether the old reader takes `null`.
-    pub(super) fn wrote_null(&self, old: &'a Value) -> bool {
+    pub(super) fn old_reads_null(&self, old: &'a Value) -> bool {
         self.effect(|walk| walk.forms("", &walk.form_of_old(old), &Form::null())).is_taken_back()
     }
 
-    /// What comes of a comparison whose differences are of no interest.
+    /// What comes of a comparison whose differences are not told.
     pub(super) fn effect(&self, compare: impl FnOnce(&mut Self)) -> Effect {
         let mut aside = Self {
             open: self.open.clone(),
