@@ -8,8 +8,10 @@ mod pairs;
 mod policies;
 
 use super::{Contract, EventContract};
+use crate::wire::PRESENCE;
 use cases::Form;
 use difference::{Difference, Effect, Walk};
+use serde_json::Value;
 use std::{collections::BTreeSet, fmt};
 
 /// One difference between two contracts, from [`Contract::compare`].
@@ -116,6 +118,18 @@ impl Contract {
                 }
             }
         }
+        let mut about = About { from: Side::OfServer, event: PRESENCE, changes: &mut changes };
+        match (&self.presence, &newer.presence) {
+            (Some(old), Some(new)) => {
+                about.written("data.room", (self, &old.room), (newer, &new.room));
+                about.written("data.member", (self, &old.member), (newer, &new.member));
+            }
+            (None, Some(_)) => about.say("", "is new: old clients skip it", Breaks::Nobody),
+            (Some(_), None) => {
+                about.say("", "is gone: old clients wait for it in vain", Breaks::Nobody);
+            }
+            (None, None) => {}
+        }
         changes
     }
 }
@@ -131,6 +145,20 @@ impl About<'_> {
     fn say(&mut self, path: &str, what: impl Into<String>, breaks: Breaks) {
         let (event, path) = (self.event.to_owned(), path.to_owned());
         self.changes.push(Change { from: self.from, event, path, what: what.into(), breaks });
+    }
+
+    /// A part of what the server writes.
+    fn written(
+        &mut self,
+        part: &'static str,
+        (older, old): (&Contract, &Value),
+        (newer, new): (&Contract, &Value),
+    ) {
+        let mut walk = Walk::new(older, newer);
+        walk.schemas(part, old, new);
+        for Difference { path, what, effect } in walk.into_found(part) {
+            self.say(&path, what, effect.breaks(false));
+        }
     }
 
     fn gone(&mut self, event: &EventContract) {
@@ -193,10 +221,10 @@ impl About<'_> {
                     walk.note(part, "carries no data now", effect);
                 }
                 (None, Some(_)) if part == "progress" => {
-                    walk.add(part, "is reported now", |_| Effect::default());
+                    self.say(part, "is reported now", Breaks::Nobody);
                 }
                 (Some(_), None) if part == "progress" => {
-                    walk.add(part, "is not reported any more", |_| Effect::default());
+                    self.say(part, "is not reported any more", Breaks::Nobody);
                 }
                 (None, Some(new)) => walk.forms(part, &Form::null(), &walk.form_of_new(new)),
                 (Some(old), None) => walk.forms(part, &walk.form_of_old(old), &Form::null()),
