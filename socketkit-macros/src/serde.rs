@@ -140,7 +140,11 @@ pub(crate) fn shaping(attr: &Attribute, krate: &TokenStream) -> TokenStream {
         } else if meta.path().is_ident("skip_serializing_if") {
             Some(quote!(skip_serializing_if = #never))
         } else {
-            KEYS.iter().any(|key| meta.path().is_ident(key)).then(|| meta.to_token_stream())
+            let is_name = ["alias", "rename"].iter().any(|key| meta.path().is_ident(key));
+            // Of one that is no name, serde alone speaks.
+            let is_wrong = is_name && !matches!(meta, Meta::List(_)) && string(&meta).is_none();
+            let is_kept = KEYS.iter().any(|key| meta.path().is_ident(key)) && !is_wrong;
+            is_kept.then(|| meta.to_token_stream())
         }
     });
     let kept: Vec<_> = kept.collect();
@@ -195,5 +199,27 @@ fn on_meta(meta: &mut Meta, rewrite: &mut impl FnMut(TokenStream) -> TokenStream
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    #[test]
+    fn what_is_wrong_or_for_another_type_shapes_nothing() {
+        let kept = |attr: Attribute| shaping(&attr, &quote!(::socketkit)).to_string();
+        for attr in [
+            parse_quote!(#[serde(rename)]),
+            parse_quote!(#[serde(rename = 1, alias)]),
+            parse_quote!(#[serde(defualt, with = "nowhere", getter = "x")]),
+            parse_quote!(#[serde(=)]),
+        ] {
+            assert_eq!(kept(attr), "");
+        }
+        let names = parse_quote!(#[serde(rename(serialize = "a"), alias = "b", default = "c")]);
+        let expected = quote!(#[serde(rename(serialize = "a"), alias = "b", default)]);
+        assert_eq!(kept(names), expected.to_string());
     }
 }

@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 
 /// A type, of which method resolution finds out whether it has a schema: a payload need have none.
 #[derive(Debug)]
-pub struct Shape<T>(PhantomData<T>);
+pub struct Shape<T: ?Sized>(PhantomData<T>);
 
-impl<T> Shape<T> {
+impl<T: ?Sized> Shape<T> {
     pub const OF: Self = Self(PhantomData);
 
     /// The schema of what is written by something of which nobody knows.
@@ -31,16 +31,17 @@ impl<T: AsString> Digits for Shape<T> {
 
 pub trait Known {
     fn shape(&self, to: &mut SchemaGenerator) -> Schema;
+    /// That of a flattened field: of an option, what it may hold.
     fn inlined(&self, to: &mut SchemaGenerator) -> Schema;
 }
 
-impl<T: JsonSchema> Known for Shape<T> {
+impl<T: ?Sized + JsonSchema> Known for Shape<T> {
     fn shape(&self, to: &mut SchemaGenerator) -> Schema {
         to.subschema_for::<T>()
     }
 
     fn inlined(&self, to: &mut SchemaGenerator) -> Schema {
-        T::json_schema(to)
+        T::_schemars_private_non_optional_json_schema(to)
     }
 }
 
@@ -55,13 +56,13 @@ pub trait NoDigits {
     fn digits(&self, to: &mut SchemaGenerator) -> Schema;
 }
 
-impl<T> NoDigits for &Shape<T> {
+impl<T: ?Sized> NoDigits for &Shape<T> {
     fn digits(&self, _: &mut SchemaGenerator) -> Schema {
         json_schema!(true)
     }
 }
 
-impl<T> Unknown for &Shape<T> {
+impl<T: ?Sized> Unknown for &Shape<T> {
     fn shape(&self, _: &mut SchemaGenerator) -> Schema {
         json_schema!(true)
     }
@@ -87,7 +88,7 @@ pub trait Required {
     fn is_optional(&self) -> bool;
 }
 
-impl<T> Required for &Shape<T> {
+impl<T: ?Sized> Required for &Shape<T> {
     fn is_optional(&self) -> bool {
         false
     }
