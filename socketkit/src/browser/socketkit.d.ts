@@ -157,15 +157,16 @@ export class CallError extends Error {
   readonly data: unknown;
 }
 
+// Names are written out, not as a type of their own: so an error lists those that there are.
 export interface Socket<P extends Contract = AnyContract> {
   /**
    * Handles an event of the server. What the first handler returns, or its promise holds, answers
    * a call. A function that handles the event already is not added again.
    */
-  on<K extends Name<P["server"]>>(event: K, handler: Handler<P["server"], K>): Unsubscribe;
+  on<K extends keyof P["server"] & string>(event: K, handler: Handler<P["server"], K>): Unsubscribe;
 
   /** Handles an event as `on` does, one time. */
-  once<K extends Name<P["server"]>>(event: K, handler: Handler<P["server"], K>): Unsubscribe;
+  once<K extends keyof P["server"] & string>(event: K, handler: Handler<P["server"], K>): Unsubscribe;
 
   /** Hears of every frame as it passes, heartbeats included. */
   onAny(listener: (passing: Passing) => void): Unsubscribe;
@@ -178,16 +179,16 @@ export interface Socket<P extends Contract = AnyContract> {
    * @throws {CallError} `busy` if 256 events and calls wait already, or 1 MiB on a connection that
    *   has come to a halt; `too_large` if it is over the server's limit, or that of the event
    */
-  emit<K extends Name<Bare<P["client"]>>>(event: K): boolean;
-  emit<K extends Name<Laden<P["client"]>>>(event: K, data: Data<P["client"], K>): boolean;
+  emit<K extends keyof Bare<P["client"]> & string>(event: K): boolean;
+  emit<K extends keyof Laden<P["client"]> & string>(event: K, data: Data<P["client"], K>): boolean;
 
   /** Sends an event and waits for its reply; rejects with a {@link CallError}. */
-  call<K extends Name<Bare<P["client"]>>>(
+  call<K extends keyof Bare<P["client"]> & string>(
     event: K,
     data?: null,
     options?: CallOptionsOf<Progress<P["client"], K>>,
   ): Promise<Reply<P["client"], K>>;
-  call<K extends Name<Laden<P["client"]>>>(
+  call<K extends keyof Laden<P["client"]> & string>(
     event: K,
     data: Data<P["client"], K>,
     options?: CallOptionsOf<Progress<P["client"], K>>,
