@@ -82,8 +82,29 @@ enum ClientEvent {
     Typing,
 }
 
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+enum Kind {
+    Whole,
+    Part(u8),
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Optional {
+    #[serde(flatten)]
+    place: Option<Place>,
+    #[serde(flatten)]
+    kind: Option<Kind>,
+}
+
 #[derive(Debug, Events)]
 enum ServerEvent {
+    Optional {
+        #[serde(flatten)]
+        place: Option<Place>,
+        #[serde(flatten)]
+        kind: Option<Kind>,
+    },
+    LikeIt(Optional),
     History(Vec<Post>),
     #[event(latest = "id")]
     Moved {
@@ -167,6 +188,14 @@ fn what_is_read_and_what_is_written_are_kept_apart() {
 }
 
 #[test]
+fn what_is_flattened_is_as_in_a_struct() {
+    let like_it = forum().write["Optional"].clone();
+    assert_eq!(payload("like_it")["$ref"], "#/write/Optional");
+    assert_eq!(payload("optional"), like_it);
+    assert_eq!(like_it["anyOf"].as_array().unwrap().len(), 2, "one of its kinds, or none");
+}
+
+#[test]
 fn how_events_travel_and_what_is_said_of_them_is_in_it() {
     let contract = serde_json::to_value(forum()).unwrap();
     let submit = &contract["client"]["submit_post"];
@@ -228,6 +257,11 @@ versions! {
         Told(Outer), #[event(volatile)] Count(u32) }
     changed_within { id: String } { Told(Outer), Count(u32) }
     named_like_a_remark { id: u32, title: String } { Told(Outer), Count(u32) }
+    branded { #[schemars(extend("x-brand" = true))] id: u32 } { Told(Outer), Count(u32) }
+    of_one_value { #[schemars(extend("const" = { "title": 1 }))] id: u32 } { Told(Outer), Count(u32) }
+    of_another { #[schemars(extend("const" = { "title": 2 }))] id: u32 } { Told(Outer), Count(u32) }
+    of_a_list { #[schemars(extend("enum" = [{ "title": 1 }]))] id: u32 } { Told(Outer), Count(u32) }
+    of_other_lists { #[schemars(extend("enum" = [{ "title": 2 }]))] id: u32 } { Told(Outer), Count(u32) }
     added { id: u32 } { Told(Outer), Count(u32), More }
     renamed { id: u32 } { Told(Outer), Number(u32) }
     turned { id: u32 } { Count(u32), Told(Outer) }
@@ -238,6 +272,9 @@ fn a_contract_is_another_where_a_name_or_a_shape_is() {
     let (hash, events) = base::hashes();
     assert_eq!(documented::hashes(), (hash.clone(), events.clone()), "documentation and policies");
     assert_eq!(turned::hashes(), (hash.clone(), events.clone()), "the order of events");
+    assert_eq!(branded::hashes(), (hash.clone(), events.clone()), "the values are the same");
+    assert_ne!(of_one_value::hashes(), of_another::hashes(), "a value is no schema");
+    assert_ne!(of_a_list::hashes(), of_other_lists::hashes());
     for (other, others) in [changed_within::hashes(), named_like_a_remark::hashes()] {
         assert_ne!(other, hash);
         assert_ne!(others["told"], events["told"], "a type deep within");

@@ -9,6 +9,7 @@ pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod stage;
+pub mod tsc;
 
 /// The programs of the README, compiled.
 #[cfg(doctest)]

@@ -5,12 +5,14 @@
 
 #[path = "typescript/shapes.rs"]
 mod shapes;
+#[path = "typescript/table.rs"]
+mod table;
 
-use serde_json::json;
+use serde_json::Value;
 use shapes::*;
-use socketkit::{Events, Protocol, contract};
-use std::{fmt::Write, fs};
-use tests::node;
+use socketkit::{Contract, Events, Protocol, contract};
+use std::fmt::Write;
+use tests::tsc::Project;
 
 #[derive(Debug, Events)]
 enum ClientEvent {
@@ -28,22 +30,18 @@ enum ClientEvent {
     Typing,
     #[event(reply = Post)]
     Change(Post),
+    #[event(reply = PostId)]
+    Newest {
+        of: UserId,
+    },
+    Delete(PostId),
 }
 
 #[derive(Debug, Events)]
 enum ServerEvent {
     PostUpdate(Post),
-    Ids(Vec<Id>),
-    PairOf(Pair),
-    Pages(Page<Post>),
-    ExternalOne(External),
-    InternalOne(Internal),
-    AdjacentOne(Adjacent),
-    UntaggedOne(Untagged),
-    FlatOne(Flat),
-    StrictOne(Strict),
-    ManyOfThem(Many),
-    Trees(Tree),
+    Told(External),
+    Seen(Internal),
     #[event(reply = bool)]
     Confirm {
         id: u64,
@@ -54,119 +52,95 @@ enum ServerEvent {
 #[protocol(client = ClientEvent, server = ServerEvent)]
 struct Shapes;
 
-/// A folder with what a server of the protocol serves, and with the programs of a test.
-struct Folder(tempfile::TempDir);
+/// Types with the names of others.
+mod odd {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
 
-impl Folder {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let served =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../socketkit/src/browser/socketkit.d.ts");
-        fs::copy(served, folder.path().join("socketkit.d.ts")).unwrap();
-        fs::write(folder.path().join("client.d.ts"), contract::<Shapes>().to_typescript()).unwrap();
-        Self(folder)
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename = "URL")]
+    pub(crate) struct Url {
+        of: String,
     }
 
-    /// What the compiler says of a program.
-    fn check(&self, program: &str) -> String {
-        fs::write(self.0.path().join("program.ts"), program).unwrap();
-        let options = "--strict --noEmit --target es2022 --module nodenext --lib es2022,dom \
-            --exactOptionalPropertyTypes --skipLibCheck false --pretty false";
-        let mut args: Vec<_> = options.split_whitespace().collect();
-        args.extend(["--types", "", "program.ts"]);
-        let output = node::run("tsc", &args, self.0.path());
-        String::from_utf8(output.stdout).unwrap()
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    pub(crate) struct CallError {
+        of: String,
     }
+
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename = "string")]
+    pub(crate) struct Text {
+        of: String,
+    }
+
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename = "class")]
+    pub(crate) struct Class {
+        of: String,
+    }
+
+    #[derive(Debug, socketkit::Events)]
+    pub(crate) enum Event {
+        All(Url, CallError, Text, Class),
+    }
+
+    #[derive(Debug, socketkit::Protocol)]
+    #[protocol(server = Event)]
+    pub(crate) struct Protocol;
 }
 
-fn posts() -> [Post; 2] {
-    let bare =
-        Post { id: 1, author: "ada".into(), tags: vec![], parent: None, edited: None, reply: None };
-    let full = Post {
-        tags: vec!["a".into()],
-        parent: Some(3),
-        edited: Some("now".into()),
-        reply: Some(Box::new(bare.clone())),
-        ..bare.clone()
-    };
-    [bare, full]
+fn project() -> Project {
+    Project::new(&[("client.d.ts".to_owned(), contract::<Shapes>().to_typescript())])
 }
 
-/// Values of every form.
-fn values() -> Vec<ServerEvent> {
-    use ServerEvent as E;
-    let place = || Place { x: 0.5, y: -1.0 };
-    let many = Many {
-        map: [("a".into(), 1)].into(),
-        by_number: [(1, "a".into())].into(),
-        set: [1, 2].into(),
-        three: [1, 2, 3],
-        tuple: (1, "a".into(), None),
-        nested: Some(None),
-        unit: (),
-        letter: 'a',
-        text: "a".into(),
-        large: 5,
-        small: -5,
-        any: json!({ "a": [null, 1] }),
-        pages: Page { items: vec![Page { items: vec![Id(1)], next: None }], next: Some(2) },
-    };
-    let mut values: Vec<_> = posts().into_iter().map(E::PostUpdate).collect();
-    values.extend([
-        E::Ids(vec![Id(1), Id(2)]),
-        E::PairOf(Pair(1, "a".into())),
-        E::Pages(Page { items: posts().into(), next: None }),
-        E::FlatOne(Flat {
-            name: "a".into(),
-            place: place(),
-            rest: [("b".into(), json!([1]))].into(),
-        }),
-        E::StrictOne(Strict { only: 1 }),
-        E::ManyOfThem(many),
-        E::Trees(Tree::Node(vec![Tree::Leaf(1), Tree::Node(vec![])])),
-        E::Confirm { id: 1 },
-    ]);
-    values.extend(
-        [
-            External::UnitOne,
-            External::NewType(1),
-            External::TwoOf(1, "a".into()),
-            External::WithFields { a_b: true },
-        ]
-        .map(E::ExternalOne),
-    );
-    values.extend(
-        [Internal::Nothing, Internal::Text { body: "a".into() }, Internal::Inner(place())]
-            .map(E::InternalOne),
-    );
-    values.extend(
-        [Adjacent::Nothing, Adjacent::Number(0.5), Adjacent::Both(1, 2), Adjacent::Named { x: 1 }]
-            .map(E::AdjacentOne),
-    );
-    values.extend(
-        [
-            Untagged::Number(0.5),
-            Untagged::Text("a".into()),
-            Untagged::Place(place()),
-            Untagged::Nothing,
-        ]
-        .map(E::UntaggedOne),
-    );
-    values
-}
-
-const IMPORTS: &str = "import { connect, ClientEvents, ServerEvents, Post, PostInput } from \"./client.js\";\nconst socket = connect();\n";
+const IMPORTS: &str = "import { connect, ClientEvents, ServerEvents, Post, PostInput, PostId, UserId } from \"./client.js\";\nconst socket = connect();\n";
 
 #[test]
-fn what_serde_writes_is_of_its_type() {
-    let mut program = IMPORTS.to_owned();
-    for (at, value) in values().into_iter().enumerate() {
-        let (event, mut data) = (value.name(), Vec::new());
-        value.encode(&mut data).unwrap();
-        let data = String::from_utf8(data).unwrap();
-        let _ = writeln!(program, "const value{at}: ServerEvents[\"{event}\"][\"data\"] = {data};");
+fn each_form_of_a_type_is_the_same_in_json_in_its_schema_and_in_typescript() {
+    let contract = contract::<table::Table>();
+    let types = contract.to_typescript();
+    let mut program = "import { ServerEvents } from \"./client.js\";\n".to_owned();
+    for row in table::rows() {
+        let event = row.values[0].0.name();
+        let (schema, typescript) = described(&contract, &types, event);
+        assert_eq!(schema, row.schema, "{event}");
+        assert_eq!(typescript, row.typescript, "{event}");
+        assert!(jsonschema::meta::is_valid(&schema), "{event}");
+        for (value, expected) in row.values {
+            let mut json = Vec::new();
+            value.encode(&mut json).unwrap();
+            let json = String::from_utf8(json).unwrap();
+            assert_eq!(json, expected, "{event}");
+            // A branded one is what the server says it is.
+            let of = format!("ServerEvents[\"{event}\"][\"data\"]");
+            let value =
+                if typescript.contains("[brand]") { format!("{json} as {of}") } else { json };
+            let _ = writeln!(program, "{{ const value: {of} = {value}; }}");
+        }
     }
-    assert_eq!(Folder::new().check(&program), "");
+    let project = Project::new(&[("client.d.ts".to_owned(), types)]);
+    assert_eq!(project.check(&program), "");
+}
+
+/// The schema of an event of the server and its type, or those that they refer to.
+fn described(contract: &Contract, types: &str, event: &str) -> (Value, String) {
+    let payload = contract.server[event].payload.clone().unwrap();
+    let declared = |before: String, after: &str| {
+        let (_, rest) = types.split_once(&before).unwrap_or_else(|| panic!("{before} in {types}"));
+        let text = rest.split_once(after).unwrap().0;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let Some(pointer) = payload["$ref"].as_str() else {
+        return (payload, declared(format!("\n  {event}: {{ data: "), "; reply: null };"));
+    };
+    let name = pointer.strip_prefix("#/write/").unwrap();
+    let text = if types.contains(&format!("export interface {name} ")) {
+        declared(format!("export interface {name} "), "\n}") + " }"
+    } else {
+        declared(format!("export type {name} = "), ";\n\n")
+    };
+    (contract.write[name].clone(), text)
 }
 
 #[test]
@@ -176,21 +150,43 @@ fn what_is_read_may_lack_what_has_a_default() {
         socket.emit("submit_post", { author: "ada", body: "hello" });
         socket.emit("submit_post", { author: "ada", body: "hello", tags: ["a"] });
         const input: PostInput = { id: 1, author: "ada" };
-        const output: Post = { id: 1, author: "ada", tags: [], edited: null, "in-reply-to": null };
+        const output: Post = { id: 1, author: "ada", tags: [], "in-reply-to": null };
         socket.call("change", input).then(post => post.tags.length);
         socket.emit("typing");
         socket.on("confirm", ({ id }) => id > 3);
-        socket.on("external_one", one => one === "unitOne" ? 0 : "newType" in one ? one.newType : 1);
-        socket.on("internal_one", one => one.type === "Text" ? one.body.length : 0);
+        socket.on("told", one => one === "unitOne" ? 0 : "newType" in one ? one.newType : 1);
+        socket.on("seen", one => one.type === "Text" ? one.body.length : 0);
         "#;
-    assert_eq!(Folder::new().check(&program), "");
+    assert_eq!(project().check(&program), "");
+}
+
+#[test]
+fn a_branded_id_is_of_its_own_type_alone() {
+    let program = IMPORTS.to_owned()
+        + r#"
+        socket.call("newest", { of: "7" as UserId }).then(id => socket.emit("delete", id));
+        const next: number = (1 as PostId) + 1;
+        "#;
+    assert_eq!(project().check(&program), "");
+    for (line, said) in [
+        (r#"socket.emit("delete", "7" as UserId);"#, ["'UserId'", "'PostId'"]),
+        (r#"socket.emit("delete", 7);"#, ["'number'", "'PostId'"]),
+        (r#"socket.call("newest", { of: 7 as PostId });"#, ["'PostId'", "'UserId'"]),
+        (r#"const id: PostId = "7" as UserId;"#, ["'UserId'", "'PostId'"]),
+    ] {
+        let errors = project().check(&format!("{IMPORTS}{line}\n"));
+        assert!(said.iter().all(|name| errors.contains(name)), "{line}\n{errors}");
+    }
 }
 
 #[test]
 fn mistakes_are_errors_that_name_the_event_or_the_field() {
-    let folder = Folder::new();
+    let project = project();
     for (line, said) in [
-        (r#"socket.emit("sumbit_post", { author: "ada", body: "" });"#, "\"sumbit_post\""),
+        (
+            r#"socket.emit("sumbit_post", { author: "ada", body: "" });"#,
+            r#"'"sumbit_post"' is not assignable to parameter of type '"change" | "delete" | "newest" | "submit_post" | "watch"'"#,
+        ),
         (
             r#"socket.emit("submit_post", { author: 1, body: "" });"#,
             "'number' is not assignable to type 'string'",
@@ -198,7 +194,10 @@ fn mistakes_are_errors_that_name_the_event_or_the_field() {
         (r#"socket.emit("submit_post");"#, "\"submit_post\""),
         (r#"socket.emit("submit_post", { author: "ada" });"#, "Property 'body' is missing"),
         (r#"socket.emit("typing", 1);"#, "\"typing\""),
-        (r#"socket.on("post_updat", () => {});"#, "\"post_updat\""),
+        (
+            r#"socket.on("post_updat", () => {});"#,
+            r#"'"post_updat"' is not assignable to parameter of type '"confirm" | "post_update" | "seen" | "told"'"#,
+        ),
         (
             r#"socket.on("post_update", (post: string) => {});"#,
             "'Post' is not assignable to type 'string'",
@@ -209,9 +208,23 @@ fn mistakes_are_errors_that_name_the_event_or_the_field() {
             "'length' does not exist",
         ),
     ] {
-        let errors = folder.check(&format!("{IMPORTS}{line}\n"));
+        let errors = project.check(&format!("{IMPORTS}{line}\n"));
         assert!(errors.contains(said), "{line}\n{errors}");
     }
+}
+
+#[test]
+fn a_type_may_be_called_like_one_of_the_file_or_of_typescript() {
+    let types = contract::<odd::Protocol>().to_typescript();
+    let project = Project::new(&[("client.d.ts".to_owned(), types)]);
+    let program = r#"
+        import { CallError, connect } from "./client.js";
+        connect(new URL("https://localhost/ws")).on("all", ([one, two, three, four]) => [
+            one.of.length, two.of.length, three.of.length, four.of.length,
+        ]);
+        const code: string = new CallError("", "").code;
+        "#;
+    assert_eq!(project.check(program), "");
 }
 
 #[test]

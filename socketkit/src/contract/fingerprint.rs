@@ -1,13 +1,24 @@
 //! What names a shape: the same for the same shape, whatever its documentation says.
 
-use super::EventContract;
+use super::{EventContract, names, typescript::BRAND};
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Members of a schema that do not say which values are valid.
-pub(super) const REMARKS: [&str; 6] =
-    ["title", "description", "default", "examples", "deprecated", "$comment"];
+pub(super) const REMARKS: [&str; 7] =
+    ["title", "description", "default", "examples", "deprecated", "$comment", BRAND];
+
+/// What a part of a schema is.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    /// A schema, or a list of such.
+    Schema,
+    /// Schemas by names, of which each may be called like a remark.
+    Schemas,
+    /// Values, which are as they are.
+    Values,
+}
 
 /// That of one event, with all types that it speaks of.
 pub(super) fn event(
@@ -67,10 +78,10 @@ impl<'a> Shape<'a> {
         let mut left = vec![schema];
         while let Some(schema) = left.pop() {
             let mut types = BTreeSet::new();
-            self.add(schema, true, &mut types);
+            self.add(schema, Part::Schema, &mut types);
             for name in types {
                 if self.known.insert(name)
-                    && let Some(schema) = self.find(name)
+                    && let Some(schema) = names::find(name, self.read, self.write)
                 {
                     left.push(schema);
                 }
@@ -78,19 +89,11 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn find(&self, pointer: &str) -> Option<&'a Value> {
-        let (types, name) = match pointer.strip_prefix("#/read/") {
-            Some(name) => (self.read, name),
-            None => (self.write, pointer.strip_prefix("#/write/")?),
-        };
-        types.get(&name.replace("~1", "/").replace("~0", "~"))
-    }
-
-    /// Adds a value with its members in order. Where it is no schema, as with the properties of one, its
-    /// members may have any name.
-    fn add(&mut self, value: &'a Value, is_schema: bool, types: &mut BTreeSet<&'a str>) {
+    /// Adds a part of a schema with its members in order.
+    fn add(&mut self, value: &'a Value, part: Part, types: &mut BTreeSet<&'a str>) {
         match value {
             Value::Object(members) => {
+                let is_schema = part == Part::Schema;
                 let members: BTreeMap<_, _> = members
                     .iter()
                     .filter(|(name, _)| !is_schema || !REMARKS.contains(&name.as_str()))
@@ -103,8 +106,12 @@ impl<'a> Shape<'a> {
                         types.insert(pointer);
                     }
                     self.text += &format!("{name:?}:");
-                    let holds_schemas = matches!(name.as_str(), "properties" | "patternProperties");
-                    self.add(value, !(is_schema && holds_schemas), types);
+                    let inner = match (part, name.as_str()) {
+                        (Part::Schema, "properties" | "patternProperties") => Part::Schemas,
+                        (Part::Schema, "const" | "enum") | (Part::Values, _) => Part::Values,
+                        _ => Part::Schema,
+                    };
+                    self.add(value, inner, types);
                     self.text.push(',');
                 }
                 self.text.push('}');
@@ -112,7 +119,7 @@ impl<'a> Shape<'a> {
             Value::Array(items) => {
                 self.text.push('[');
                 for item in items {
-                    self.add(item, true, types);
+                    self.add(item, part, types);
                     self.text.push(',');
                 }
                 self.text.push(']');

@@ -4,6 +4,13 @@ use super::Contract;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What the file itself declares or speaks of, and what is no name of a type in TypeScript.
+const TAKEN: &str = "CallError ClientEvents ConnectOptions Contract ServerEvents Socket URL \
+    any bigint boolean never null number object string symbol undefined unknown void \
+    await break case catch class const continue debugger default delete do else enum export extends \
+    false finally for function if implements import in instanceof interface let new package private \
+    protected public return static super switch this throw true try typeof var while with yield";
+
 /// See the module: by their pointers, `#/read/Post`.
 #[derive(Debug)]
 pub(super) struct Names(BTreeMap<String, String>);
@@ -14,11 +21,7 @@ impl Names {
     pub(super) fn of(contract: &Contract) -> Self {
         let same = same(&contract.read, &contract.write);
         let (mut names, mut taken) = (BTreeMap::new(), BTreeSet::new());
-        // What the file itself declares.
-        taken.extend(
-            ["ClientEvents", "ConnectOptions", "Contract", "ServerEvents", "Socket"]
-                .map(str::to_owned),
-        );
+        taken.extend(TAKEN.split_whitespace().map(str::to_owned));
         for name in contract.write.keys() {
             let called = free(&identifier(name), &mut taken);
             if same.contains(name.as_str()) {
@@ -90,6 +93,19 @@ fn pointer(side: &str, name: &str) -> String {
         }
     }
     pointer
+}
+
+/// The type that a pointer points to.
+pub(super) fn find<'a>(
+    pointer: &str,
+    read: &'a Map<String, Value>,
+    write: &'a Map<String, Value>,
+) -> Option<&'a Value> {
+    let (types, name) = match pointer.strip_prefix("#/read/") {
+        Some(name) => (read, name),
+        None => (write, pointer.strip_prefix("#/write/")?),
+    };
+    types.get(&name.replace("~1", "/").replace("~0", "~"))
 }
 
 /// What may be the name of a type.

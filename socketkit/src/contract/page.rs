@@ -26,7 +26,7 @@ const STYLE: &str = include_str!("page/style.css");
 pub(super) fn page(contract: &Contract, title: &str) -> String {
     let names = Names::of(contract);
     let types = names.each(contract).into_keys().map(str::to_owned).collect();
-    let reference = Reference { writer: Writer { names }, types };
+    let reference = Reference { writer: Writer { names, contract }, types };
     let page = Page { contract, reference, examples: Examples::of(contract) };
     let mut html = Html::default();
     html.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
@@ -54,7 +54,7 @@ pub(super) fn page(contract: &Contract, title: &str) -> String {
 
 struct Page<'a> {
     contract: &'a Contract,
-    reference: Reference,
+    reference: Reference<'a>,
     examples: Examples,
 }
 

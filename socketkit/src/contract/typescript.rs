@@ -1,19 +1,36 @@
 //! The types of a contract in TypeScript: what a page may send, and what it gets.
 
-use super::{Contract, EventContract, names::Names};
+use super::{
+    Contract, EventContract,
+    names::{self, Names},
+};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+/// What a schema says that is of a branded type.
+pub(super) const BRAND: &str = "x-brand";
+
+fn is_branded(schema: &Value) -> bool {
+    schema.get(BRAND) == Some(&Value::Bool(true))
+}
 
 /// The declarations of `client.js`, for one contract.
 pub(crate) fn declarations(contract: &Contract) -> String {
-    let writer = Writer { names: Names::of(contract) };
+    let writer = Writer { names: Names::of(contract), contract };
     let mut out = format!(
         "// The contract {}, as its server has written it.\n\
          import {{ ConnectOptions, Socket }} from \"./socketkit.js\";\n\
          export {{ CallError }} from \"./socketkit.js\";\n",
         contract.hash
     );
-    for (name, schema) in writer.names.each(contract) {
+    let types = writer.names.each(contract);
+    if types.values().any(|schema| is_branded(schema)) {
+        out += "\ndeclare const brand: unique symbol;\n";
+    }
+    for (name, schema) in types {
         writer.named(&mut out, name, schema);
     }
     for (side, events) in [("ClientEvents", &contract.client), ("ServerEvents", &contract.server)] {
@@ -64,16 +81,22 @@ impl<T: Into<String>> From<T> for Type {
     }
 }
 
-pub(super) struct Writer {
+pub(super) struct Writer<'a> {
     pub(super) names: Names,
+    pub(super) contract: &'a Contract,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// A type that has a name.
     fn named(&self, out: &mut String, name: &str, schema: &Value) {
         out.push('\n');
         document(out, "", schema.get("description").and_then(Value::as_str));
-        let Type { text, form } = self.of(schema, 0);
+        let mut of = self.of(schema, 0);
+        if is_branded(schema) {
+            let text = format!("{} & {{ readonly [brand]: \"{name}\" }}", of.grouped());
+            of = Type { text, form: Form::Joined };
+        }
+        let Type { text, form } = of;
         let _ = if form == Form::Fields {
             writeln!(out, "export interface {name} {text}")
         } else {
@@ -116,7 +139,9 @@ impl Writer {
         }
         for key in ["anyOf", "oneOf"] {
             if let Some(any) = members.get(key).and_then(Value::as_array) {
-                parts.push(union(any.iter().map(|schema| self.of(schema, depth))));
+                parts.push(union(any.iter().map(|schema| {
+                    self.none_of(any, schema).unwrap_or_else(|| self.of(schema, depth))
+                })));
             }
         }
         if let Some(all) = members.get("allOf").and_then(Value::as_array) {
@@ -127,6 +152,18 @@ impl Writer {
             return Type { text: parts.join(" & "), form: Form::Joined };
         }
         parts.pop().unwrap_or_else(|| "unknown".into())
+    }
+
+    /// Of an option that is flattened, `None`: an object without the members of any other.
+    fn none_of(&self, any: &[Value], schema: &Value) -> Option<Type> {
+        if !schema.as_object().is_some_and(Map::is_empty) {
+            return None;
+        }
+        let mut members = Members::default();
+        any.iter().for_each(|other| members.add(self.contract, other));
+        let absent: Vec<_> =
+            members.names.iter().map(|name| format!("{}?: never", key(name))).collect();
+        (!absent.is_empty()).then(|| format!("{{ {} }}", absent.join("; ")).into())
     }
 
     /// What `type` says, and what belongs to it.
@@ -202,6 +239,31 @@ impl Writer {
                 text: format!("{fields} & {{ [name: string]: unknown }}"),
                 form: Form::Joined,
             },
+        }
+    }
+}
+
+/// The names of the members that an object may have.
+#[derive(Default)]
+struct Members<'a> {
+    names: BTreeSet<&'a str>,
+    /// Types that they are of.
+    known: BTreeSet<&'a str>,
+}
+
+impl<'a> Members<'a> {
+    fn add(&mut self, contract: &'a Contract, schema: &'a Value) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        self.names.extend(properties.into_iter().flat_map(Map::keys).map(String::as_str));
+        for key in ["allOf", "anyOf", "oneOf"] {
+            let parts = schema.get(key).and_then(Value::as_array);
+            parts.into_iter().flatten().for_each(|part| self.add(contract, part));
+        }
+        if let Some(pointer) = schema.get("$ref").and_then(Value::as_str)
+            && self.known.insert(pointer)
+            && let Some(schema) = names::find(pointer, &contract.read, &contract.write)
+        {
+            self.add(contract, schema);
         }
     }
 }

@@ -15,12 +15,12 @@ pub(super) fn type_id(name: &str) -> String {
 }
 
 /// Shows what schemas of one contract allow.
-pub(super) struct Reference {
-    pub(super) writer: Writer,
+pub(super) struct Reference<'a> {
+    pub(super) writer: Writer<'a>,
     pub(super) types: BTreeSet<String>,
 }
 
-impl Reference {
+impl Reference<'_> {
     pub(super) fn doc(&self, html: &mut Html, markdown: &str) {
         markdown::write(html, markdown, &|name| self.types.contains(name));
     }
