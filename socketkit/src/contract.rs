@@ -118,6 +118,46 @@ impl Contract {
     /// A type that is read as it is written has one name, its own; of one that is not, such as with a field
     /// with `default`, what a page sends is called `PostInput` beside the `Post` that it gets. All integers
     /// are `number`; a type without a schema is `unknown`; documentation stands where an editor shows it.
+    ///
+    /// # Branded ids
+    ///
+    /// A newtype is what it holds, and TypeScript takes any other for it. One that says `x-brand` is a type
+    /// of its own, here `number & { readonly [brand]: "PostId" }`; values and fingerprints stay as they are.
+    ///
+    /// ```
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Serialize, Deserialize, JsonSchema)]
+    /// #[schemars(extend("x-brand" = true))]
+    /// pub struct PostId(u64);
+    /// ```
+    ///
+    /// A page gets one from the server, or says so itself: `7 as PostId`. A number or a `UserId` in its
+    /// place is an error that names both.
+    ///
+    /// # What it does not say
+    ///
+    /// What serde writes is of these types, but for a float that is not finite, which it writes as `null`.
+    /// Of what TypeScript takes, a server does not read all:
+    ///
+    /// | TypeScript takes | serde reads |
+    /// | --- | --- |
+    /// | any number for an integer | a whole one, in the range of its type |
+    /// | `NaN` and `Infinity`, which are `null` in JSON | finite numbers |
+    /// | any string for a `char` | one character |
+    /// | any string for a date, a UUID, or an integer by [`as_string`](mod@crate::as_string) | one in its form |
+    /// | a string with half of a surrogate pair | whole characters |
+    /// | any key of a map | one of its type, such as an integer |
+    /// | an array of any length for one of more than 16 items | one of its length |
+    /// | more members, in an object that is no literal | none with `deny_unknown_fields`, those of a flattened map |
+    /// | members of several variants of an enum | one variant |
+    /// | values as deep as you like | 128 in one another |
+    ///
+    /// serde itself neither writes nor reads everything where it has to put a value aside (`flatten`,
+    /// `untagged`, `tag`, and `content` before its tag): not integers of 128 bits, nor maps whose keys are
+    /// integers. `schemars` (1.2) takes two types of one name in one module, by `#[serde(rename)]`, for
+    /// one; and in a newtype variant of an enum with `tag`, it describes wrongly another enum with unit
+    /// variants, and a struct with a flattened map.
     #[must_use]
     pub fn to_typescript(&self) -> String {
         typescript::declarations(self)
@@ -201,6 +241,9 @@ fn is_false(flag: &bool) -> bool {
 ///
 /// Payloads and replies are described by [`schemars::JsonSchema`], which their types derive; one that does
 /// not is described as `true`, which is any value. The same program gives the same contract.
+///
+/// Types of other crates have one by features of `schemars`, to be enabled in your own dependency on it:
+/// `chrono04`, `uuid1`, and others. Dates and UUIDs are strings, in TypeScript as well.
 ///
 /// ```
 /// use schemars::JsonSchema;
