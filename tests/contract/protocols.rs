@@ -1,5 +1,6 @@
 //! Protocols of every kind, of which documents are made.
 
+#[allow(dead_code, reason = "others use the rest")]
 #[path = "../typescript/shapes.rs"]
 pub(crate) mod shapes;
 
@@ -7,7 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shapes::*;
 use socketkit::{Contract, Events, Protocol, contract};
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 /// All of them, by name.
 pub(crate) fn all() -> [(&'static str, Contract); 7] {
@@ -110,6 +114,23 @@ pub(crate) struct Forum;
 /// Nobody knows its shape.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Opaque(u8);
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Many {
+    map: HashMap<String, u32>,
+    by_number: BTreeMap<u32, String>,
+    set: BTreeSet<u8>,
+    three: [u8; 3],
+    tuple: (u8, String, Option<bool>),
+    nested: Option<Option<u8>>,
+    unit: (),
+    letter: char,
+    text: Cow<'static, str>,
+    large: u128,
+    small: i8,
+    any: serde_json::Value,
+    pages: Page<Page<Id>>,
+}
 
 #[derive(Debug, Events)]
 pub(crate) enum ShapesEvents {
