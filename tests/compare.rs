@@ -181,25 +181,29 @@ fn what_has_no_schema_cannot_be_judged_which_is_said() {
 
 #[test]
 fn types_are_followed_and_may_hold_themselves() {
-    let event = json!({ "payload": { "type": "array", "items": { "$ref": "#/read/Post" } } });
-    let post = |id: &str| {
-        json!({ "Post": {
-        "type": "object",
-        "properties": {
-            "id": { "type": id },
-            "parent": { "anyOf": [{ "$ref": "#/read/Post" }, { "type": "null" }] },
-            "replies": { "type": "array", "items": { "$ref": "#/read/Post" } },
-        },
-        "required": ["id", "replies"],
-    } })
-    };
-    let old = contract("client", event.clone(), post("integer"));
-    let new = contract("client", event, post("string"));
-    let changes = old.compare(&new);
-    let texts: Vec<_> = changes.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, ["client event `told`, data[].id: was integer, is string"]);
-    assert_eq!(changes[0].breaks, Breaks::Both);
-    assert_eq!(old.compare(&old), []);
+    for (name, pointer) in
+        [("Post", "#/read/Post"), ("Größe/1 ~", "#/read/Gr%C3%B6%C3%9Fe~11%20~0")]
+    {
+        let event = json!({ "payload": { "type": "array", "items": { "$ref": pointer } } });
+        let post = |id: &str| {
+            json!({ name: {
+                "type": "object",
+                "properties": {
+                    "id": { "type": id },
+                    "parent": { "anyOf": [{ "$ref": pointer }, { "type": "null" }] },
+                    "replies": { "type": "array", "items": { "$ref": pointer } },
+                },
+                "required": ["id", "replies"],
+            } })
+        };
+        let old = contract("client", event.clone(), post("integer"));
+        let new = contract("client", event, post("string"));
+        let changes = old.compare(&new);
+        let texts: Vec<_> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["client event `told`, data[].id: was integer, is string"]);
+        assert_eq!(changes[0].breaks, Breaks::Both);
+        assert_eq!(old.compare(&old), []);
+    }
 }
 
 #[test]

@@ -224,7 +224,9 @@ macro_rules! versions {
         mod $name {
             use super::*;
 
+            /// Its name is written otherwise in references to it.
             #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+            #[schemars(rename = "Größe/1 ~")]
             struct Inner { $($post)* }
 
             #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -163,13 +163,9 @@ impl Contract {
         typescript::declarations(self)
     }
 
-    /// What is at a pointer into it, such as `#/read/Post` (RFC 6901 section 3).
+    /// The type that a pointer is to, such as `#/read/Post`.
     fn find(&self, pointer: &str) -> Option<&Value> {
-        let (types, name) = match pointer.strip_prefix("#/read/") {
-            Some(name) => (&self.read, name),
-            None => (&self.write, pointer.strip_prefix("#/write/")?),
-        };
-        types.get(&name.replace("~1", "/").replace("~0", "~"))
+        names::find(pointer, &self.read, &self.write)
     }
 
     /// What a client has to know to see that its server has another: the hash, and of each event its

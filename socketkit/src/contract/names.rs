@@ -1,6 +1,7 @@
 //! What types of a contract are called where reading and writing are one: in TypeScript.
 
 use super::Contract;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +82,21 @@ fn same<'a>(read: &'a Map<String, Value>, write: &'a Map<String, Value>) -> BTre
     }
 }
 
-/// Where a type is in a contract (RFC 6901 section 6).
+/// The type that a pointer is to (RFC 6901 section 6).
+pub(super) fn find<'a>(
+    pointer: &str,
+    read: &'a Map<String, Value>,
+    write: &'a Map<String, Value>,
+) -> Option<&'a Value> {
+    let (types, name) = match pointer.strip_prefix("#/read/") {
+        Some(name) => (read, name),
+        None => (write, pointer.strip_prefix("#/write/")?),
+    };
+    let name = percent_decode_str(name).decode_utf8().ok()?;
+    types.get(&name.replace("~1", "/").replace("~0", "~"))
+}
+
+/// Where a type is in a contract.
 fn pointer(side: &str, name: &str) -> String {
     let mut pointer = format!("#/{side}/");
     for byte in name.replace('~', "~0").replace('/', "~1").bytes() {
@@ -93,19 +108,6 @@ fn pointer(side: &str, name: &str) -> String {
         }
     }
     pointer
-}
-
-/// The type that a pointer points to.
-pub(super) fn find<'a>(
-    pointer: &str,
-    read: &'a Map<String, Value>,
-    write: &'a Map<String, Value>,
-) -> Option<&'a Value> {
-    let (types, name) = match pointer.strip_prefix("#/read/") {
-        Some(name) => (read, name),
-        None => (write, pointer.strip_prefix("#/write/")?),
-    };
-    types.get(&name.replace("~1", "/").replace("~0", "~"))
 }
 
 /// What may be the name of a type.

@@ -106,7 +106,7 @@ impl<'a> Form<'a> {
         let mut form = None;
         let of = |schema| Self::at(schema, contract, through);
         if let Some(pointer) = members.get("$ref").and_then(Value::as_str) {
-            let found = match find(contract, pointer) {
+            let found = match contract.find(pointer) {
                 // A type that is itself, or something else, is something else.
                 Some(_) if through.contains(&pointer) => Some(Self::nothing()),
                 Some(schema) => Self::at(schema, contract, &[through, &[pointer]].concat()),
@@ -249,15 +249,6 @@ impl Object<'_> {
         };
         Some(both)
     }
-}
-
-/// The type that a pointer is to.
-pub(super) fn find<'a>(contract: &'a Contract, pointer: &str) -> Option<&'a Value> {
-    let (types, name) = match pointer.strip_prefix("#/read/") {
-        Some(name) => (&contract.read, name),
-        None => (&contract.write, pointer.strip_prefix("#/write/")?),
-    };
-    types.get(&name.replace("~1", "/").replace("~0", "~"))
 }
 
 /// What `type` says, and what belongs to it.

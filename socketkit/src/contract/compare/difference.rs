@@ -2,7 +2,7 @@
 
 use super::{
     Breaks,
-    cases::{ANY, Case, Form, Length, Number, Origin, Text, find},
+    cases::{ANY, Case, Form, Length, Number, Origin, Text},
     describe::list,
     pairs::Pairs,
 };
@@ -305,7 +305,7 @@ fn address(schema: &Value, contract: &Contract) -> Origin {
     let pointer = schema.get("$ref").and_then(Value::as_str);
     let is_plain = schema.as_object().is_some_and(|members| members.len() == 1);
     let schema =
-        pointer.filter(|_| is_plain).and_then(|pointer| find(contract, pointer)).unwrap_or(schema);
+        pointer.filter(|_| is_plain).and_then(|pointer| contract.find(pointer)).unwrap_or(schema);
     // Any value is any value, wherever it is.
     vec![if schema == ANY { 0 } else { ptr::from_ref(schema).addr() }]
 }
