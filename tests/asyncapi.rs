@@ -148,6 +148,7 @@ fn serde_reads_the_examples() {
     assert_eq!(are_read::<Recursive>(&document("Recursive")), RecursiveEvents::NAMES.len());
     assert_eq!(are_read::<Bounded>(&document("Bounded")), BoundedEvents::NAMES.len());
     assert_eq!(are_read::<Telling>(&document("Telling")), Bare::NAMES.len());
+    assert_eq!(are_read::<Working>(&document("Working")), Work::NAMES.len());
 }
 
 #[test]
@@ -190,6 +191,12 @@ fn messages_are_whole_frames() {
         ),
         ("heartbeat", vec![json!({})], vec![json!({ "event": "two" })]),
         ("seen", vec![json!({ "seen": 3 })], vec![json!({ "seen": "3" })]),
+        ("cancel", vec![json!({ "cancel": 3 })], vec![json!({}), json!({ "cancel": -1 })]),
+        (
+            "progress",
+            vec![json!({ "progress": 3 }), json!({ "progress": 3, "data": [1] })],
+            vec![json!({ "reply": 3 })],
+        ),
         (
             "error",
             vec![
@@ -256,6 +263,56 @@ fn operations_are_those_of_the_server() {
         "#/components/correlationIds/reply"
     );
     assert_eq!(ids["reply"]["location"], "$message.payload#/reply");
+}
+
+#[test]
+fn progress_comes_to_who_calls_and_a_cancel_from_there() {
+    let document = contract::<Working>().to_asyncapi("Working");
+    let message = |id: &str| json!({ "$ref": format!("#/channels/socket/messages/{id}") });
+    let [operations, messages] = [&document["operations"], &document["components"]["messages"]];
+    // What a client reports is read by the server.
+    for (operation, side, step) in [("receive", "client", "Step"), ("send", "server", "StepInput")]
+    {
+        let answers =
+            |event: &str| operations[format!("{operation}.{event}")]["reply"]["messages"].clone();
+        let own = |kind: &str| message(&format!("{side}-{kind}"));
+        assert_eq!(
+            answers("import"),
+            json!([own("progress.import"), own("reply.import"), message("error")])
+        );
+        assert_eq!(
+            answers("tidy"),
+            json!([own("progress.tidy"), message("reply"), message("error")])
+        );
+        assert_eq!(answers("quick"), json!([own("reply.quick"), message("error")]));
+        let import = &messages[format!("{side}.import")];
+        assert_eq!(import["examples"][0]["payload"]["id"], 1);
+        let description = import["description"].as_str().unwrap();
+        assert!(description.contains("can cancel it with a `cancel` frame"), "{description}");
+        let progress = &messages[format!("{side}-progress.import")];
+        let step = json!({ "$ref": format!("#/components/schemas/{step}") });
+        assert_eq!(progress["payload"]["properties"]["data"], step);
+        assert_eq!(
+            progress["examples"][0]["payload"],
+            json!({ "progress": 1, "data": { "done": 3, "of": 1 } })
+        );
+        let correlation = &progress["correlationId"]["$ref"];
+        assert_eq!(correlation, "#/components/correlationIds/progress");
+        // Who answers has read that it is given up.
+        assert_eq!(operations[format!("{operation}_cancel")]["action"], operation);
+        assert_eq!(operations[format!("{operation}_progress")]["action"], operation);
+    }
+    let ids = &document["components"]["correlationIds"];
+    for name in ["progress", "cancel"] {
+        assert_eq!(ids[name]["location"], format!("$message.payload#/{name}"));
+        let id = &messages[name]["correlationId"]["$ref"];
+        assert_eq!(id, &format!("#/components/correlationIds/{name}"));
+    }
+    let tidy = payload(&document, "client-progress.tidy");
+    assert!(tidy.is_valid(&json!({ "progress": 1 })), "`null` is left out");
+    assert!(!tidy.is_valid(&json!({ "progress": 1, "data": "half" })));
+    let import = payload(&document, "client-progress.import");
+    assert!(!import.is_valid(&json!({ "progress": 1 })));
 }
 
 #[test]

@@ -156,11 +156,20 @@ fn every_event_has_a_frame_as_an_example_and_it_is_valid() {
                 let frames = examples(article(&pieces, &format!("{side}.{event_name}")));
                 assert_eq!(frames[0]["event"], **event_name, "{name}");
                 valid(&event.payload, &frames[0]["data"]);
-                assert_eq!(frames.len(), if event.reply.is_some() { 2 } else { 1 });
-                if event.reply.is_some() {
-                    assert_eq!((&frames[0]["id"], &frames[1]["reply"]), (&json!(1), &json!(1)));
-                    valid(&event.reply, &frames[1]["data"]);
+                let mut others = frames[1..].iter();
+                if event.progress.is_some() {
+                    let report = others.next().unwrap();
+                    assert_eq!(report["progress"], 1);
+                    valid(&event.progress, &report["data"]);
+                    assert_eq!(others.next(), Some(&json!({ "cancel": 1 })));
                 }
+                if event.reply.is_some() {
+                    let reply = others.next().unwrap();
+                    assert_eq!(reply["reply"], 1);
+                    valid(&event.reply, &reply["data"]);
+                }
+                assert_eq!(frames[0]["id"] == 1, frames.len() > 1, "a call has a number");
+                assert_eq!(others.next(), None);
                 count += frames.len();
             }
         }
@@ -226,6 +235,33 @@ fn fields_replies_and_policies_are_told() {
 }
 
 #[test]
+fn progress_and_that_a_call_can_be_cancelled_is_told() {
+    let page = contract::<Working>().to_html("Working");
+    let pieces = pieces(&page);
+    for (side, sends, answers, step) in
+        [("client", "Client", "Server", "Step"), ("server", "Server", "Client", "StepInput")]
+    {
+        let of = |event: &str| text(article(&pieces, &format!("{side}.{event}"))).replace('\n', "");
+        let import = of("import");
+        for part in [
+            "call progress",
+            "Reports its progress to who calls it, who can cancel it with a cancel frame.",
+            &format!("Progress{step}Replynumber"),
+            &format!("{sends} sends{{"),
+            &format!("{answers} reports{{\"progress\":1,\"data\":{{\"done\":3,\"of\":1}}}}"),
+            &format!("{sends} may cancel{{\"cancel\":1}}{answers} answers{{"),
+        ] {
+            assert!(import.contains(part), "{part}\n{import}");
+        }
+        assert!(
+            of("tidy").contains("call progress"),
+            "it has no reply, and is called all the same"
+        );
+        assert!(!of("quick").contains("cancel"));
+    }
+}
+
+#[test]
 fn frames_of_calls_and_errors_are_told() {
     let page = contract::<Listening>().to_html("Listening");
     let said = text(&pieces(&page));
@@ -233,6 +269,8 @@ fn frames_of_calls_and_errors_are_told() {
         "{\"reply\":1}",
         "\"error\":{\"code\":\"bad_data\"",
         "{\"seen\":64}",
+        "{\"progress\":1,\"data\":0.5}",
+        "{\"cancel\":1}",
         "too_fast",
         "4409",
         "{\"hello\":{",
@@ -277,6 +315,7 @@ async fn a_browser_shows_it_and_a_narrow_one_scrolls_it_downwards_alone() -> tes
     let routes = socketkit::Routes::new()
         .at("/forum", Server::<Forum>::new().fallback(async |_: ForumClient| {}).build())
         .at("/shapes", Server::<Shapes>::new().fallback(async |_: ShapesEvents| {}).build())
+        .at("/working", Server::<Working>::new().fallback(async |_: Work| {}).build())
         .at(
             "/hostile",
             Server::<HostileProtocol>::new().fallback(async |_: HostileEvents| {}).build(),
@@ -284,7 +323,7 @@ async fn a_browser_shows_it_and_a_narrow_one_scrolls_it_downwards_alone() -> tes
     tokio::spawn(routes.serve(listener).into_future());
     let browser = tests::browser::Browser::launch().await?;
     let page = browser.window().await?;
-    for name in ["forum", "shapes", "hostile"] {
+    for name in ["forum", "shapes", "working", "hostile"] {
         page.goto(&format!("http://{addr}/{name}/docs")).await?;
         for width in [1200, 400, 320] {
             page.viewport(width, 900).await?;

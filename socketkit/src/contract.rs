@@ -99,6 +99,13 @@ pub struct PresenceContract {
     pub member: Value,
 }
 
+impl EventContract {
+    /// Whether who sends it wants to know what becomes of it.
+    fn is_call(&self) -> bool {
+        self.reply.is_some() || self.progress.is_some()
+    }
+}
+
 /// How often one socket may send an event: see [`EventRate`](crate::EventRate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -194,9 +201,9 @@ impl Contract {
     /// beside the client, with the name of the protocol's type as `title`.
     ///
     /// What is in it is what the server does: it receives what clients send. There is one channel,
-    /// `socket`, whose address is not known; a message for each event and each reply, of the whole frame
-    /// that is on the wire; and for each event an operation, with the reply to it. The version is the
-    /// [`hash`](Self::hash). Types are called as in [`to_typescript`](Self::to_typescript). How events
+    /// `socket`, whose address is not known; a message for each event, each reply and each kind of progress,
+    /// of the whole frame that is on the wire; and for each event an operation, with what comes for a call
+    /// of it. The version is the [`hash`](Self::hash). Types are called as in [`to_typescript`](Self::to_typescript). How events
     /// travel is said in descriptions and, for programs, in `x-socketkit-volatile`, `-latest`, `-max`,
     /// `-rate` and `-fingerprint`.
     ///

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// All of them, by name.
-pub(crate) fn all() -> [(&'static str, Contract); 7] {
+pub(crate) fn all() -> [(&'static str, Contract); 8] {
     [
         ("Forum", contract::<Forum>()),
         ("Shapes", contract::<Shapes>()),
@@ -23,6 +23,7 @@ pub(crate) fn all() -> [(&'static str, Contract); 7] {
         ("Bounded", contract::<Bounded>()),
         ("Listening", contract::<Listening>()),
         ("Telling", contract::<Telling>()),
+        ("Working", contract::<Working>()),
     ]
 }
 
@@ -282,3 +283,29 @@ pub(crate) struct Listening;
 #[derive(Debug, Protocol)]
 #[protocol(client = Bare)]
 pub(crate) struct Telling;
+
+/// How far some work has come.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Step {
+    #[schemars(example = 3)]
+    done: usize,
+    #[serde(default)]
+    of: Option<usize>,
+}
+
+/// What takes its time.
+#[derive(Debug, Events)]
+pub(crate) enum Work {
+    /// Import messages; answered with how many there were.
+    #[event(reply = usize, progress = Step)]
+    Import { messages: Vec<String> },
+    /// Answered when it is done.
+    #[event(progress = Option<f32>)]
+    Tidy,
+    #[event(reply = bool)]
+    Quick,
+}
+
+#[derive(Debug, Protocol)]
+#[protocol(client = Work, server = Work)]
+pub(crate) struct Working;

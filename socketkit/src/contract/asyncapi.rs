@@ -4,7 +4,7 @@ use super::{
     Contract, EventContract,
     example::Examples,
     frames::{self, Frame},
-    names::{Names, types},
+    names::Names,
     policy,
 };
 use crate::wire;
@@ -16,19 +16,20 @@ use schemars::{
     },
 };
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// The one channel: a WebSocket is no more than that.
 const CHANNEL: &str = "#/channels/socket";
 
 const ABOUT: &str = "Events over WebSocket, as `socketkit.v1.json`: one JSON object in each text frame. \
     An event that is sent with an `id` is a call, which is answered once, with a `reply` or with an \
-    `error`. The version of this document is the hash of the contract: another whenever a name or a shape is.";
+    `error`. Of an event that has progress, a call may be reported on before, with `progress`, and given up by \
+    its caller, with `cancel`: it ends without an answer then. The version of this document is the hash of the \
+    contract: another whenever a name or a shape is.";
 
 /// See [`Contract::to_asyncapi`].
 pub(super) fn document(contract: &Contract, title: &str) -> Value {
     let mut document = Document {
-        types: types(contract).collect(),
+        contract,
         names: Names::of(contract),
         examples: Examples::of(contract),
         messages: Map::new(),
@@ -76,18 +77,17 @@ pub(super) fn document(contract: &Contract, title: &str) -> Value {
             "schemas": schemas,
             "messages": document.messages,
             "correlationIds": {
-                "call": { "location": "$message.payload#/id", "description": "The number of a call." },
-                "reply": {
-                    "location": "$message.payload#/reply",
-                    "description": "The number of the call that is answered.",
-                },
+                "call": correlation("id", "The number of a call."),
+                "reply": correlation("reply", "The number of the call that is answered."),
+                "progress": correlation("progress", "The number of the call that goes on."),
+                "cancel": correlation("cancel", "The number of the call that is given up."),
             },
         },
     })
 }
 
 struct Document<'a> {
-    types: BTreeMap<String, &'a Value>,
+    contract: &'a Contract,
     names: Names,
     examples: Examples,
     messages: Map<String, Value>,
@@ -105,8 +105,13 @@ impl Document<'_> {
             "payload": frame.schema,
             "examples": [{ "payload": example }],
         });
-        if matches!(frame.name, "reply" | "error") {
-            message["correlationId"] = reference("#/components/correlationIds", "reply");
+        let correlation = match frame.name {
+            "reply" | "error" => Some("reply"),
+            "progress" | "cancel" => Some(frame.name),
+            _ => None,
+        };
+        if let Some(correlation) = correlation {
+            message["correlationId"] = reference("#/components/correlationIds", correlation);
         }
         self.messages.insert(frame.name.to_owned(), message);
         // Without dots, as no operation of an event is called.
@@ -118,7 +123,7 @@ impl Document<'_> {
         }
     }
 
-    /// An event that a side sends, with its reply.
+    /// An event that a side sends, with what it is answered with.
     fn event(&mut self, side: &str, name: &str, event: &EventContract) {
         let id = format!("{side}.{}", key(name));
         let doc = event.doc.as_deref().unwrap_or_default();
@@ -149,7 +154,7 @@ impl Document<'_> {
         let value = data.map_or(Some(Value::Null), |schema| self.examples.value(schema));
         if let Some(value) = value {
             let mut example = json!({ "event": name });
-            if event.reply.is_some() {
+            if event.is_call() {
                 example["id"] = 1.into();
             }
             message["examples"] = examples(example, value);
@@ -171,25 +176,42 @@ impl Document<'_> {
         let summary = doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
         let mut operation = operation(action, &id, &summary);
         operation["title"] = name.into();
-        if let Some(reply) = &event.reply {
-            let reply_id = format!("{side}-reply.{}", key(name));
-            let mut message = json!({
-                "name": format!("reply to {name}"),
-                "title": format!("reply to {name}"),
-                "description": format!("The answer to a call of `{name}`."),
-                "payload": self.carrying(Some(reply), &[("reply", frames::call())]),
-                "correlationId": reference("#/components/correlationIds", "reply"),
-            });
-            if let Some(value) = self.examples.value(reply) {
-                message["examples"] = examples(json!({ "reply": 1 }), value);
-            }
-            operation["reply"] = json!({
-                "channel": { "$ref": CHANNEL },
-                "messages": [in_channel(&reply_id), in_channel("error")],
-            });
-            self.messages.insert(reply_id, message);
+        if event.is_call() {
+            let progress =
+                event.progress.as_ref().map(|schema| self.answer(side, "progress", name, schema));
+            let reply = match &event.reply {
+                Some(schema) => self.answer(side, "reply", name, schema),
+                None => in_channel("reply"),
+            };
+            let messages: Vec<_> =
+                progress.into_iter().chain([reply, in_channel("error")]).collect();
+            operation["reply"] = json!({ "channel": { "$ref": CHANNEL }, "messages": messages });
         }
         self.operations.insert(format!("{action}.{}", key(name)), operation);
+    }
+
+    /// What comes for a call of an event, `progress` or `reply`: adds the message, and refers to it.
+    fn answer(&mut self, side: &str, kind: &str, name: &str, schema: &Value) -> Value {
+        let id = format!("{side}-{kind}.{}", key(name));
+        let (title, about) = match kind {
+            "progress" => {
+                (format!("progress of {name}"), format!("How far a call of `{name}` has come."))
+            }
+            _ => (format!("reply to {name}"), format!("The answer to a call of `{name}`.")),
+        };
+        let mut message = json!({
+            "name": title,
+            "title": title,
+            "description": about,
+            "payload": self.carrying(Some(schema), &[(kind, frames::call())]),
+            "correlationId": reference("#/components/correlationIds", kind),
+        });
+        if let Some(value) = self.examples.value(schema) {
+            message["examples"] = examples(json!({ kind: 1 }), value);
+        }
+        let reference = in_channel(&id);
+        self.messages.insert(id, message);
+        reference
     }
 
     /// A frame with members that it always has, and with data, which it lacks where that is `null`.
@@ -236,7 +258,7 @@ impl Document<'_> {
             }
             ("const", value) => value.is_null(),
             ("$ref", Value::String(pointer)) => {
-                self.types.get(pointer).is_some_and(|schema| is_nullable(schema))
+                self.contract.find(pointer).is_some_and(is_nullable)
             }
             ("anyOf" | "oneOf", Value::Array(any)) => any.iter().any(is_nullable),
             ("allOf", Value::Array(all)) => all.iter().all(is_nullable),
@@ -260,6 +282,11 @@ fn operation(action: &str, message: &str, summary: &str) -> Value {
         operation["summary"] = summary.into();
     }
     operation
+}
+
+/// Where the number of a call is in a message.
+fn correlation(member: &str, about: &str) -> Value {
+    json!({ "location": format!("$message.payload#/{member}"), "description": about })
 }
 
 fn reference(place: &str, name: &str) -> Value {

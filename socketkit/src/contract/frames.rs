@@ -23,7 +23,7 @@ pub(super) fn call() -> Value {
 }
 
 /// See the module.
-pub(super) fn all() -> [Frame; 5] {
+pub(super) fn all() -> [Frame; 7] {
     let both = |name, doc, example, schema| Frame {
         name,
         by_client: true,
@@ -81,6 +81,26 @@ pub(super) fn all() -> [Frame; 5] {
             object(&["error"], &json!({ "reply": call(), "error": problem })),
         ),
         both(
+            "progress",
+            "Reports how far a call has come, to who has called: any number of times before it is answered. \
+             Only of events that have progress.",
+            r#"{"progress":1,"data":0.5}"#,
+            object(
+                &["progress"],
+                &json!({
+                    "progress": call(),
+                    "data": { "description": "What is reported. Where it is `null` there is no `data`." },
+                }),
+            ),
+        ),
+        both(
+            "cancel",
+            "Gives up a call of one's own, of an event that has progress: its handler ends where it is, and the \
+             call is not answered. Of other events it changes nothing.",
+            r#"{"cancel":1}"#,
+            object(&["cancel"], &json!({ "cancel": call() })),
+        ),
+        both(
             "heartbeat",
             "Shows that the connection lives, where nothing else did for a while. It is not answered.",
             "{}",
@@ -88,8 +108,8 @@ pub(super) fn all() -> [Frame; 5] {
         ),
         both(
             "seen",
-            "How many events, replies and errors of the other side were processed in this session; these \
-             are not sent again when it goes on over another connection.",
+            "How many frames of the other side were processed in this session, but for `hello`, heartbeats \
+             and `seen`; these are not sent again when it goes on over another connection.",
             r#"{"seen":64}"#,
             object(&["seen"], &json!({ "seen": count("How many, since the session began.") })),
         ),
@@ -125,6 +145,8 @@ mod tests {
                 ("error", wire::Frame::Failure { id: Some(1), error }) => {
                     wire::object::<Problem<'_>>(error).is_ok()
                 }
+                ("progress", wire::Frame::Progress { id: 1, data: "0.5" })
+                | ("cancel", wire::Frame::Cancel(1)) => true,
                 ("heartbeat", wire::Frame::Heartbeat) | ("seen", wire::Frame::Seen(64)) => true,
                 _ => false,
             };

@@ -172,7 +172,7 @@ impl Page<'_> {
         let remarks = policy::remarks(event);
         html.raw("<article id=\"").text(side.id).raw(".").text(name).raw("\">\n<h3><a href=\"#");
         html.text(side.id).raw(".").text(name).raw("\"><code>").text(name).raw("</code></a>");
-        if event.reply.is_some() {
+        if event.is_call() {
             html.raw(" <span class=\"mark call\">call</span>");
         }
         for remark in &remarks {
@@ -194,9 +194,13 @@ impl Page<'_> {
             }
             None => _ = html.raw("<p class=\"none\">No data.</p>\n"),
         }
-        if let Some(schema) = &event.reply {
-            html.raw("<h4>Reply</h4>\n");
-            self.reference.shape(html, schema);
+        for (title, schema) in
+            [("<h4>Progress</h4>\n", &event.progress), ("<h4>Reply</h4>\n", &event.reply)]
+        {
+            if let Some(schema) = schema {
+                html.raw(title);
+                self.reference.shape(html, schema);
+            }
         }
         let value = |schema: &Option<Value>| match schema {
             Some(schema) => self.examples.value(schema),
@@ -204,9 +208,18 @@ impl Page<'_> {
         };
         html.raw("<div class=\"examples\">");
         if let Some(data) = value(&event.payload) {
-            let id = event.reply.is_some().then_some(1);
+            let id = event.is_call().then_some(1);
             let frame = layout::frame(&data, |out, data| wire::write_event(out, name, id, data));
             self.example(html, side.sends, "sends", &frame);
+        }
+        if event.progress.is_some() {
+            if let Some(data) = value(&event.progress) {
+                let frame = layout::frame(&data, |out, data| wire::write_progress(out, 1, data));
+                self.example(html, side.answers, "reports", &frame);
+            }
+            let mut frame = Vec::new();
+            wire::write_cancel(&mut frame, 1);
+            self.example(html, side.sends, "may cancel", &String::from_utf8_lossy(&frame));
         }
         if event.reply.is_some()
             && let Some(data) = value(&event.reply)

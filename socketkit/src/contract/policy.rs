@@ -13,6 +13,10 @@ pub(super) struct Remark {
 pub(super) fn remarks(event: &EventContract) -> Vec<Remark> {
     let mut remarks = Vec::new();
     let mut add = |mark: String, text: String| remarks.push(Remark { mark, text });
+    if event.progress.is_some() {
+        let text = "Reports its progress to who calls it, who can cancel it with a `cancel` frame.";
+        add("progress".into(), text.into());
+    }
     if event.volatile {
         add("volatile".into(), "Dropped where its receiver is slow to read.".into());
     }
