@@ -1,4 +1,7 @@
 //! A guide by task, beside the reference: a page for each.
 
+#[doc = include_str!("guide/browser.md")]
+pub mod browser {}
+
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
