@@ -85,7 +85,8 @@
 //! An async function whose first argument is the event; up to six others are drawn from the connection
 //! ([`FromContext`]): [`Socket`], [`Io`], [`SocketId`], [`Handshake`], [`State`], [`Session`], or one's
 //! own. The events of one socket are handled one after the other, sockets beside each other. A handler
-//! may call its own peer and wait for the reply. Long work goes to [`Socket::spawn`].
+//! may call its own peer and wait for the reply. Long work goes to [`Socket::spawn`]; or it reports its
+//! [`Progress`], and is cancelled when its call is given up.
 //!
 //! # Sending
 //!
@@ -125,7 +126,9 @@
 //!
 //! `socketkit.v1.json`: one JSON object for each text frame, such as
 //! `{"event":"submit_post","id":1,"data":{"author":"ada","body":"hello"}}` and `{"reply":1,"data":1}`.
-//! A page gets its client from the server itself, under the mount: `/ws/client.js`.
+//! A page gets its client from the server itself, under the mount: `/ws/client.js`. [`guide::browser`] has
+//! recipes for it: plain pages, React, Vue and Svelte, uploads. With the feature `schema` all events and
+//! frames are there to read, at `/ws/docs`.
 //!
 //! # Features
 //!
