@@ -11,6 +11,8 @@ mod calls;
 mod connection;
 #[path = "browser_client/events.rs"]
 mod events;
+#[path = "browser_client/modules.rs"]
+mod modules;
 #[path = "browser_client/page.rs"]
 mod page;
 #[path = "browser_client/resume.rs"]

@@ -97,7 +97,7 @@ fn a_program_that_names_no_server_is_told_so() {
     let output = stage.node(r#"import { connect } from "forum-client"; connect();"#);
     assert!(!output.status.success());
     let said = said(&output);
-    assert!(said.contains("TypeError: connect(url) needs the URL of a server: file:///"), "{said}");
+    assert!(said.contains("TypeError: no server: file:///"), "{said}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ const FOREIGN: &str = "this origin may not connect";
 ///
 /// It is a [`tower_service::Service`] of HTTP requests that never fails. Mounted at `/ws` it answers
 /// the WebSocket upgrade there, and serves the browser client below: `/ws/client.js` (bound to its
-/// endpoint), `/ws/socketkit.js` and `/ws/session.js`, `/ws/socketkit.global.js` and
+/// endpoint), `/ws/socketkit.js` with its modules, `/ws/socketkit.global.js` and
 /// `/ws/socketkit.d.ts`. It looks at the last segment of the path alone, so a host may take its
 /// mount off or not.
 ///

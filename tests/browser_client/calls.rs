@@ -153,11 +153,46 @@ async fn calls_in_flight_are_lost_with_the_connection() -> Result {
     scene.page.eval("failure(socket.call('watch', 1)).then(keep); 0").await?;
     assert_eq!(peer.json().await["id"], 1);
     drop(peer);
-    scene.got(r#"[["lost", "the connection dropped before the reply"]]"#).await?;
+    scene.got(r#"[["lost", "the connection was lost"]]"#).await?;
     let mut peer = scene.stage.greet().await;
     scene.page.eval("pending = socket.call('watch', 2); 0").await?;
     assert_eq!(peer.frame().await, r#"{"event":"watch","id":2,"data":2}"#);
     peer.send(r#"{"reply":2,"data":true}"#).await;
     assert_eq!(scene.page.eval("pending").await?, true);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_reports_how_far_it_is_and_learns_that_nobody_waits() -> Result {
+    let (scene, mut peer) = Scene::connected().await?;
+    scene
+        .page
+        .eval(
+            "socket.on('confirm', (data, { progress, signal }) => {
+               progress(1);
+               progress();
+               signal.addEventListener('abort', () => (progress(2), keep(data), release(data)));
+               return data == 'waits' ? new Promise(done => (release = done)) : data;
+             });
+             socket.on('history', (data, call) => keep([data, call])); 0",
+        )
+        .await?;
+    peer.send(r#"{"event":"confirm","id":5,"data":"at once"}"#).await;
+    for frame in
+        [r#"{"progress":5,"data":1}"#, r#"{"progress":5}"#, r#"{"reply":5,"data":"at once"}"#]
+    {
+        assert_eq!(peer.frame().await, frame);
+    }
+    // What was answered is not cancelled any more.
+    peer.send(r#"{"cancel":5}"#).await;
+    peer.send(r#"{"event":"confirm","id":6,"data":"waits"}"#).await;
+    assert_eq!(peer.frame().await, r#"{"progress":6,"data":1}"#);
+    assert_eq!(peer.frame().await, r#"{"progress":6}"#);
+    peer.send(r#"{"cancel":6}"#).await;
+    peer.send(r#"{"event":"history","data":7}"#).await;
+    scene.got(r#"["waits", [7, {}]]"#).await?;
+    scene.page.eval("new Promise(done => setTimeout(done))").await?;
+    scene.page.eval("socket.emit('watch')").await?;
+    assert_eq!(peer.frame().await, r#"{"event":"watch"}"#);
+    scene.quietly("true").await
 }

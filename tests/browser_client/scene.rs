@@ -5,7 +5,7 @@ use tests::stage::Stage;
 
 const CONTRACT: &str = r#"{
   "client": { "submit_post": {}, "watch": {}, "typing": { "volatile": true }, "cursor": { "latest": true },
-    "move": { "latest": "piece, board" }, "note": { "max": 8 } },
+    "move": { "latest": ["piece", "board"] }, "note": { "max": 8 } },
   "server": { "history": {}, "post_update": {}, "confirm": {} },
   "limit": 65536
 }"#;
@@ -41,10 +41,11 @@ impl Scene {
     pub(crate) async fn open() -> Result<Self> {
         let module = include_str!("../../socketkit/src/browser/socketkit.js");
         let session = include_str!("../../socketkit/src/browser/session.js");
+        let store = include_str!("../../socketkit/src/browser/store.js");
         let client = include_str!("../../socketkit/src/browser/client.js");
         let global = include_str!("../../socketkit/src/browser/global.js");
         let line = |line: &&str| !line.starts_with("import ") && !line.starts_with("export ");
-        let lines = session.lines().chain(module.lines()).filter(line);
+        let lines = [session, store, module].into_iter().flat_map(str::lines).filter(line);
         let script = lines.filter(|line| !line.contains("import.meta")).collect::<Vec<_>>();
         let script = format!("(() => {{\n\"use strict\";\n{}\n{global}}})();\n", script.join("\n"))
             .replace("\"__CONTRACT__\"", CONTRACT);
@@ -54,6 +55,8 @@ impl Scene {
             ("/other", OTHER),
             ("/ws/socketkit.js", module),
             ("/ws/session.js", session),
+            ("/ws/store.js", store),
+            ("/ws/skew.js", include_str!("../../socketkit/src/browser/skew.js")),
             ("/ws/socketkit.global.js", &script),
             ("/ws/client.js", &client.replace("\"__CONTRACT__\"", CONTRACT)),
         ])

@@ -17,33 +17,33 @@ const SMALL = [
 ];
 
 const MUTATIONS = {
-  "seen before it is processed": ["      handle();", "      later.push(() => this.has(link) && handle());"],
-  "replay from the wrong number": ["splice(0, seen - this.#seen)", "splice(0, seen - this.#seen + 1)"],
-  "ask for a replay from the wrong number": ["${this.#processed}.${++", "${this.#reported}.${++"],
-  "any connection is the present one": ["return link == this.link;", "return true;"],
-  "attempts do not grow": ["${++this.#attempt}", "${1 + this.#attempt}"],
-  "count after the handlers": ["      this.#processed++;\n      handle();", "      handle();\n      this.#processed++;"],
+  "seen before it is processed": ["        handle();", "        later.push(() => has(link) && handle());"],
+  "replay from the wrong number": ["sent) - seen)", "sent) - seen + 1)"],
+  "ask for a replay from the wrong number": ["${processed}.${++", "${reported}.${++"],
+  "any connection is the present one": ["link => link == session.link;", "() => true;"],
+  "attempts do not grow": ["${++attempt}", "${1 + attempt}"],
+  "count after the handlers": ["        processed++;\n        handle();", "        handle();\n        processed++;"],
   "send between what is sent again": [
-    "    for (const entry of this.#window)",
-    "    this.#greeted = link;\n    for (const entry of this.#window)",
+    "    for (const entry of unseen)",
+    "    greeted = link;\n    for (const entry of unseen)",
   ],
-  "keep answers for a new session": ["filter(({ isReply }) => !isReply);", "filter(() => true);"],
-  "forget what waits for a new session": ["this.queue = this.queue.filter(({ isReply }) => !isReply);", "this.queue = [];"],
-  "keep what was sent for a new session": ["    this.#window = [];", "    this.#window ??= [];"],
-  "send without bounds": ["return this.#window.length < WINDOW &&", "return true ||"],
+  "keep answers for a new session": ["queue.filter(({ isReply }) => !isReply);", "queue.filter(() => true);"],
+  "forget what waits for a new session": ["session.queue = session.queue.filter(({ isReply }) => !isReply);", "session.queue = [];"],
+  "keep what was sent for a new session": ["    unseen = [];", "    unseen ??= [];"],
+  "send without bounds": ["(unseen.length < WINDOW &&", "(true ||"],
 };
 
 /** What a mutation puts off. */
 const later = [];
 
-/** The session's class, with each of these texts of its module, which are there once, replaced. */
+/** What begins a session, with each of these texts of its module, which are there once, replaced. */
 const load = changes => {
   let text = readFileSync(SOURCE, "utf8");
   for (const [from, to] of [...changes, ["\nexport {", "\nreturn {"]]) {
     assert.equal(text.split(from).length, 2, `there once: ${from}`);
     text = text.replace(from, () => to);
   }
-  return new Function("later", text)(later).Session;
+  return new Function("later", text)(later).createSession;
 };
 
 /** How often the schedules have met what they are about. */
@@ -158,6 +158,8 @@ class Page {
   now = 0;
   links = [];
   last = 0;
+  /** How many sessions have begun. */
+  number = 1;
   unseen = 0;
   /** The events that were taken. */
   taken = [];
@@ -166,13 +168,13 @@ class Page {
   handled = {};
   resets = {};
 
-  constructor(Session, chance) {
+  constructor(createSession, chance) {
     this.chance = chance;
-    this.session = new Session({
+    this.session = createSession({
       isReady: link => !link.isClosing,
       send: (link, { frame, data, isReply, number }) => {
         link.up.push(frame);
-        assert(!isReply || number == this.session.number, "an answer stays in its session");
+        assert(!isReply || number == this.number, "an answer stays in its session");
         const sent = this.records(this.sent);
         if (data != null && data > (sent.at(-1)?.data ?? 0)) {
           sent.push({ data, isReply });
@@ -187,7 +189,7 @@ class Page {
 
   /** Those of the present session. */
   records(all) {
-    return (all[this.session.number] ??= []);
+    return (all[this.number] ??= []);
   }
 
   /** User code runs, and may do whatever it likes. */
@@ -210,13 +212,13 @@ class Page {
   }
 
   giveUp() {
-    this.session.drop();
+    if (this.session.drop()) this.number++;
   }
 
   emit(isReply = false) {
     const data = ++this.last;
     const frame = JSON.stringify(isReply ? { reply: data, data } : { event: "e", data });
-    const isTaken = this.session.push({ frame, data, isReply, number: this.session.number });
+    const isTaken = this.session.push({ frame, data, isReply, number: this.number });
     if (isTaken && !isReply) this.taken.push(data);
     this.session.flush();
   }
@@ -224,14 +226,13 @@ class Page {
   receive(link, message) {
     const { session } = this;
     if (message.close) {
-      if (!session.has(link)) return;
+      if (session.link != link) return;
       assert.notEqual(message.close, 4409, "the newest connection is not superseded");
-      session.drop();
+      this.giveUp();
       return;
     }
-    const { number } = session;
     const seen = message.seen ?? message.hello?.seen;
-    if (seen != null && session.has(link)) this.unseen = this.records(this.sent).length - seen;
+    if (seen != null && session.link == link) this.unseen = this.records(this.sent).length - seen;
     const state = session.receive(link, message, this.now, () => {
       this.records(this.handled).push(message.data ?? message.error.data);
       this.disturb();
@@ -240,9 +241,8 @@ class Page {
     met[state.reason ?? state.value]++;
     if (state.replayed) met.replayed++;
     if (state.unconfirmed) met.unconfirmed++;
-    assert.equal(state.value == "reset", session.number != number, "who begins anew is told");
     if (state.value == "reset") {
-      this.resets[number] = state;
+      this.resets[this.number++] = state;
       this.unseen = 0;
     }
     session.flush();
@@ -250,12 +250,12 @@ class Page {
 }
 
 /** One schedule; throws at what may not be. */
-function run(Session, seed) {
+function run(createSession, seed) {
   const chance = random(seed);
   const below = count => Math.floor(chance() * count);
   later.length = 0;
   const server = new Server(chance, chance() < 0.4 ? 2 : Infinity);
-  const page = new Page(Session, chance);
+  const page = new Page(createSession, chance);
 
   const deliver = link => {
     if (!link.isAccepted) {
@@ -269,7 +269,7 @@ function run(Session, seed) {
     link.isLost = true;
     for (const way of [link.up, link.down]) way.length = below(way.length + 1);
     if (chance() < 0.5 && link.session?.link == link) link.session.link = undefined;
-    if (chance() < 0.5 && page.session.has(link)) page.giveUp();
+    if (chance() < 0.5 && page.session.link == link) page.giveUp();
     else if (chance() < 0.5) link.isClosing = true;
     // What is written from now on goes nowhere.
     for (const way of [link.up, link.down]) way.push = () => 0;
@@ -310,7 +310,7 @@ function run(Session, seed) {
   judge(page, server);
 }
 
-function judge({ session, taken, sent, handled, resets }, server) {
+function judge({ session, number: last, taken, sent, handled, resets }, server) {
   assert(session.isOpen && !session.queue.length, "it is connected, and nothing waits");
   const got = server.all.flatMap(({ got }) => got);
   assert.equal(new Set(got).size, got.length, "nothing arrives twice");
@@ -319,7 +319,7 @@ function judge({ session, taken, sent, handled, resets }, server) {
   const all = new Set(Object.values(sent).flatMap(frames => frames.map(({ data }) => data)));
   assert(taken.every(data => all.has(data)), "what waits is sent");
   for (const [number, frames] of Object.entries(sent)) {
-    const isLast = number == session.number;
+    const isLast = number == last;
     const lost = frames.filter(({ data }) => !known.has(data));
     const events = lost.filter(({ isReply }) => !isReply).length;
     assert(events <= (resets[number]?.unconfirmed ?? 0), "what is lost is told");
@@ -332,15 +332,15 @@ function judge({ session, taken, sent, handled, resets }, server) {
     all.forEach((data, i) => assert(data.token == token && data.seq == i + 1, "each once, in order"));
   }
   const present = server.sessions.get(server.all.find(({ link }) => link == session.link)?.token);
-  assert.equal(handled[session.number]?.length ?? 0, present.sent, "everything has come");
+  assert.equal(handled[last]?.length ?? 0, present.sent, "everything has come");
   assert(!present.queue.length && present.seen == present.sent, "and was reported");
 }
 
 /** The first of these schedules that breaks, and how. */
-function broken(Session, first, count) {
+function broken(createSession, first, count) {
   for (let seed = first; seed < first + count; seed++) {
     try {
-      run(Session, seed);
+      run(createSession, seed);
     } catch (error) {
       return { seed, error };
     }

@@ -19,5 +19,6 @@ export interface Forum {
     history: { data: Post[]; reply: null };
     post_update: { data: Post; reply: null };
     confirm: { data: { id: number }; reply: boolean };
+    work: { data: null; reply: number; progress: number };
   };
 }

@@ -12,6 +12,7 @@ forum.once("history", all => all.length);
 forum.on("confirm", ({ id }) => id > 0);
 forum.on("confirm", async ({ id }) => id > 0);
 unsubscribe();
+forum.on("work", (_, { progress, signal }) => (signal?.addEventListener("abort", () => {}), progress?.(1), 2));
 
 const taken: boolean = forum.emit("typing");
 forum.emit("watch", 7);
@@ -44,7 +45,7 @@ forum.close();
 
 // Without a contract everything goes.
 const any = connect();
-connect("/ws", { contract: { client: { move: { latest: "piece, board", max: 100 }, seen: { latest: true } } } });
+connect("/ws", { contract: { client: { move: { latest: ["piece", "board"], max: 100 }, seen: { latest: true } } } });
 any.emit("anything");
 any.emit("anything", { at: 1 });
 any.on("something", ({ at }) => at);
@@ -73,6 +74,8 @@ forum.on("post_update", (post: string) => post);
 forum.on("confirm", () => {});
 // @ts-expect-error another reply
 forum.on("confirm", async () => "yes");
+// @ts-expect-error another progress
+forum.on("work", (_, { progress }) => (progress?.("half"), 2));
 // @ts-expect-error another reply
 export const text: Promise<string> = forum.call("submit_post", { author: "ada", body: "hello" });
 // @ts-expect-error only the client changes its state

@@ -1,8 +1,8 @@
 /** Who is present in a room, as the server tells. Loaded with the first that it does. */
 
 /** Takes in what the server has told of a room, whose store and its setter are given. */
-export const tell = ([store, set], { from, members }) => {
-  const before = new Map(store.value.members.map(present => [present.key, present]));
+export const tell = ([, store, set], { from, members }) => {
+  const before = new Map(store.value?.members.map(present => [present.key, present]));
   const after = new Map(from === 0 ? [] : before);
   for (const present of members) {
     if (present.sockets) after.set(present.key, present);

@@ -14,8 +14,6 @@ const ANSWERS = 64; // answers that may wait beside them: no server has more cal
 const REPORT = 64; // frames that may be processed and not reported
 const REPORT_AFTER = 1000; // ms from the first of them, after which whatever arrives has them reported
 
-const encoder = new TextEncoder();
-
 /** JSON as `JSON.parse` reads it, and a word about each integer that JavaScript cannot hold. */
 const parse = (text, refuse) => {
   const look = (_, value, context) => {
@@ -30,12 +28,18 @@ const parse = (text, refuse) => {
 };
 
 /** How many bytes a text has on the wire. */
-const size = text => encoder.encode(text).length;
+const size = text => new TextEncoder().encode(text).length;
+
+/** A text, if it has no more than so many bytes. */
+const fit = (text, most, what) => {
+  if (size(text) > most) throw new CallError("too_large", `${what} of over ${most} bytes`);
+  return text;
+};
 
 /** A count as the other side gave it: no other number can be what it means. */
 const checked = (count, least, most) => {
   if (Number.isSafeInteger(count) && count >= least && count <= most) return count;
-  throw new RangeError(`${count} is not from ${least} to ${most}`);
+  throw new RangeError(`${count} cannot be`);
 };
 
 /**
@@ -51,156 +55,148 @@ class CallError extends Error {
   }
 }
 
-class Session {
-  /** The present connection, if there is one. */
-  link;
-  /** What waits to be sent: `{ frame, id, key, isReply }`. */
-  queue = [];
-  /** Which session it is: what was asked in one is not answered in another. */
-  number = 0;
+/**
+ * Begins a session. `send(link, entry)` puts a frame on a connection, and `isReady(link)` says
+ * whether one was not closed meanwhile.
+ */
+function createSession({ send, isReady }) {
+  let greeted; // the connection whose `hello` has come
+  let token; // the secret with which to come back; without one the session ends with its connection
+  let attempt; // connections that were tried to come back
+  let processed; // frames of the other side
+  let reported; // how many of them it has been told of
+  let since; // when the first of the others was processed
+  let sent; // own frames
+  let seen; // how many of them the other side has processed
+  let unseen; // the others
+  let bytes;
 
-  #transport;
-  #greeted; // the connection whose `hello` has come
-  #token; // the secret with which to come back; without one the session ends with its connection
-  #attempt; // connections that were tried to come back
-  #processed; // frames of the other side
-  #reported; // how many of them it has been told of
-  #since; // when the first of the others was processed
-  #sent; // own frames
-  #seen; // how many of them the other side has processed
-  #window; // the others
-  #bytes;
-
-  /** `transport` has `send(link, entry)`, and `isReady(link)` of one that was not closed meanwhile. */
-  constructor(transport) {
-    this.#transport = transport;
-    this.#begin();
-  }
-
-  #begin() {
-    this.number++;
-    this.#token = undefined;
-    this.#attempt = this.#processed = this.#reported = this.#sent = this.#seen = this.#bytes = 0;
-    this.#window = [];
-    this.queue = this.queue.filter(({ isReply }) => !isReply);
-  }
-
-  /** Whether this is the present connection: whatever comes from another comes too late. */
-  has(link) {
-    return link == this.link;
-  }
+  const begin = () => {
+    token = undefined;
+    attempt = processed = reported = sent = seen = bytes = 0;
+    unseen = [];
+    session.queue = session.queue.filter(({ isReply }) => !isReply);
+  };
 
   /** Whether frames can be sent: from `hello` on. */
-  get isOpen() {
-    return !!this.link && this.#greeted == this.link && this.#transport.isReady(this.link);
-  }
+  const isOpen = () => greeted && isReady(greeted);
 
-  /** Turns to a new connection, which `open` makes of the subprotocols to offer. */
-  dial(open) {
-    const resume = this.#token && `resume.${this.#token}.${this.#processed}.${++this.#attempt}`;
-    return (this.link = open(["socketkit.v1.json", ...(resume ? [resume] : [])]));
-  }
-
-  /** Gives the present connection up. Returns whether the session is over with it. */
-  drop(isFinal) {
-    if (isFinal) this.#report();
-    this.link = undefined;
-    const isOver = isFinal || !this.#token;
-    if (isOver) this.#begin();
-    return isOver;
-  }
-
-  /**
-   * Takes a message in, and calls `handle` if its handlers have to be called. Returns what has
-   * become of the session by a `hello`: `open`, `resumed` or `reset` as `value`, and more.
-   * Throws a `RangeError` at what cannot be.
-   */
-  receive(link, message, now, handle) {
-    if (!this.has(link)) return;
-    const { hello, event, reply, progress, cancel, error, seen } = message;
-    if (hello) return this.#greet(link, hello);
-    // What comes before `hello` belongs to no session.
-    if (this.#greeted != link) return;
-    const counts = event || error || reply >= 0 || progress >= 0 || cancel >= 0;
-    if (counts) {
-      if (this.#processed == this.#reported) this.#since = now;
-      // In one step with its handlers, even if one of them makes the client connect anew.
-      this.#processed++;
-      handle();
-    } else if (seen != null) {
-      this.#forget(seen);
-      this.flush();
-    }
-    if (!this.has(link)) return;
-    const unreported = this.#processed - this.#reported;
-    // There is no timer, as that of a hidden page is late: a heartbeat comes when nothing else does.
-    const isHeartbeat = !counts && seen == null;
-    if (isHeartbeat || unreported >= REPORT || Math.abs(now - this.#since) >= REPORT_AFTER)
-      this.#report();
-  }
+  /** Whether this is the present connection: whatever comes from another comes too late. */
+  const has = link => link == session.link;
 
   /** Tells the other side what was processed, if it does not know. */
-  #report() {
-    if (!this.isOpen || !this.#token || this.#processed == this.#reported) return;
-    this.#reported = this.#processed;
-    this.#transport.send(this.link, { frame: `{"seen":${this.#processed}}` });
-  }
+  const report = () => {
+    if (!isOpen() || !token || processed == reported) return;
+    reported = processed;
+    send(greeted, { frame: `{"seen":${processed}}` });
+  };
 
-  #greet(link, { token, seen, gap, replay }) {
-    if (this.#greeted == link) throw new RangeError("a second hello");
-    if (!/^[\w-]*$/.test(token ?? "")) throw new RangeError("no token");
+  const greet = (link, hello) => {
+    if (greeted == link || !/^[\w-]*$/.test(hello.token ?? "")) throw new RangeError("such a hello cannot be");
+    const goesOn = hello.seen != null;
+    if (goesOn) forget(hello.seen);
     let state = { value: "open" };
-    if (seen != null) this.#forget(seen);
-    if (this.#token && seen != null) {
-      state = { value: "resumed", replayed: checked(replay ?? 0, 0, Infinity) };
-    } else if (this.#token) {
-      const unconfirmed = this.#window.filter(({ isReply }) => !isReply).length;
-      state = { value: "reset", reason: gap ?? "unknown", unconfirmed };
-      this.#begin();
+    if (token && goesOn) {
+      state = { value: "resumed", replayed: checked(hello.replay ?? 0, 0, Infinity) };
+    } else if (token) {
+      const unconfirmed = unseen.filter(({ isReply }) => !isReply).length;
+      state = { value: "reset", reason: hello.gap ?? "unknown", unconfirmed };
+      begin();
     }
-    this.#token = token;
-    this.#reported = this.#processed;
-    for (const entry of this.#window) this.#transport.send(link, entry);
+    token = hello.token;
+    reported = processed;
+    for (const entry of unseen) send(link, entry);
     // Not before: nothing may come between what is sent again.
-    this.#greeted = link;
+    greeted = link;
     return state;
-  }
+  };
 
   /** The other side has processed so many. */
-  #forget(count) {
-    const seen = checked(count, this.#seen, this.#sent);
-    this.#window.splice(0, seen - this.#seen).forEach(entry => (this.#bytes -= entry.size));
-    this.#seen = seen;
-  }
-
-  /** Adds to what waits, in the place of what has the same key. Returns whether there was room. */
-  push(entry) {
-    const others = this.queue.filter(({ key }) => !key || key != entry.key);
-    if (others.length >= QUEUE + (entry.isReply ? ANSWERS : 0)) return false;
-    this.queue = [...others, entry];
-    return true;
-  }
+  const forget = count => {
+    unseen.splice(0, checked(count, seen, sent) - seen).forEach(entry => (bytes -= entry.size));
+    seen = count;
+  };
 
   /** Whether a frame may be sent now, and has not to wait until others were seen. */
-  takes(entry) {
-    if (!this.isOpen) return false;
-    if (!this.#token || !this.#window.length) return true;
+  const takes = entry => {
     entry.size ??= size(entry.frame);
-    return this.#window.length < WINDOW && this.#bytes + entry.size <= WINDOW_BYTES;
-  }
+    return isOpen() && (!unseen.length || (unseen.length < WINDOW && bytes + entry.size <= WINDOW_BYTES));
+  };
 
   /** Sends of what waits as much as may be sent. */
-  flush() {
-    while (this.queue.length && this.takes(this.queue[0])) {
-      const entry = this.queue.shift();
-      this.#sent++;
-      if (this.#token) {
-        this.#window.push(entry);
-        this.#bytes += entry.size ??= size(entry.frame);
+  const flush = () => {
+    while (session.queue.length && takes(session.queue[0])) {
+      const entry = session.queue.shift();
+      sent++;
+      if (token) {
+        unseen.push(entry);
+        bytes += entry.size;
       }
-      this.#transport.send(this.link, entry);
+      send(greeted, entry);
     }
-  }
+  };
+
+  const session = {
+    /** The present connection, if there is one. */
+    link: undefined,
+    /** What waits to be sent: `{ frame, id, key, isReply }`. */
+    queue: [],
+    isOpen,
+    takes,
+    flush,
+
+    /** Turns to a new connection, which `open` makes of the subprotocols to offer. */
+    dial(open) {
+      const offers = ["socketkit.v1.json"];
+      if (token) offers.push(`resume.${token}.${processed}.${++attempt}`);
+      return (session.link = open(offers));
+    },
+
+    /** Gives the present connection up. Returns whether the session is over with it. */
+    drop(isFinal) {
+      if (isFinal) report();
+      session.link = greeted = undefined;
+      const isOver = isFinal || !token;
+      if (isOver) begin();
+      return isOver;
+    },
+
+    /**
+     * Takes a message in, and calls `handle` if its handlers have to be called. Returns what has
+     * become of the session by a `hello`: `open`, `resumed` or `reset` as `value`, and more.
+     * Throws a `RangeError` at what cannot be.
+     */
+    receive(link, message, now, handle) {
+      if (!has(link)) return;
+      if (message.hello) return greet(link, message.hello);
+      // What comes before `hello` belongs to no session.
+      if (greeted != link) return;
+      const counts = ["event", "reply", "progress", "cancel", "error"].some(kind => kind in message);
+      if (counts) {
+        if (processed == reported) since = now;
+        // In one step with its handlers, even if one of them makes the client connect anew.
+        processed++;
+        handle();
+      } else if (message.seen != null) {
+        forget(message.seen);
+        flush();
+      }
+      if (!has(link)) return;
+      // There is no timer, as that of a hidden page is late: a heartbeat comes when nothing else does.
+      const isHeartbeat = !counts && message.seen == null;
+      if (isHeartbeat || processed - reported >= REPORT || Math.abs(now - since) >= REPORT_AFTER) report();
+    },
+
+    /** Adds to what waits, in the place of what has the same key. Falsy if there was no room. */
+    push(entry) {
+      const others = session.queue.filter(({ key }) => !key || key != entry.key);
+      if (others.length >= QUEUE + (entry.isReply ? ANSWERS : 0)) return false;
+      return (session.queue = [...others, entry]);
+    },
+  };
+
+  begin();
+  return session;
 }
 
-export { CallError, Session, parse, size };
+export { CallError, createSession, fit, parse };

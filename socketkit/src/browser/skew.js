@@ -29,9 +29,12 @@ const fault = (fields, data) => {
   }
 };
 
-/** Compares the contract that the page knows with that of the server at `url`, whose hash is `schema`. */
-export const look = async (url, mine, schema) => {
-  if (schema == mine.schema) return {};
+/**
+ * Compares the contract that the page knows with that of the server at `url`, whose hash is `schema`: what is
+ * different, and what judges data by that.
+ */
+export const look = async (url, mine, schema, CallError) => {
+  if (!schema || schema == mine.schema) return [, () => {}];
   const at = new URL(url.replace("ws", "http"));
   at.search = "";
   at.pathname += "/contract.json";
@@ -43,12 +46,13 @@ export const look = async (url, mine, schema) => {
     })),
   ];
   const isOther = (one, other) => one && other && theirs && one.print != other.fingerprint;
-  return {
-    skew: { added: names(one => !one), removed: names((_, other) => !other), changed: names(isOther) },
+  return [
+    { added: names(one => !one), removed: names((_, other) => !other), changed: names(isOther) },
     // Without their contract every event may be another.
-    misfit: (side, event, data) => {
+    (side, event, data) => {
       const one = mine[side]?.[event];
-      if (!theirs || isOther(one, theirs[side][event])) return fault(one?.fields, data);
+      const found = (!theirs || isOther(one, theirs[side][event])) && fault(one?.fields, data);
+      return found && new CallError("changed", `"${event}" has changed: ${found}`);
     },
-  };
+  ];
 };

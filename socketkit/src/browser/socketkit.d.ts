@@ -29,7 +29,18 @@ type IsBare<D> = null extends D ? true : undefined extends D ? true : false;
 type IsNull<D> = [D] extends [null] ? ([unknown] extends [D] ? false : true) : false;
 /** An event without a reply may be handled by a function that returns whatever it likes. */
 type Answer<R> = IsNull<R> extends true ? unknown : R | Promise<R>;
-type Handler<M, K extends keyof M> = (data: Data<M, K>) => Answer<Reply<M, K>>;
+type Handler<M, K extends keyof M> = (
+  data: Data<M, K>,
+  call: Asked<Progress<M, K>>,
+) => Answer<Reply<M, K>>;
+
+/** A call of the server as its handlers see it, whose progress is a `T`; empty if it waits for no answer. */
+export interface Asked<T> {
+  /** Reports to the server how far it has come. */
+  progress?: (report: T) => void;
+  /** Aborted once the server has given the call up, or its session has ended: no answer is sent then. */
+  signal?: AbortSignal;
+}
 
 /** Ends what it was returned for. */
 export type Unsubscribe = () => void;
@@ -134,7 +145,7 @@ export interface ConnectOptions extends CallOptions {
   /** The flags of the events, and the largest frame in bytes, as `client.js` fills them in. */
   contract?: {
     client?: {
-      [name: string]: { volatile?: boolean; latest?: boolean | string; max?: number } & Shape;
+      [name: string]: { volatile?: boolean; latest?: boolean | string[]; max?: number } & Shape;
     };
     server?: { [name: string]: Shape };
     limit?: number;
@@ -161,7 +172,9 @@ export class CallError extends Error {
 export interface Socket<P extends Contract = AnyContract> {
   /**
    * Handles an event of the server. What the first handler returns, or its promise holds, answers
-   * a call. A function that handles the event already is not added again.
+   * a call, whose handlers are given ways to report progress and to learn that it was given up. If
+   * it throws, the call is refused: as `internal`, unless it throws a {@link CallError}. A function
+   * that handles the event already is not added again.
    */
   on<K extends keyof P["server"] & string>(event: K, handler: Handler<P["server"], K>): Unsubscribe;
 
@@ -200,10 +213,10 @@ export interface Socket<P extends Contract = AnyContract> {
   latest<K extends Name<P["server"]>>(event: K): Store<Data<P["server"], K> | undefined>;
 
   /**
-   * Who is present in a room, as far as the server tells: nobody until it has. The same store for the
-   * same room; in a new session it begins empty.
+   * Who is present in a room, as far as the server tells: `undefined` until it has, and again in a new
+   * session. The same store for the same room.
    */
-  presence(...room: null extends Room<P> ? [room?: Room<P>] : [room: Room<P>]): Store<Presence<MemberOf<P>>>;
+  presence(...room: null extends Room<P> ? [room?: Room<P>] : [room: Room<P>]): Store<Presence<MemberOf<P>> | undefined>;
 
   /**
    * How the server's contract differs from that which the page was loaded with, `undefined` while it

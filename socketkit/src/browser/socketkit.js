@@ -7,11 +7,12 @@
  *     forum.on("post_update", post => show(post));
  *     const id = await forum.call("submit_post", { author, body });
  *
- * What a handler, a listener or a subscriber of yours throws never ends the connection; it is
- * reported as an unhandled rejection, and so is the refusal of an event that was only emitted.
+ * What a function of yours throws never ends the connection: it is reported as an unhandled
+ * rejection, and so is the refusal of an event that was only emitted.
  */
 
-import { CallError, Session, parse, size } from "./session.js";
+import { CallError, createSession, fit, parse } from "./session.js";
+import { join, observe, run } from "./store.js";
 
 const TIMEOUT = 10_000; // ms that a call waits for its reply, and a new connection for `hello`
 const BUFFER = 1 << 20; // bytes that the browser may hold back on a connection that has come to a halt
@@ -19,218 +20,187 @@ const BUFFER = 1 << 20; // bytes that the browser may hold back on a connection 
 const [FIRST_PAUSE, LAST_PAUSE] = [500, 20_000];
 const SPREAD = 100; // ms of it after a restart, as the server has spread its clients already
 /** Close codes after which there is no use in coming back. */
-const FINAL = /^(1000|1003|1009|44(?!08|29)..)$/;
+const FINAL = /^(100[039]|44(?!08|29))/;
+/** And those after which the server may have the session still. */
+const BROKEN = /1006|4408/;
 
 /** The sockets that are not closed, by their URL. */
 const sockets = new Map();
 
-/** Runs what a user gave us: what it throws becomes a rejection. */
-const run = async (fn, value) => fn(value);
-
-/** `setTimeout` for any number of milliseconds: past 2^31 it would fire at once. */
-const after = (pause, fn) => setTimeout(fn, Math.min(pause, 2 ** 31 - 1));
-
-/** Adds a function to a set; the way out of it is returned. */
-const join = (set, fn) => {
-  const entry = value => run(fn, value);
-  set.add(entry);
-  return () => set.delete(entry);
+/** A timer for any number of milliseconds: past 2^31 it would fire at once. It is set anew by each call. */
+const clock = timer => (pause, fn) => {
+  clearTimeout(timer);
+  timer = fn && setTimeout(fn, Math.min(pause, 2 ** 31 - 1));
 };
 
-/** A value that changes, as a store, and how it does. */
-const observe = value => {
-  const subscribers = new Set();
-  const store = {
-    value,
-    subscribe(subscriber) {
-      run(subscriber, store.value);
-      return join(subscribers, subscriber);
-    },
-  };
-  const set = value => {
-    store.value = value;
-    [...subscribers].forEach(subscriber => subscriber(value));
-  };
-  return [store, set];
-};
-
-/** How alike two names are: the pairs of letters in common, less what differs in length. */
-const likeness = (one, other) =>
-  [...one].filter((_, i) => other.includes(one.slice(i, i + 2))).length -
-  Math.abs(one.length - other.length) / 2;
+/** How alike two names are: the pairs of letters in common. */
+const likeness = (one, other) => [...one].filter((_, i) => other.includes(one.slice(i, i + 2))).length;
 
 /** One socket to one URL: connections come and go below it. */
 function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
-  const handlers = new Map();
+  /** By event of the server: the handlers, the newest payload as a store, and its setter. */
+  const topics = new Map();
   const listeners = new Set();
-  /** The newest payloads of events, each as a store and its setter. */
-  const newest = new Map();
-  /** Who is present, by the JSON of each room: as a store and its setter. */
-  const rooms = new Map();
-  const people = (room = null) => {
-    const name = JSON.stringify(room);
-    if (!rooms.has(name)) rooms.set(name, observe({ members: [], joined: [], left: [] }));
-    return rooms.get(name);
-  };
   /** Calls without a reply yet, by id; `sent` once they are on the wire. */
   const calls = new Map();
+  /** Calls of the server that are not answered yet: what cancels each. */
+  const asked = new Map();
   let limit = contract.limit ?? 65_536, lastId = 0;
 
-  let timer; // the one thing that is timed: the pause, the wait for `hello`, or silence
-  let attempts = 0;
-  let notBefore = 0, spread;
+  const time = clock(); // for one thing: the pause, the wait for `hello`, or silence
+  let attempts = 0, notBefore = 0;
   let heartbeat, openedAt, heardAt, probed, closing;
 
-  /** The hash of the server's contract as it was last heard, and what finds its other payloads out. */
-  let schema = contract.schema, misfit;
+  /** The hash of the server's contract as it was last heard, and what is wrong with data if it has changed. */
+  let schema = contract.schema, misfit = () => {};
   const [skew, setSkew] = observe();
   const [state, setState] = observe();
 
-  const enter = (value, { replayed, reason, unconfirmed, retryIn } = {}) => {
+  const enter = ({ value, replayed, reason, unconfirmed, retryIn }) => {
     Object.assign(state, { replayed, reason, unconfirmed, retryIn });
     if (state.value == value) return;
     session.flush();
     setState(value);
   };
 
-  const isStuck = () => session.link?.bufferedAmount > BUFFER;
-
-  const check = (side, event) => {
-    const names = contract[side];
-    if (!names || Object.hasOwn(names, event)) return;
+  /** What the contract says of an event, which it has to know. */
+  const about = (side, event) => {
+    const names = contract[side] ?? { [event]: {} };
+    if (Object.hasOwn(names, event)) return names[event];
     const [nearest] = Object.keys(names).sort((a, b) => likeness(event, b) - likeness(event, a));
     throw new TypeError(`no event "${event}"` + (nearest ? `; the nearest is "${nearest}"` : ""));
   };
 
-  const fit = (text, most, what) => {
-    // No letter takes more than three bytes, so that most texts need not be measured.
-    if (text.length * 3 > most && size(text) > most) {
-      throw new CallError("too_large", `${what} of over ${most} bytes`);
-    }
-    return text;
+  const topic = event => {
+    if (!topics.has(event)) topics.set(event, [new Map(), ...observe()]);
+    return topics.get(event);
   };
 
-  // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
-  const encode = frame => fit(JSON.stringify(frame), limit, "a frame");
+  /** Who is present in a room, under a name that no event has. */
+  const people = room => topic("@" + JSON.stringify(room));
 
-  const encodeEvent = (event, data = null, id) => {
-    const { max } = contract.client?.[event] ?? {};
+  // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
+  const encode = (frame, data) => fit(JSON.stringify({ ...frame, data: data ?? undefined }), limit, "a frame");
+
+  const encodeEvent = (event, id, data) => {
+    const { max } = about("client", event);
     if (max != null && data != null) fit(JSON.stringify(data), max, "data");
-    return encode({ event, id, data: data ?? undefined });
+    return encode({ event, id }, data);
   };
 
   const enqueue = entry => {
-    if (isStuck() || !session.push(entry)) throw new CallError("busy", "too much waits for the connection");
+    if (!session.push(entry)) throw new CallError("busy", "too much waits");
+  };
+
+  /** Sends what belongs to calls, which is not refused: there are no more of them than can wait. */
+  const reply = frame => session.push({ frame, isReply: true }) && session.flush();
+
+  const tell = (direction, frame, message) =>
+    listeners.forEach(listener => listener({ ...message, direction, frame }));
+
+  const send = (ws, entry) => {
+    const { frame } = entry;
+    entry.sent = true;
+    ws.send(frame);
+    if (listeners.size) tell("out", frame, JSON.parse(frame));
+  };
+
+  const session = createSession({ send, isReady: ws => ws.readyState == 1 && !(ws.bufferedAmount > BUFFER) });
+
+  /** Gives the calls up that are sent, as their session is over; or all of them. */
+  const lose = error => {
+    asked.forEach(controller => controller.abort());
+    asked.clear();
+    calls.forEach(call => (error || call.sent) && call.end(error ?? new CallError("lost", "the connection was lost")));
   };
 
   const closed = () =>
     new CallError("closed", "the socket is closed" + (state.ended?.reason ? `: ${state.ended.reason}` : ""));
 
-  const tell = (direction, frame, { event, data }) =>
-    listeners.forEach(listener => listener({ direction, frame, event, data }));
-
-  const send = (ws, { frame, id }) => {
-    if (calls.has(id)) calls.get(id).sent = true;
-    ws.send(frame);
-    if (listeners.size) tell("out", frame, JSON.parse(frame));
+  /** A call of the server: what its handlers are given beside the data, and what answers it. */
+  const ask = id => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    asked.set(id, controller);
+    // Nobody waits for it then, and in a newer session its id is that of another.
+    const say = (frame, data) => signal.aborted || reply(encode(frame, data));
+    const answer = async result => {
+      try {
+        say({ reply: id }, await result);
+      } catch (error) {
+        if (!(error instanceof CallError)) {
+          Promise.reject(error);
+          error = new CallError("internal", "the handler failed");
+        }
+        const { code, message, data } = error;
+        say({ reply: id, error: { code, message, data } });
+      }
+      if (!signal.aborted) asked.delete(id);
+    };
+    return [{ signal, progress: data => say({ progress: id }, data) }, answer];
   };
 
-  const session = new Session({ send, isReady: ws => ws.readyState == 1 });
-
-  const settle = id => {
-    const call = calls.get(id);
-    calls.delete(id);
-    clearTimeout(call?.timer);
-    return call;
-  };
-
-  const rejectAll = (which, error) => calls.forEach((call, id) => which(call) && settle(id).reject(error));
-
-  const answer = async (id, result) => {
-    const { number } = session;
-    let frame;
-    try {
-      frame = encode({ reply: id, data: (await result) ?? undefined });
-    } catch (error) {
-      const refusal = error instanceof CallError ? error : new CallError("internal", "the handler failed");
-      if (refusal != error) Promise.reject(error);
-      const { code, message, data } = refusal;
-      frame = encode({ reply: id, error: { code, message, data } });
-    }
-    // In a newer session the id would be that of another call.
-    if (session.number == number && session.push({ frame, isReply: true })) session.flush();
-  };
-
-  const greet = (hello, { value, ...more }) => {
+  const greet = (hello, next) => {
     ({ heartbeat, limit = limit } = hello);
     compare(hello.schema);
     openedAt = heardAt;
-    if (value == "reset") {
+    if (next.value == "reset") {
       lose();
-      rooms.forEach(([{ value }, set]) => set({ members: [], joined: [], left: value.members }));
+      topics.forEach(([, , renew], name) => name < "A" && renew());
     }
     watch();
-    enter(value, more);
+    enter(next);
   };
 
   const compare = async theirs => {
-    if (!schema || !theirs || schema == theirs) return;
-    schema = theirs;
+    if (schema == (schema = theirs) || !contract.schema) return;
     const { look } = await import("./skew.js");
-    const found = await look(url, contract, theirs);
+    const [found, judge] = await look(url, contract, theirs, CallError);
     if (schema != theirs) return;
-    ({ misfit } = found);
-    setSkew(found.skew);
+    misfit = judge;
+    setSkew(found);
   };
 
-  /** What is wrong with data of the other side, if the contract has changed. */
-  const judge = (side, event, data) => {
-    const fault = misfit?.(side, event, data);
-    return fault && new CallError("changed", `"${event}" has changed: ${fault}`);
-  };
-
-  const handle = ({ event, id, data = null, reply, progress, error }, fault) => {
+  const handle = ({ event, id, data = null, reply, progress, cancel, error }, fault) => {
+    const call = calls.get(reply ?? progress);
+    const about = error?.event ? `${error.event}: ` : "";
+    if (error) fault = new CallError(error.code, about + error.message, error.data);
     if (event == "socketkit:presence") {
       const { number } = session;
       import("./presence.js").then(({ tell }) => session.number == number && tell(people(data.room), data));
     } else if (event) {
-      fault ??= judge("server", event, data);
-      if (!fault) newest.get(event)?.[1](data);
-      const known = handlers.get(event) ?? new Map();
+      fault ??= misfit("server", event, data);
+      const [known, , renew] = topic(event);
+      if (!fault) renew(data);
+      const [call, answer] = id >= 0 ? ask(id) : [{}];
       const results = [];
       for (const [handler, entry] of [...known]) {
         if (known.get(handler) != entry) continue;
         if (entry.once) known.delete(handler);
-        results.push(fault ? Promise.reject(fault) : run(handler, data));
+        results.push(fault ? Promise.reject(fault) : run(handler, data, call));
       }
-      if (id >= 0) {
-        answer(id, results[0] ?? Promise.reject(new CallError("unknown_event", "no handler")));
-      }
+      answer?.(results[0] ?? Promise.reject(new CallError("unknown_event", "no handler")));
     } else if (progress >= 0) {
-      calls.get(progress)?.report(data, fault);
+      call?.report(fault, data);
     } else if (reply >= 0) {
-      fault ??= error && new CallError(error.code, error.message, error.data);
-      const call = settle(reply);
-      fault ??= judge("client", call?.event, data);
-      call?.[fault ? "reject" : "resolve"](fault ?? data);
-    } else if (error) {
-      const { code, message, event = "an event", data } = error;
-      Promise.reject(new CallError(code, `${event}: ${message}`, data));
+      call?.end(fault ?? misfit("client", call.event, data), data);
+    } else if (fault) {
+      Promise.reject(fault);
+    } else {
+      asked.get(cancel)?.abort();
     }
   };
 
   const dial = () => {
-    clearTimeout(timer);
     openedAt = undefined;
     const mine = session.dial(protocols => new WebSocket(url, protocols));
-    timer = after(TIMEOUT, fail);
+    time(TIMEOUT, pause);
     mine.onmessage = ({ data: frame }) => {
-      if (!session.has(mine)) return;
       heardAt = Date.now();
       probed = false;
       let fault;
       try {
-        if (!/^\s*{/.test(frame)) throw new SyntaxError("a frame is an object");
+        if (!/^\s*{/.test(frame)) throw new SyntaxError(frame);
         const message = parse(frame, error => (fault = error));
         tell("in", frame, message);
         const next = session.receive(mine, message, heardAt, () => handle(message, fault));
@@ -241,42 +211,33 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       }
     };
     mine.onclose = ({ code, reason }) => {
-      if (!session.has(mine)) return;
       state.ended = { code, reason };
       if (FINAL.test(code)) return end();
-      drop();
-      if (code != 1006 && code != 4408) lose(); // it keeps no session either
-      const least = Math.min(+/^10(?:01|12|13)retry (\d+)/.exec(code + reason)?.[1] || 0, 3_600_000);
+      if (!BROKEN.test(code)) lose();
+      const least = Math.min(/^retry (\d+)/.exec(reason)?.[1] ?? 0, 3_600_000);
       pause(least, least && code == 1012 ? SPREAD : LAST_PAUSE);
     };
-    enter("connecting");
+    enter({ value: "connecting" });
   };
-
-  const lose = () =>
-    rejectAll(call => call.sent, new CallError("lost", "the connection dropped before the reply"));
 
   /** Gives the present connection up, whatever still arrives on it. */
   const drop = (code, isFinal) => {
     const { link } = session;
-    clearTimeout(timer);
+    time();
     if (session.drop(isFinal)) lose();
-    link?.close(code);
+    if (!link) return;
+    link.onmessage = link.onclose = null;
+    link.close(code);
   };
 
   const pause = (least = 0, most = LAST_PAUSE) => {
+    drop(4408);
     if (Date.now() - openedAt > TIMEOUT) attempts = 0;
     notBefore = Date.now() + least;
-    spread = Math.min(FIRST_PAUSE, most);
-    dialAfter(least + Math.random() * Math.min(FIRST_PAUSE * 2 ** attempts++, most));
+    const retryIn = least + Math.random() * Math.min(FIRST_PAUSE * 2 ** attempts++, most);
+    time(retryIn, dial);
+    enter({ value: "waiting", retryIn });
   };
-
-  const dialAfter = retryIn => {
-    clearTimeout(timer);
-    timer = after(retryIn, dial);
-    enter("waiting", { retryIn });
-  };
-
-  const fail = () => (drop(4408), pause());
 
   const end = code => {
     closing = false;
@@ -284,8 +245,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     if (code) state.ended = { code, reason: "" };
     drop(code, true);
     session.queue = [];
-    rejectAll(() => true, closed());
-    enter("closed");
+    lose(closed());
+    enter({ value: "closed" });
   };
 
   /**
@@ -294,17 +255,17 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
    * Nobody looks at a hidden page, and its timers are slow: it is judged when it is seen again.
    */
   const watch = (allowed = heartbeat * 1.9) => {
-    clearTimeout(timer);
+    time();
     if (!heartbeat || globalThis.document?.hidden) return (probed = false);
     const silent = Math.abs(Date.now() - heardAt); // clocks are set back, too
     if (silent < allowed) {
-      timer = after(heartbeat * 1.9 - silent, watch);
+      time(heartbeat * 1.9 - silent, watch);
     } else if (probed) {
-      fail();
+      pause();
     } else {
       probed = true;
       send(session.link, { frame: "{}" });
-      timer = after(heartbeat / 10, () => watch(allowed));
+      time(heartbeat / 10, () => watch(allowed));
     }
   };
 
@@ -313,141 +274,94 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       // A page with an open connection may not be kept, or learns of its end too late. With 4408 its
       // session is kept as well; what the browser says by itself, 1001, would not end it either.
       drop(persisted ? 4408 : 1000);
-      enter("waiting");
+      enter({ value: "waiting" });
     } else if (type == "offline") {
       // Nobody says that a connection is dead: it would look open for minutes.
-      if (session.link) fail();
-    } else if (session.isOpen) {
+      if (session.link) pause();
+    } else if (session.isOpen()) {
       if (!probed) watch(heartbeat);
     } else if (!session.link && (type != "visibilitychange" || !document.hidden)) {
       const early = notBefore - Date.now();
       attempts = 0;
-      if (early > 0) dialAfter(early + Math.random() * spread);
+      if (early > 0) pause(early, SPREAD);
       else dial();
     }
   };
 
-  const on = (event, handler, once = false) => {
-    check("server", event);
-    const known = handlers.get(event) ?? new Map();
-    handlers.set(event, known);
-    const entry = known.get(handler) ?? { once };
-    // What handles it for good already does not end after one time, nor by its end.
-    if (once && !entry.once) return () => {};
-    entry.once = once;
-    known.set(handler, entry);
-    return () => known.get(handler) == entry && known.delete(handler);
-  };
-
+  /** What `socketkit.d.ts` says of each. */
   const socket = {
-    /**
-     * Handles an event of the server. What the first handler of an event returns, or its promise
-     * holds, answers a call; if it throws, the call is refused, as `internal` unless it throws a
-     * {@link CallError}. A function that handles the event already is not added again. Returns
-     * the function that ends it, as `once` and `onAny` do.
-     */
-    on: (event, handler) => on(event, handler),
-
-    /** Handles an event as `on` does, one time. */
-    once: (event, handler) => on(event, handler, true),
-
-    /** Hears of every frame as it passes: `{ direction, frame, event, data }`, `in` or `out`, the text. */
+    on(event, handler, once = false) {
+      about("server", event);
+      const [known] = topic(event);
+      const entry = known.get(handler) ?? { once };
+      // What handles it for good already does not end after one time, nor by its end.
+      if (once && !entry.once) return () => {};
+      entry.once = once;
+      known.set(handler, entry);
+      return () => known.get(handler) == entry && known.delete(handler);
+    },
+    once: (event, handler) => socket.on(event, handler, true),
     onAny: listener => join(listeners, listener),
 
-    /**
-     * Sends an event. While there is no connection it waits for one, in order; one that the
-     * contract calls volatile is dropped then, and of a latest one only the newest waits, or the
-     * newest for each value of the fields that the contract names, if all are there. Returns
-     * whether it was taken: not if it was dropped, or the socket is closed. Throws a
-     * {@link CallError}: `busy` or `too_large`.
-     */
     emit(event, data) {
-      check("client", event);
+      const { volatile, latest } = about("client", event);
       if (state.value == "closed") return false;
-      const { volatile, latest } = contract.client?.[event] ?? {};
-      const values = latest?.split?.(/[\s,]+/).map(field => data?.[field]);
+      const values = latest?.map?.(field => data?.[field]);
       const key = latest && !values?.includes(undefined) && event + JSON.stringify(values);
-      const entry = { frame: encodeEvent(event, data), key };
-      if (volatile && (isStuck() || session.queue.length || !session.takes(entry))) return false;
+      const entry = { frame: encodeEvent(event, undefined, data), key };
+      if (volatile && (session.queue.length || !session.takes(entry))) return false;
       enqueue(entry);
       session.flush();
       return true;
     },
 
-    /**
-     * Sends an event, in its turn as `emit` does, and waits for the reply, `timeout` milliseconds
-     * at most: 10,000 unless `connect` was told otherwise. Rejects with a {@link CallError}.
-     * `onProgress` is called with each report of its progress, from which on the time counts anew.
-     * With it, or with a `signal`, a call that is given up is cancelled at the other side.
-     */
-    call: (event, data, options = {}) =>
+    call: (event, data, options) =>
       new Promise((resolve, reject) => {
         const { timeout = patience, onProgress, signal } = options ?? {};
-        check("client", event);
+        const id = ++lastId >>> 0;
+        const frame = encodeEvent(event, id, data);
         signal?.throwIfAborted();
         if (state.value == "closed") throw closed();
-        const id = (lastId = (lastId % (2 ** 32 - 1)) + 1);
-        const frame = encodeEvent(event, data, id);
+        const time = clock();
+        const wait = () =>
+          time(timeout, () => {
+            const what = call.sent ? `no reply to "${event}"` : `"${event}" was not sent`;
+            abandon(new CallError("timeout", `${what} in ${timeout} ms`));
+          });
         const abandon = error => {
-          session.queue = session.queue.filter(waiting => waiting.id != id);
-          const { sent } = settle(id);
-          if (sent && (onProgress || signal) && session.push({ frame: `{"cancel":${id}}`, isReply: true }))
-            session.flush();
-          reject(error);
+          if (!calls.has(id)) return;
+          session.queue = session.queue.filter(entry => entry != call);
+          if (call.sent && (onProgress || signal)) reply(`{"cancel":${id}}`);
+          call.end(error);
         };
-        const wait = () => {
-          const { sent } = call;
-          const what = sent ? `no reply to "${event}"` : `"${event}" was not sent`;
-          abandon(new CallError("timeout", `${what} in ${timeout} ms`));
+        const call = {
+          event,
+          frame,
+          end(fault, data) {
+            calls.delete(id);
+            time();
+            fault ? reject(fault) : resolve(data);
+          },
+          report(fault, data) {
+            if (fault) return abandon(fault);
+            wait();
+            if (onProgress) run(onProgress, data);
+          },
         };
-        const report = (data, fault) => {
-          if (fault) return abandon(fault);
-          clearTimeout(call.timer);
-          call.timer = after(timeout, wait);
-          if (onProgress) run(onProgress, data);
-        };
-        const call = { event, resolve, reject, report, timer: after(timeout, wait) };
-        enqueue({ frame, id });
+        enqueue(call);
         calls.set(id, call);
-        signal?.addEventListener("abort", () => calls.get(id) == call && abandon(signal.reason));
         session.flush();
+        wait();
+        signal?.addEventListener("abort", () => abandon(signal.reason));
       }),
 
-    /**
-     * Where the connection stands, as a store: `connecting`, `open` from the server's `hello` on,
-     * `waiting` for the next attempt, which is `retryIn` milliseconds away, or `closed` for ever;
-     * `ended` is how the last one did. In the place of `open`, `resumed` means that the session
-     * goes on and `replayed` frames come now that the page has missed; `reset` that it does not,
-     * for a `reason`, and that it is unknown what became of `unconfirmed` own events and calls. A
-     * subscriber is told at once, and at every change until what `subscribe` returns is called.
-     */
     state,
-
-    /**
-     * The newest payload of an event, as a store: `undefined` until one has come. The same one
-     * for the same event.
-     */
     latest(event) {
-      check("server", event);
-      if (!newest.has(event)) newest.set(event, observe());
-      return newest.get(event)[0];
+      about("server", event);
+      return topic(event)[1];
     },
-
-    /**
-     * Who is present in a room, as a store of `{ members, joined, left }`: all entries, one a
-     * person, and those that the last change has added and taken away. Nobody until the server
-     * has told. A room is named by its JSON; `null` by default.
-     */
-    presence: room => people(room)[0],
-
-    /**
-     * What is different since the server has another contract than this page, as a store:
-     * `{ added, removed, changed }`, names of events, or `undefined` while it has the same. Data
-     * of a changed event that does not fit is an error `changed`, and not handled.
-     */
+    presence: (room = null) => people(room)[1],
     skew,
-
-    /** Closes for all who share it, unless one of them connects again in this tick. */
     close() {
       closing = state.value != "closed";
       queueMicrotask(() => closing && end(1000));
@@ -455,28 +369,26 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   };
 
   dial();
-  return { socket, wake, keep: () => (closing = false) };
+  return { wake, join: () => ((closing = false), socket) };
 }
 
 /**
  * Connects to a server, or joins the connection that there is to the same URL.
  *
- * @param {string | URL} [url] of the endpoint, `http` or `ws`, relative to the page; by default
- *   the folder that this script was loaded from, which in a bundle or in Node is not the server's
+ * @param {string | URL} [url] of the endpoint, `http` or `ws`, relative to the page; by default the
+ *   folder that this script was loaded from, which in a bundle or in Node is not the server's
  * @param {{ timeout?: number, contract?: object }} [options] of a new connection: milliseconds
  *   that a call waits for its reply (10,000), and the events as `client.js` fills them in
  */
 function connect(url = new URL(".", script).href.slice(0, -1), options = {}) {
-  const target = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  const target = new URL(url, globalThis.document?.baseURI ?? script);
   target.protocol = target.protocol.replace("http", "ws");
   target.hash = "";
   const { href } = target;
-  // In Node, where the script is a file.
-  if (!href.startsWith("ws")) throw new TypeError(`connect(url) needs the URL of a server: ${href} is none`);
+  // In Node the script is a file: it has to be told where the server is.
+  if (!href.startsWith("ws")) throw new TypeError(`no server: ${href}`);
   if (!sockets.has(href)) sockets.set(href, create(href, options));
-  const { socket, keep } = sockets.get(href);
-  keep();
-  return socket;
+  return sockets.get(href).join();
 }
 
 for (const type of ["pagehide", "pageshow", "offline", "online", "visibilitychange", "focus", "resume"]) {
