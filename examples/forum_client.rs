@@ -7,7 +7,7 @@ mod events;
 
 use clap::Parser;
 use events::client_event::SubmitPost;
-use events::{Forum, Post, ServerEvent};
+use events::{Forum, Post, Room, ServerEvent};
 use examples::{Failure, about, stopped};
 use socketkit::{CallError, Client, Status};
 use std::{io::stdin, pin::pin, thread};
@@ -31,6 +31,7 @@ async fn main() -> Result<(), Failure> {
     let mut forum = about(&args.url, Client::<Forum>::connect(&args.url).await)?;
     let mut status = forum.status();
     status.mark_unchanged();
+    let mut readers = forum.remote().presence(Room::Forum);
     let (mut lines, mut stopped) = (lines(), pin!(stopped()));
     let mut newest = 0;
     loop {
@@ -45,7 +46,6 @@ async fn main() -> Result<(), Failure> {
                     print(&post);
                     newest = newest.max(post.id);
                 }
-                Some(ServerEvent::Online(count)) => eprintln!("-- {count} online"),
                 Some(ServerEvent::ThreadUpdate { .. } | ServerEvent::SomeoneTyping { .. }) => {}
                 None => return Ok(()),
             },
@@ -56,6 +56,7 @@ async fn main() -> Result<(), Failure> {
                 },
                 None => break,
             },
+            _ = readers.changed() => eprintln!("-- {} here", readers.borrow_and_update().len()),
             _ = status.changed() => match &*status.borrow_and_update() {
                 Status::Waiting { retry_in } => eprintln!("-- connection lost, trying again in {retry_in:.1?}"),
                 Status::Closed { code, reason } => eprintln!("-- closed: {reason} ({code})"),

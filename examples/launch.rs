@@ -3,12 +3,14 @@
 
 use clap::Args;
 use fast_qr::QRBuilder;
-use socketkit::{BrowserClient, Serve};
+use socketkit::{BrowserClient, Handshake, Serve, SocketId};
 use std::{
     future::Future,
+    hash::{BuildHasher, RandomState},
     io::{self, IsTerminal},
     net::{IpAddr, SocketAddr, UdpSocket},
     path::PathBuf,
+    sync::LazyLock,
 };
 #[cfg(unix)]
 use std::{future::poll_fn, task::Poll};
@@ -37,6 +39,18 @@ impl Listen {
         let again = async { signal().await };
         serve(self.listen).ready(announce).until(signal()).abort(again).await
     }
+}
+
+/// The key under which a browser is shown to others: made of the secret by which it names itself in the
+/// query of its URL, or else of its socket. It is another after a restart.
+#[must_use]
+pub fn visitor(handshake: &Handshake, socket: SocketId) -> String {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let hash = match handshake.query("visitor") {
+        Some(secret) => KEYS.hash_one(secret),
+        None => KEYS.hash_one(socket),
+    };
+    format!("{hash:016x}")
 }
 
 /// The option of the examples that have a page.

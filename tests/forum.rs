@@ -241,6 +241,32 @@ async fn somebody_who_types_is_shown_to_the_others() -> Result {
 }
 
 #[tokio::test]
+async fn the_names_of_those_who_are_here_are_shown_once_each() -> Result {
+    let stage = Stage::open().await?;
+    let (ada, bob) = (stage.visit("ada").await?, stage.visit("bob").await?);
+    let who = |names: &str| format!("document.querySelector('#who').textContent == {names:?}");
+    for page in [&ada, &bob] {
+        page.wait_until(&who("Here: ada and bob")).await?;
+        page.wait_until("document.querySelector('#online').value == 2").await?;
+    }
+    // Another tab of hers is not another person, and neither is the page after it is loaded again.
+    bob.goto(&stage.forum().url("/")).await?;
+    bob.wait_until(&who("Here: ada and bob")).await?;
+    let stranger = stage.browser.stranger().await?;
+    stranger.goto(&stage.forum().url("/")).await?;
+    for page in [&ada, &bob, &stranger] {
+        page.wait_until(&who("Here: ada, bob, and somebody else")).await?;
+    }
+    ada.fill("#author", "lovelace").await?;
+    bob.wait_until(&who("Here: bob, lovelace, and somebody else")).await?;
+    stranger.close().await?;
+    ada.close().await?;
+    bob.wait_until(&who("Here: bob")).await?;
+    assert_eq!(bob.complaints(), [] as [&str; 0]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn both_pages_recover_when_the_server_is_killed_and_started_again() -> Result {
     let mut stage = Stage::open().await?;
     let (ada, bob) = (stage.visit("ada").await?, stage.visit("bob").await?);

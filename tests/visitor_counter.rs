@@ -9,7 +9,7 @@ fn start(listen: &str, folder: &Path) -> Example {
 }
 
 async fn visit(browser: &Browser, counter: &Example) -> Result<Page> {
-    let page = browser.window().await?;
+    let page = browser.stranger().await?;
     page.goto(&counter.url("/")).await?;
     Ok(page)
 }
@@ -33,6 +33,29 @@ async fn the_number_rises_and_falls_with_the_windows_that_are_open() -> Result {
     first.wait_until(&shows("online", 1)).await?;
     first.wait_until(&shows("peak", 2)).await?;
     assert_eq!(first.complaints(), [] as [&str; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_tabs_of_one_browser_are_one_visitor_who_may_load_them_again() -> Result {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (counter, browser) = (start("127.0.0.1:0", folder.path()), Browser::launch().await?);
+    let (first, second) = (browser.window().await?, browser.window().await?);
+    for page in [&first, &second] {
+        page.goto(&counter.url("/")).await?;
+        page.wait_until(&shows("online", 1)).await?;
+    }
+    let other = visit(&browser, &counter).await?;
+    other.wait_until(&shows("online", 2)).await?;
+    other.goto(&counter.url("/")).await?;
+    for page in [&first, &second, &other] {
+        page.wait_until(&shows("online", 2)).await?;
+        page.wait_until(&shows("total", 2)).await?;
+        page.wait_until(&shows("peak", 2)).await?;
+    }
+    second.close().await?;
+    other.close().await?;
+    first.wait_until(&shows("online", 1)).await?;
     Ok(())
 }
 

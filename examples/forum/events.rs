@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketkit::{Events, Protocol};
+use socketkit::{Events, Member, Protocol};
 
 pub type PostId = u64;
 
@@ -15,8 +15,33 @@ pub struct Post {
     pub at: u64,
 }
 
+/// Where people are: all of them, and those who follow a thread.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Room {
+    Forum,
+    Thread(PostId),
+}
+
+/// Somebody who is here; without a name until there is one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reader {
+    #[serde(skip)]
+    pub key: String,
+    pub name: String,
+}
+
+impl Member for Reader {
+    fn key(&self) -> String {
+        self.key.clone()
+    }
+}
+
 #[derive(Debug, Events)]
 pub enum ClientEvent {
+    /// Be called so by all who see who is here.
+    #[event(rate = "2/s", burst = 10)]
+    Introduce { name: String },
     /// Publish a post; answered with its id.
     #[event(reply = PostId)]
     SubmitPost { author: String, body: String },
@@ -44,11 +69,8 @@ pub enum ServerEvent {
     /// Somebody else is typing.
     #[event(volatile)]
     SomeoneTyping { author: String },
-    /// How many are here.
-    #[event(latest)]
-    Online(usize),
 }
 
 #[derive(Protocol)]
-#[protocol(client = ClientEvent, server = ServerEvent, room = PostId)]
+#[protocol(client = ClientEvent, server = ServerEvent, room = Room, presence = Reader)]
 pub struct Forum;

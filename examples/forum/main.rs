@@ -5,7 +5,7 @@ mod events;
 mod store;
 
 use clap::Parser;
-use events::{Forum, Post, PostId, ServerEvent, client_event::*};
+use events::{Forum, Post, PostId, Reader, Room, ServerEvent, client_event::*};
 use examples::{Failure, Listen, Types, about};
 use socketkit::{Io, Reject, Server, Socket, State};
 use std::path::PathBuf;
@@ -25,11 +25,22 @@ struct Args {
 
 async fn connected(socket: Socket<Forum>, store: State<Store>) -> Result<(), Reject> {
     socket.emit(ServerEvent::History(store.newest(100).await?));
+    show(&socket, String::new());
     Ok(())
 }
 
-async fn count(io: Io<Forum>) {
-    io.broadcast(ServerEvent::Online(io.connected()));
+/// Shows somebody to all who are here.
+fn show(socket: &Socket<Forum>, name: String) {
+    let key = examples::visitor(socket.handshake(), socket.id());
+    socket.present(Room::Forum, Reader { key, name });
+}
+
+async fn introduce(event: Introduce, socket: Socket<Forum>) -> Result<(), Reject> {
+    // Who takes the name away is here without one.
+    let name =
+        if event.name.trim().is_empty() { String::new() } else { check("name", event.name, 100)? };
+    show(&socket, name);
+    Ok(())
 }
 
 async fn submit_post(
@@ -49,14 +60,14 @@ async fn watch(
     store: State<Store>,
 ) -> Result<Vec<Post>, Reject> {
     // Before the replies are read: one that comes meanwhile arrives as an update.
-    socket.join(post);
-    store.replies(post).await.inspect_err(|_| socket.leave(post))
+    socket.join(Room::Thread(post));
+    store.replies(post).await.inspect_err(|_| socket.leave(Room::Thread(post)))
 }
 
 async fn reply_to(reply: ReplyTo, io: Io<Forum>, store: State<Store>) -> Result<PostId, Reject> {
     let (post, author) = (reply.post, check("author", reply.author, 100)?);
     let reply = store.reply(post, author, check("body", reply.body, 2_000)?).await?;
-    io.to(post).emit(ServerEvent::ThreadUpdate { post, reply: reply.clone() });
+    io.to(Room::Thread(post)).emit(ServerEvent::ThreadUpdate { post, reply: reply.clone() });
     Ok(reply.id)
 }
 
@@ -83,13 +94,12 @@ async fn main() -> Result<(), Failure> {
     let server = Server::<Forum>::new()
         .state(about(args.data.display(), Store::open(&args.data))?)
         .on_connect(connected)
-        .on_connect(count)
-        .on_suspend(count)
-        .on_resume(count)
-        .on_disconnect(count)
+        .on(introduce)
         .on(submit_post)
         .on(watch)
-        .on(async |Unwatch(post): Unwatch, socket: Socket<Forum>| socket.leave(post))
+        .on(async |Unwatch(post): Unwatch, socket: Socket<Forum>| {
+            socket.leave(Room::Thread(post));
+        })
         .on(reply_to)
         .on(typing)
         .public(concat!(env!("CARGO_MANIFEST_DIR"), "/forum/public"))

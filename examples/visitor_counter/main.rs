@@ -3,7 +3,9 @@
 
 use clap::Parser;
 use examples::{Failure, Listen, Types, about};
-use socketkit::{Events, Io, Protocol, Server, Socket, State};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use socketkit::{Events, Io, Member, Protocol, Server, Socket, State};
 use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::Mutex, task::block_in_place, time::interval};
 
@@ -16,8 +18,18 @@ pub enum ServerEvent {
     Samples(VecDeque<usize>),
 }
 
+/// Somebody who is here, by whichever tabs of a browser.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Visitor(String);
+
+impl Member for Visitor {
+    fn key(&self) -> String {
+        self.0.clone()
+    }
+}
+
 #[derive(Protocol)]
-#[protocol(server = ServerEvent)]
+#[protocol(server = ServerEvent, room = (), presence = Visitor)]
 pub struct Counter;
 
 /// Total, peak and samples.
@@ -37,9 +49,14 @@ struct Args {
 
 async fn arrived(socket: Socket<Counter>, visits: State<Arc<Visits>>) {
     let (total, peak, samples) = &mut *visits.lock().await;
-    *total += 1;
-    *peak = (*peak).max(socket.io().connected());
+    let (io, before) = (socket.io(), socket.io().presence_len(()));
+    socket.present((), Visitor(examples::visitor(socket.handshake(), socket.id())));
+    // Another tab of somebody who is here is no other visitor.
+    let online = io.presence_len(());
+    *total += u64::from(online > before);
+    *peak = (*peak).max(online);
     socket.emit(ServerEvent::Samples(samples.clone()));
+    socket.emit(ServerEvent::Visitors { online, total: *total, peak: *peak });
 }
 
 /// Looks five times a second: what has changed is saved and told. Every fifth look is a sample.
@@ -48,7 +65,7 @@ async fn watch(io: Io<Counter>, visits: Arc<Visits>, file: PathBuf) {
     for n in 0_u64.. {
         look.tick().await;
         let (total, peak, samples) = &mut *visits.lock().await;
-        let (online, total, peak) = (io.connected(), *total, *peak);
+        let (online, total, peak) = (io.presence_len(()), *total, *peak);
         if n % 5 == 0 {
             samples.push_back(online);
             samples.drain(..samples.len().saturating_sub(600));

@@ -18,9 +18,13 @@ async fn open() -> Result<(Browser, Page, Stage, Peer)> {
             let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
             let name = if name == "index.html" { "" } else { name };
             let text = fs::read_to_string(&path).expect("a text");
-            files.push((format!("{mount}{name}"), text.replace("\"__CONTRACT__\"", "{}")));
+            files.push((
+                format!("{mount}{name}"),
+                text.replace("\"__CONTRACT__\"", r#"{"schema":"of this page"}"#),
+            ));
         }
     }
+    files.push(("/ws/contract.json".to_owned(), r#"{"client":{},"server":{}}"#.to_owned()));
     let mut stage = Stage::open(files).await;
     let browser = Browser::launch().await?;
     let page = browser.window().await?;
@@ -101,4 +105,20 @@ async fn the_history_of_a_new_session_is_all_there_is() -> Result {
     page.click("#author").await?;
     peer.send(&format!(r#"{{"event":"history","data":[{}]}}"#, post(8))).await;
     page.wait_until(&format!("{shown} == 'on its way,post 8'")).await
+}
+
+#[tokio::test]
+async fn it_says_that_a_new_version_is_there() -> Result {
+    let (_browser, page, mut stage, peer) = open().await?;
+    let update = "document.querySelector('#update')";
+    assert_eq!(page.eval(&format!("{update}.hidden")).await?, true);
+    drop(peer);
+    let mut peer = stage.accept().await;
+    peer.welcome(r#""token":"t","seen":0,"schema":"of another version""#).await;
+    page.wait_until(&format!("!{update}.hidden")).await?;
+    page.eval("window.isOld = true").await?;
+    page.click("#update button").await?;
+    page.wait_until("document.readyState == 'complete' && !window.isOld").await?;
+    assert_eq!(page.complaints(), [] as [&str; 0]);
+    Ok(())
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** @import { Post } from "/ws/client.js" */
 import { connect } from "/ws/client.js";
-import { find } from "./dom.js";
+import { find, keep, kept } from "./dom.js";
 import { Feed, compose, refuse } from "./feed.js";
 import { showFrame } from "./frames.js";
 
@@ -11,7 +11,11 @@ const author = find("#author");
 const list = find("#posts");
 const posts = new Feed(list, find("#post-template"), { newestFirst: true });
 
-const forum = connect();
+// All tabs of a browser are one visitor. The server makes of it what the others see.
+const visitor = kept("visitor") ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
+keep("visitor", visitor);
+
+const forum = connect(`/ws?visitor=${visitor}`);
 forum.onAny(showFrame);
 
 // --- posts
@@ -153,8 +157,27 @@ function openable(article, toggle) {
 
 // --- who is here, and who is typing
 
-forum.on("online", online => {
-  find("#online").value = online.toLocaleString();
+forum.presence("forum").subscribe(readers => {
+  const here = readers?.members.map(({ member }) => member.name) ?? [];
+  const names = here.filter(Boolean).sort((a, b) => a.localeCompare(b));
+  const others = here.length - names.length;
+  const shown = others ? [...names, others === 1 ? "somebody else" : `${others} others`] : names;
+  find("#online").value = readers ? here.length.toLocaleString() : "–";
+  find("#who").textContent = names.length ? `Here: ${new Intl.ListFormat("en").format(shown)}` : "";
+});
+
+/** @type {ReturnType<typeof setTimeout>} */
+let introduction;
+
+/** Says by what name to show this visitor, once the name has been written. */
+function introduce(pause = 0) {
+  clearTimeout(introduction);
+  introduction = setTimeout(() => forum.emit("introduce", { name: author.value.trim() }), pause);
+}
+
+// A new session knows nobody's name.
+forum.on("history", () => {
+  if (author.value) introduce();
 });
 
 /** @type {Map<string, number>} */
@@ -192,16 +215,11 @@ function showTypists() {
 
 // --- the name is kept
 
-try {
-  author.value = localStorage.getItem("author") ?? "";
-} catch {
-  // A browser may be told to keep nothing.
-}
+author.value = kept("author") ?? "";
 author.addEventListener("input", () => {
   refuse(find("#composer"), "author", "");
-  try {
-    localStorage.setItem("author", author.value.trim());
-  } catch {}
+  keep("author", author.value.trim());
+  introduce(600);
 });
 
 // --- unread posts, in the title of a hidden tab
@@ -263,3 +281,10 @@ function showCaughtUp() {
   caughtUp = 0;
   shown = setTimeout(() => (banner.hidden = true), 5000);
 }
+
+// --- a new version of the server, and of this page
+
+forum.skew.subscribe(skew => {
+  find("#update").hidden = !skew;
+});
+find("#update button").addEventListener("click", () => location.reload());

@@ -5,7 +5,15 @@ import { draw } from "./plot.js";
 
 /** @type {(id: string) => any} */
 const $ = id => document.getElementById(id);
-const counter = connect();
+
+// All tabs of a browser are one visitor.
+let visitor = crypto.getRandomValues(new Uint32Array(4)).join("-");
+try {
+  visitor = localStorage.visitor ??= visitor;
+} catch {
+  // A browser may be told to keep nothing.
+}
+const counter = connect(`/ws?visitor=${visitor}`);
 
 /**
  * How many were here in each second up to `sampledAt`.
