@@ -2,8 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketkit::{Events, Member, Present, Protocol, Server, Service, Socket, test::Kit};
+use socketkit::{
+    Events, Member, Present, Protocol, Server, Service, Socket,
+    test::{Kit, Node},
+};
 use std::{
+    collections::{BTreeSet, HashSet},
     net::SocketAddr,
     sync::{
         Arc,
@@ -13,6 +17,7 @@ use std::{
 };
 use tests::{
     chat::{listen, soon, until},
+    dice::Dice,
     raw::Plain,
 };
 use tokio::{io::AsyncReadExt, sync::watch};
@@ -236,6 +241,68 @@ async fn who_is_sent_away_leaves_within_the_grace() {
     until(|| service.io().is_empty()).await;
     assert_eq!(service.io().presence_len(ROOM), 1, "as for any page that is closed");
     until(|| service.io().presence_len(ROOM) == 0).await;
+}
+
+/// Everybody is present from the beginning, under the name in the query.
+fn welcoming() -> Service<Library> {
+    Server::<Library>::new()
+        .on_connect(async |socket: Socket<Library>| match socket.handshake().query("name") {
+            Some(name) => socket.present(ROOM, reader(name)),
+            None => socket.watch_presence(ROOM),
+        })
+        .fallback(async |_: ClientEvent| {})
+        .build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_any_weather_everybody_is_told_in_the_end_who_is_there() {
+    for seed in 0..20 {
+        let kit = Kit::seeded(welcoming(), seed);
+        let mut dice = Dice(seed);
+        let (watcher, mut clients) = (kit.connect().await, Vec::new());
+        for _ in 0..40 {
+            match dice.below(5) {
+                0 | 1 => {
+                    let name = format!("p{}", dice.below(4));
+                    let first = Node::FIRST;
+                    let client = kit.connect_with(first, |client| client.query("name", &name));
+                    clients.push((name.clone(), client.await.unwrap()));
+                }
+                2 if !clients.is_empty() => {
+                    let at = dice.below(clients.len() as u64) as usize;
+                    let (_, client) = clients.swap_remove(at);
+                    client.close().await;
+                }
+                // Some seconds of it, or so long that sessions end.
+                3 => kit.advance(Duration::from_secs(dice.below(70))).await,
+                _ => kit.chaos(6).await,
+            }
+            let all = kit.io().presence(ROOM);
+            assert_eq!(all.len(), kit.io().presence_len(ROOM));
+            let sockets: Vec<_> = all.iter().flat_map(|present| &present.sockets).collect();
+            let once: HashSet<_> = sockets.iter().collect();
+            assert_eq!(sockets.len(), once.len(), "a socket is one person's: {all:?}");
+        }
+        kit.chaos(1).await;
+        for (_, client) in &clients {
+            client.link().restore();
+            client.connected().await;
+        }
+        watcher.link().restore();
+        watcher.connected().await;
+        // Whoever did not come back is given up by now.
+        kit.advance(Duration::from_secs(80)).await;
+        let expected: BTreeSet<_> = clients.iter().map(|(name, _)| name.as_str()).collect();
+        let expected: Vec<_> = expected.into_iter().collect();
+        let here = kit.io().presence(ROOM);
+        assert_eq!(names(&here), expected, "seed {seed}\n{}", kit.trace());
+        let sockets = here.iter().map(|present| present.sockets.len()).sum::<usize>();
+        assert_eq!(sockets, clients.len(), "seed {seed}");
+        assert_eq!(*watcher.presence(ROOM).borrow(), here, "seed {seed}");
+        for (_, client) in &clients {
+            assert_eq!(*client.presence(ROOM).borrow(), here, "seed {seed}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
