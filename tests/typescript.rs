@@ -132,7 +132,10 @@ fn described(contract: &Contract, types: &str, event: &str) -> (Value, String) {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let Some(pointer) = payload["$ref"].as_str() else {
-        return (payload, declared(format!("\n  {event}: {{ data: "), "; reply: null };"));
+        let data = declared(format!("\n  {event}: {{ data: "), "; reply: null };");
+        let fields = format!("export interface {data} ");
+        let is_named = data.ends_with("Data") && types.contains(&fields);
+        return (payload, if is_named { declared(fields, "\n}") + " }" } else { data });
     };
     let name = pointer.strip_prefix("#/write/").unwrap();
     let text = if types.contains(&format!("export interface {name} ")) {
@@ -192,7 +195,14 @@ fn mistakes_are_errors_that_name_the_event_or_the_field() {
             "'number' is not assignable to type 'string'",
         ),
         (r#"socket.emit("submit_post");"#, "\"submit_post\""),
-        (r#"socket.emit("submit_post", { author: "ada" });"#, "Property 'body' is missing"),
+        (
+            r#"socket.emit("submit_post", { author: "ada" });"#,
+            "Property 'body' is missing in type '{ author: string; }' but required in type 'SubmitPostData'",
+        ),
+        (
+            r#"socket.emit("submit_post", { author: "ada", body: "", tag: "" });"#,
+            "'tag' does not exist in type 'SubmitPostData'",
+        ),
         (r#"socket.emit("typing", 1);"#, "\"typing\""),
         (
             r#"socket.on("post_updat", () => {});"#,
@@ -233,7 +243,8 @@ fn documentation_is_there_where_an_editor_shows_it() {
     for part in [
         "/**\n * A post.\n *\n * With *many* fields; and a comment that would end: *\\/\n */\nexport interface Post {",
         "  /** Its number. */\n  id: number;",
-        "  /** Publish a post; answered with its id. */\n  submit_post: { data: {\n    /** Who it is of. */\n",
+        "  /** Publish a post; answered with its id. */\n  submit_post: { data: SubmitPostData; reply: Id };\n",
+        "/** What `submit_post` carries. */\nexport interface SubmitPostData {\n  /** Who it is of. */\n",
     ] {
         assert!(types.contains(part), "{part}\n{types}");
     }

@@ -35,7 +35,19 @@ impl Names {
             let called = free(&(identifier(name) + suffix), &mut taken);
             names.insert(pointer("read", name), called);
         }
+        for (side, events) in [("client", &contract.client), ("server", &contract.server)] {
+            for name in events.keys() {
+                let called = free(&(identifier(&pascal(name)) + "Data"), &mut taken);
+                names.insert(format!("#/{side}/{name}"), called);
+            }
+        }
         Self(names)
+    }
+
+    /// What the data of an event is called, where it is no type of another name: so that errors name the
+    /// event.
+    pub(super) fn data(&self, side: &str, event: &str) -> &str {
+        self.find(&format!("#/{side}/{event}"))
     }
 
     pub(super) fn find(&self, pointer: &str) -> &str {
@@ -108,6 +120,16 @@ fn pointer(side: &str, name: &str) -> String {
         }
     }
     pointer
+}
+
+/// `submit_post` as `SubmitPost`.
+fn pascal(name: &str) -> String {
+    let parts = name.split(|char: char| !char.is_ascii_alphanumeric());
+    parts
+        .flat_map(|part| {
+            part.chars().take(1).map(|char| char.to_ascii_uppercase()).chain(part.chars().skip(1))
+        })
+        .collect()
 }
 
 /// What may be the name of a type.

@@ -33,7 +33,7 @@ pub(crate) fn declarations(contract: &Contract) -> String {
     for (name, schema) in types {
         writer.named(&mut out, name, schema);
     }
-    for (side, events) in [("ClientEvents", &contract.client), ("ServerEvents", &contract.server)] {
+    for (side, events) in [("client", &contract.client), ("server", &contract.server)] {
         writer.events(&mut out, side, events);
     }
     let presence = contract.presence.as_ref().map(|presence| {
@@ -105,18 +105,32 @@ impl Writer<'_> {
     }
 
     fn events(&self, out: &mut String, side: &str, events: &BTreeMap<String, EventContract>) {
-        let _ = writeln!(out, "\nexport interface {side} {{");
+        let title = if side == "client" { "ClientEvents" } else { "ServerEvents" };
+        let mut all = format!("\nexport interface {title} {{\n");
         for (name, event) in events {
-            document(out, "  ", event.doc.as_deref());
+            document(&mut all, "  ", event.doc.as_deref());
             let of = |schema: &Option<Value>| {
                 schema.as_ref().map_or("null".to_owned(), |schema| self.of(schema, 1).text)
             };
-            let (data, reply) = (of(&event.payload), of(&event.reply));
+            let fields = event.payload.as_ref().map(|payload| self.of(payload, 0));
+            let data = match fields.filter(|of| of.form == Form::Fields) {
+                Some(fields) => {
+                    let data = self.names.data(side, name);
+                    let _ = writeln!(
+                        out,
+                        "\n/** What `{name}` carries. */\nexport interface {data} {}",
+                        fields.text
+                    );
+                    data.to_owned()
+                }
+                None => of(&event.payload),
+            };
+            let reply = of(&event.reply);
             let progress = event.progress.is_some().then(|| of(&event.progress));
             let progress = progress.map(|of| format!("; progress: {of}")).unwrap_or_default();
-            let _ = writeln!(out, "  {}: {{ data: {data}; reply: {reply}{progress} }};", key(name));
+            let _ = writeln!(all, "  {}: {{ data: {data}; reply: {reply}{progress} }};", key(name));
         }
-        out.push_str("}\n");
+        *out += &(all + "}\n");
     }
 
     /// A schema as a type, of which later lines stand so deep.
