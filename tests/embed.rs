@@ -223,10 +223,16 @@ async fn the_browser_client_is_served_with_the_contract_and_is_cached() {
     for (name, media, part) in [
         ("client.js", "text/javascript; charset=utf-8", r#","volatile":true}"#),
         ("client.js", "text/javascript; charset=utf-8", r#""limit":65536"#),
-        ("socketkit.js", "text/javascript; charset=utf-8", "export { connect, CallError };"),
+        (
+            "socketkit.js",
+            "text/javascript; charset=utf-8",
+            "export { CallError, connect, create };",
+        ),
         ("session.js", "text/javascript; charset=utf-8", "function createSession("),
         ("store.js", "text/javascript; charset=utf-8", "const observe = "),
         ("skew.js", "text/javascript; charset=utf-8", "export const look = "),
+        ("shared.js", "text/javascript; charset=utf-8", "export const attach = "),
+        ("worker.js", "text/javascript; charset=utf-8", "globalThis.onconnect = "),
         ("socketkit.global.js", "text/javascript; charset=utf-8", "globalThis.socketkit = "),
         ("socketkit.d.ts", "application/typescript; charset=utf-8", "export function connect"),
     ] {

@@ -19,7 +19,7 @@ fn output(program: &str, args: &[&str]) -> Vec<u8> {
 }
 
 /// Modules that are loaded when they are used.
-const LATER: [&str; 2] = ["skew.js", "presence.js"];
+const LATER: [&str; 4] = ["skew.js", "presence.js", "shared.js", "worker.js"];
 
 /// The bytes of a text after `gzip -9`.
 fn gzipped(text: &[u8]) -> usize {
@@ -75,7 +75,7 @@ fn the_script_for_pages_without_modules_differs_in_how_its_parts_are_joined() {
     let read = |name: &str| std::fs::read_to_string(format!("{BROWSER}/{name}")).expect(name);
     let module = read("socketkit.js");
     let module = module
-        .strip_suffix("const script = import.meta.url;\nexport { connect, CallError };\n")
+        .strip_suffix("const script = import.meta.url;\nexport { CallError, connect, create };\n")
         .expect("the lines that the server replaces");
     let (session, store) = (read("session.js"), read("store.js"));
     for (part, imports, exports) in [(module, 2, 0), (&session, 0, 1), (&store, 0, 1)] {

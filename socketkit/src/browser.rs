@@ -12,13 +12,16 @@ const SESSION: &str = include_str!("browser/session.js");
 const STORE: &str = include_str!("browser/store.js");
 const SKEW: &str = include_str!("browser/skew.js");
 const PRESENCE: &str = include_str!("browser/presence.js");
+const SHARED: &str = include_str!("browser/shared.js");
+const WORKER: &str = include_str!("browser/worker.js");
 const ENTRY: &str = include_str!("browser/client.js");
 const TYPES: &str = include_str!("browser/socketkit.d.ts");
 
 const GLOBAL: &str = include_str!("browser/global.js");
 
 /// What a module may say and a classic script may not; [`GLOBAL`] stands in its place.
-const MODULE_END: &str = "const script = import.meta.url;\nexport { connect, CallError };\n";
+const MODULE_END: &str =
+    "const script = import.meta.url;\nexport { CallError, connect, create };\n";
 
 const PLACE: &str = "\"__CONTRACT__\"";
 
@@ -68,6 +71,8 @@ impl Files {
             File::new("store.js", JAVASCRIPT, STORE.into()),
             File::new("skew.js", JAVASCRIPT, SKEW.into()),
             File::new("presence.js", JAVASCRIPT, PRESENCE.into()),
+            File::new("shared.js", JAVASCRIPT, SHARED.into()),
+            File::new("worker.js", JAVASCRIPT, WORKER.into()),
             File::new("socketkit.global.js", JAVASCRIPT, script(&contract)),
             File::new("socketkit.d.ts", TYPESCRIPT, TYPES.into()),
             #[cfg(feature = "schema")]

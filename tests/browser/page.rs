@@ -269,6 +269,14 @@ impl Page {
         Ok(())
     }
 
+    /// Ends the process of the page, as a crash does; nothing can be asked of it any more.
+    pub async fn crash(&self) -> Result {
+        // There is no answer.
+        let crash = self.devtool("Page.crash", json!({}));
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(100), crash).await;
+        Ok(())
+    }
+
     /// Closes the page as its visitor does.
     pub async fn close(self) -> Result {
         self.devtools

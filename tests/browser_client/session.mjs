@@ -17,10 +17,10 @@ const SMALL = [
 ];
 
 const MUTATIONS = {
-  "seen before it is processed": ["        handle();", "        later.push(() => has(link) && handle());"],
+  "seen before it is processed": ["        handle();", "        later.push(() => link == greeted && handle());"],
   "replay from the wrong number": ["sent) - seen)", "sent) - seen + 1)"],
   "ask for a replay from the wrong number": ["${processed}.${++", "${reported}.${++"],
-  "any connection is the present one": ["link => link == session.link;", "() => true;"],
+  "any connection is the present one": ["if (link != greeted) return;\n      const", "const"],
   "attempts do not grow": ["${++attempt}", "${1 + attempt}"],
   "count after the handlers": ["        processed++;\n        handle();", "        handle();\n        processed++;"],
   "send between what is sent again": [

@@ -16,7 +16,8 @@ const contract = "__CONTRACT__";
  *
  * @param {string | URL} [url] by default the endpoint under which this module is served; in a bundle or in
  *   Node, where it is not, it has to be given
- * @param {{ timeout?: number }} [options] milliseconds that a call waits for its reply (10,000)
+ * @param {{ timeout?: number, shared?: boolean }} [options] milliseconds that a call waits for its reply
+ *   (10,000), and whether all tabs of the browser share one connection
  */
 export const connect = (url, options) => connectTo(url, { contract, ...options });
 

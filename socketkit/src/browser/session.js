@@ -81,9 +81,6 @@ function createSession({ send, isReady }) {
   /** Whether frames can be sent: from `hello` on. */
   const isOpen = () => greeted && isReady(greeted);
 
-  /** Whether this is the present connection: whatever comes from another comes too late. */
-  const has = link => link == session.link;
-
   /** Tells the other side what was processed, if it does not know. */
   const report = () => {
     if (!isOpen() || !token || processed == reported) return;
@@ -106,8 +103,8 @@ function createSession({ send, isReady }) {
     token = hello.token;
     reported = processed;
     for (const entry of unseen) send(link, entry);
-    // Not before: nothing may come between what is sent again.
-    greeted = link;
+    // Not before: nothing may come between what is sent again. It may have been given up meanwhile.
+    if (link == session.link) greeted = link;
     return state;
   };
 
@@ -167,10 +164,10 @@ function createSession({ send, isReady }) {
      * Throws a `RangeError` at what cannot be.
      */
     receive(link, message, now, handle) {
-      if (!has(link)) return;
-      if (message.hello) return greet(link, message.hello);
-      // What comes before `hello` belongs to no session.
-      if (greeted != link) return;
+      // Whatever comes from another than the present connection comes too late.
+      if (message.hello && link == session.link) return greet(link, message.hello);
+      // And what comes before `hello` belongs to no session.
+      if (link != greeted) return;
       const counts = ["event", "reply", "progress", "cancel", "error"].some(kind => kind in message);
       if (counts) {
         if (processed == reported) since = now;
@@ -181,7 +178,7 @@ function createSession({ send, isReady }) {
         forget(message.seen);
         flush();
       }
-      if (!has(link)) return;
+      if (link != greeted) return;
       // There is no timer, as that of a hidden page is late: a heartbeat comes when nothing else does.
       const isHeartbeat = !counts && message.seen == null;
       if (isHeartbeat || processed - reported >= REPORT || Math.abs(now - since) >= REPORT_AFTER) report();

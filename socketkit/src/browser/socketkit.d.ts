@@ -142,6 +142,16 @@ export interface Skew {
 }
 
 export interface ConnectOptions extends CallOptions {
+  /**
+   * One connection for all tabs of the browser that ask for it, in a `SharedWorker`. A tab that comes
+   * late is told what the others were told in the session, but for volatile events; of latest ones
+   * the newest. If those were over 256, or 256 KiB, the session begins anew: `reset` for the others,
+   * for the reason `overflow`. A call of the server goes to the tab that was looked at last, and
+   * `unconfirmed` counts for all tabs. For the server they are one socket: it handles what they send
+   * one after the other. Where there are no such workers, or no Web Locks (a page
+   * that is not secure), or the endpoint is of another origin, each tab has a connection of its own.
+   */
+  shared?: boolean;
   /** The flags of the events, and the largest frame in bytes, as `client.js` fills them in. */
   contract?: {
     client?: {

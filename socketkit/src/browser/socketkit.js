@@ -21,8 +21,6 @@ const [FIRST_PAUSE, LAST_PAUSE] = [500, 20_000];
 const SPREAD = 100; // ms of it after a restart, as the server has spread its clients already
 /** Close codes after which there is no use in coming back. */
 const FINAL = /^(100[039]|44(?!08|29))/;
-/** And those after which the server may have the session still. */
-const BROKEN = /1006|4408/;
 
 /** The sockets that are not closed, by their URL. */
 const sockets = new Map();
@@ -33,11 +31,8 @@ const clock = timer => (pause, fn) => {
   timer = fn && setTimeout(fn, Math.min(pause, 2 ** 31 - 1));
 };
 
-/** How alike two names are: the pairs of letters in common. */
-const likeness = (one, other) => [...one].filter((_, i) => other.includes(one.slice(i, i + 2))).length;
-
 /** One socket to one URL: connections come and go below it. */
-function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
+function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take }) {
   /** By event of the server: the handlers, the newest payload as a store, and its setter. */
   const topics = new Map();
   const listeners = new Set();
@@ -45,7 +40,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const calls = new Map();
   /** Calls of the server that are not answered yet: what cancels each. */
   const asked = new Map();
-  let limit = contract.limit ?? 65_536, lastId = 0;
+  let limit = contract.limit ?? 65_536, lastId = shared ? Math.random() * 2 ** 32 : 0;
 
   const time = clock(); // for one thing: the pause, the wait for `hello`, or silence
   let attempts = 0, notBefore = 0;
@@ -67,8 +62,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const about = (side, event) => {
     const names = contract[side] ?? { [event]: {} };
     if (Object.hasOwn(names, event)) return names[event];
-    const [nearest] = Object.keys(names).sort((a, b) => likeness(event, b) - likeness(event, a));
-    throw new TypeError(`no event "${event}"` + (nearest ? `; the nearest is "${nearest}"` : ""));
+    throw new TypeError(`no event "${event}"; there are: ${Object.keys(names)}`);
   };
 
   const topic = event => {
@@ -77,7 +71,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   };
 
   /** Who is present in a room, under a name that no event has. */
-  const people = room => topic("@" + JSON.stringify(room));
+  const people = (room = null) => topic("@" + JSON.stringify(room));
 
   // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
   const encode = (frame, data) => fit(JSON.stringify({ ...frame, data: data ?? undefined }), limit, "a frame");
@@ -108,14 +102,13 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   const session = createSession({ send, isReady: ws => ws.readyState == 1 && !(ws.bufferedAmount > BUFFER) });
 
   /** Gives the calls up that are sent, as their session is over; or all of them. */
-  const lose = error => {
+  const lose = (error = new CallError("lost", "the connection was lost"), isSent = call => call.sent) => {
     asked.forEach(controller => controller.abort());
     asked.clear();
-    calls.forEach(call => (error || call.sent) && call.end(error ?? new CallError("lost", "the connection was lost")));
+    calls.forEach(call => isSent(call) && call.end(error));
   };
 
-  const closed = () =>
-    new CallError("closed", "the socket is closed" + (state.ended?.reason ? `: ${state.ended.reason}` : ""));
+  const closed = () => new CallError("closed", state.ended?.reason || "the socket is closed");
 
   /** A call of the server: what its handlers are given beside the data, and what answers it. */
   const ask = id => {
@@ -144,10 +137,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     ({ heartbeat, limit = limit } = hello);
     compare(hello.schema);
     openedAt = heardAt;
-    if (next.value == "reset") {
-      lose();
-      topics.forEach(([, , renew], name) => name < "A" && renew());
-    }
+    if (next.value == "reset") lose();
     watch();
     enter(next);
   };
@@ -166,8 +156,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     const about = error?.event ? `${error.event}: ` : "";
     if (error) fault = new CallError(error.code, about + error.message, error.data);
     if (event == "socketkit:presence") {
-      const { number } = session;
-      import("./presence.js").then(({ tell }) => session.number == number && tell(people(data.room), data));
+      import("./presence.js").then(({ tell }) => tell(people(data.room), data, state));
     } else if (event) {
       fault ??= misfit("server", event, data);
       const [known, , renew] = topic(event);
@@ -191,9 +180,20 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     }
   };
 
+  /** A WebSocket, or what looks like one and shares that of all tabs. */
+  const open = protocols => {
+    if (!shared) return new WebSocket(url, protocols);
+    const link = { close() {} };
+    import("./shared.js").then(({ attach }) => attach(link, url, contract, greet, state)).catch(() => {
+      shared = false;
+      link.onclose?.({ code: 4408 });
+    });
+    return link;
+  };
+
   const dial = () => {
     openedAt = undefined;
-    const mine = session.dial(protocols => new WebSocket(url, protocols));
+    const mine = session.dial(open);
     time(TIMEOUT, pause);
     mine.onmessage = ({ data: frame }) => {
       heardAt = Date.now();
@@ -203,8 +203,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
         if (!/^\s*{/.test(frame)) throw new SyntaxError(frame);
         const message = parse(frame, error => (fault = error));
         tell("in", frame, message);
-        const next = session.receive(mine, message, heardAt, () => handle(message, fault));
-        if (next) greet(message.hello, next);
+        const next = session.receive(mine, message, heardAt, () => (take ?? handle)(message, fault, frame));
+        if (next) greet(message.hello, mine.state ?? next);
       } catch (error) {
         Promise.reject(error);
         end(4400);
@@ -213,8 +213,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     mine.onclose = ({ code, reason }) => {
       state.ended = { code, reason };
       if (FINAL.test(code)) return end();
-      if (!BROKEN.test(code)) lose();
-      const least = Math.min(/^retry (\d+)/.exec(reason)?.[1] ?? 0, 3_600_000);
+      if (!/1006|4408/.test(code)) lose(); // it keeps no session either
+      const least = +(/^retry (\d+)/.exec(reason)?.[1] ?? 0);
       pause(least, least && code == 1012 ? SPREAD : LAST_PAUSE);
     };
     enter({ value: "connecting" });
@@ -245,7 +245,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
     if (code) state.ended = { code, reason: "" };
     drop(code, true);
     session.queue = [];
-    lose(closed());
+    lose(closed(), () => true);
     enter({ value: "closed" });
   };
 
@@ -277,7 +277,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       enter({ value: "waiting" });
     } else if (type == "offline") {
       // Nobody says that a connection is dead: it would look open for minutes.
-      if (session.link) pause();
+      if (session.link && !shared) pause();
     } else if (session.isOpen()) {
       if (!probed) watch(heartbeat);
     } else if (!session.link && (type != "visibilitychange" || !document.hidden)) {
@@ -315,9 +315,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       return true;
     },
 
-    call: (event, data, options) =>
+    call: (event, data, { timeout = patience, onProgress, signal } = {}) =>
       new Promise((resolve, reject) => {
-        const { timeout = patience, onProgress, signal } = options ?? {};
         const id = ++lastId >>> 0;
         const frame = encodeEvent(event, id, data);
         signal?.throwIfAborted();
@@ -335,8 +334,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
           call.end(error);
         };
         const call = {
-          event,
-          frame,
+          event, frame,
           end(fault, data) {
             calls.delete(id);
             time();
@@ -360,7 +358,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
       about("server", event);
       return topic(event)[1];
     },
-    presence: (room = null) => people(room)[1],
+    presence: room => people(room)[1],
     skew,
     close() {
       closing = state.value != "closed";
@@ -369,7 +367,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
   };
 
   dial();
-  return { wake, join: () => ((closing = false), socket) };
+  return { socket, session, wake, join: () => ((closing = false), socket) };
 }
 
 /**
@@ -377,8 +375,9 @@ function create(url, { timeout: patience = TIMEOUT, contract = {} }) {
  *
  * @param {string | URL} [url] of the endpoint, `http` or `ws`, relative to the page; by default the
  *   folder that this script was loaded from, which in a bundle or in Node is not the server's
- * @param {{ timeout?: number, contract?: object }} [options] of a new connection: milliseconds
- *   that a call waits for its reply (10,000), and the events as `client.js` fills them in
+ * @param {{ timeout?: number, shared?: boolean, contract?: object }} [options] of a new connection:
+ *   milliseconds that a call waits for its reply (10,000), whether all tabs of the browser share it,
+ *   and the events as `client.js` fills them in
  */
 function connect(url = new URL(".", script).href.slice(0, -1), options = {}) {
   const target = new URL(url, globalThis.document?.baseURI ?? script);
@@ -397,4 +396,4 @@ for (const type of ["pagehide", "pageshow", "offline", "online", "visibilitychan
 }
 
 const script = import.meta.url;
-export { connect, CallError };
+export { CallError, connect, create };

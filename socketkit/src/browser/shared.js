@@ -1,0 +1,45 @@
+/** A page's end of the connection that all tabs of a browser share, in the shape of a WebSocket. */
+
+/** The sessions that this page has been in, by URL. */
+const known = new Set();
+
+/**
+ * Joins the worker that has the connection to `url`. `greet` is told how that fares. Rejects where
+ * there are no such workers.
+ */
+export const attach = (link, url, contract, greet, store) =>
+  new Promise((_, reject) => {
+    const worker = new SharedWorker(new URL("worker.js", import.meta.url), { type: "module", name: url });
+    const { port } = worker;
+    const lock = crypto.randomUUID();
+    const wake = ({ type }) => port.postMessage({ type });
+    const receive = ({ data: { frame, hello, state, lock } }) => {
+      if (lock) return navigator.locks.request(lock, () => link.onclose?.({ code: 1006 }));
+      if (frame) return link.onmessage?.({ data: frame });
+      if (state.value == "closed") return link.onclose?.(state.ended);
+      link.readyState = +!!hello;
+      store.ended = state.ended;
+      if (!hello || link.hello) return greet(hello ?? {}, state);
+      // Who comes back is told everything again.
+      if (known.has(url)) link.state = { reason: "unknown", unconfirmed: 0, ...state, value: "reset" };
+      known.add(url);
+      link.hello = hello;
+      link.onmessage?.({ data: JSON.stringify({ hello }) });
+    };
+    worker.onerror = reject;
+    // The worker has it once the tab is gone, however that ends.
+    const held = new Promise(release => {
+      link.send = frame => port.postMessage({ frame });
+      link.close = code => {
+        if (code == 1000) known.delete(url);
+        port.onmessage = link.readyState = null;
+        release();
+      };
+    });
+    navigator.locks.request(lock, () => {
+      port.onmessage = receive;
+      port.postMessage({ lock, contract });
+      for (const type of ["pageshow", "focus", "online", "offline"]) addEventListener(type, wake);
+      return held;
+    }).catch(reject);
+  });
