@@ -312,7 +312,7 @@ async fn a_tab_that_crashes_is_noticed_and_so_is_the_worker() -> Result {
     assert_eq!(scene.io.len(), 1);
     // The worker is in the process of the page that was there first.
     one.crash().await?;
-    three.wait_until("states.at(-1) == 'reset'").await?;
+    three.wait_until("states.at(-1) == 'reset' && room.state.reason == 'unknown'").await?;
     got(&three, r#"["welcome", "still", "welcome"]"#).await?;
     assert_eq!(three.eval("room.call('ask', 'a')").await?, "a!");
     assert_eq!(three.eval("states.join()").await?, "connecting,open,waiting,connecting,reset");

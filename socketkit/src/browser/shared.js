@@ -21,7 +21,8 @@ export const attach = (link, url, contract, greet, store) =>
       store.ended = state.ended;
       if (!hello || link.hello) return greet(hello ?? {}, state);
       // Who comes back is told everything again.
-      if (known.has(url)) link.state = { reason: "unknown", unconfirmed: 0, ...state, value: "reset" };
+      const { reason = "unknown", unconfirmed = 0 } = state;
+      if (known.has(url)) link.state = { value: "reset", reason, unconfirmed };
       known.add(url);
       link.hello = hello;
       link.onmessage?.({ data: JSON.stringify({ hello }) });
@@ -37,6 +38,7 @@ export const attach = (link, url, contract, greet, store) =>
       };
     });
     navigator.locks.request(lock, () => {
+      if (!link.onmessage) return;
       port.onmessage = receive;
       port.postMessage({ lock, contract });
       for (const type of ["pageshow", "focus", "online", "offline"]) addEventListener(type, wake);
