@@ -28,20 +28,20 @@ export const attach = (link, url, contract, greet, store) =>
       link.onmessage?.({ data: JSON.stringify({ hello }) });
     };
     worker.onerror = reject;
-    // The worker has it once the tab is gone, however that ends.
-    const held = new Promise(release => {
-      link.send = frame => port.postMessage({ frame });
-      link.close = code => {
-        if (code == 1000) known.delete(url);
-        port.onmessage = link.readyState = null;
-        release();
-      };
-    });
+    const left = new AbortController();
+    const { signal } = left;
+    link.send = frame => port.postMessage({ frame });
+    link.close = code => {
+      if (code == 1000) known.delete(url);
+      port.onmessage = link.readyState = null;
+      left.abort();
+    };
     navigator.locks.request(lock, () => {
-      if (!link.onmessage) return;
+      if (!link.onmessage) return; // given up meanwhile
       port.onmessage = receive;
       port.postMessage({ lock, contract });
-      for (const type of ["pageshow", "focus", "online", "offline"]) addEventListener(type, wake);
-      return held;
+      for (const type of ["pageshow", "focus", "online", "offline"]) addEventListener(type, wake, { signal });
+      // The worker has the lock once the tab is gone, however that ends.
+      return new Promise(release => (signal.onabort = release));
     }).catch(reject);
   });
