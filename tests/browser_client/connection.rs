@@ -113,9 +113,7 @@ async fn a_page_can_tell_why_it_was_closed() -> Result {
         .eval("keep(socket.state.ended); failure(socket.call('watch')).then(keep); 0")
         .await?;
     scene
-        .got(
-            r#"["not yet", { code: 4401, reason: "log in first" }, ["closed", "the socket is closed: log in first"]]"#,
-        )
+        .got(r#"["not yet", { code: 4401, reason: "log in first" }, ["closed", "log in first"]]"#)
         .await
 }
 

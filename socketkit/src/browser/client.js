@@ -12,7 +12,7 @@ const contract = "__CONTRACT__";
 
 /**
  * Connects as `connect` of `socketkit.js` does. An event that the contract does not know is a
- * `TypeError`, which names the nearest that it does.
+ * `TypeError`, which names those that it does.
  *
  * @param {string | URL} [url] by default the endpoint under which this module is served; in a bundle or in
  *   Node, where it is not, it has to be given
