@@ -19,7 +19,7 @@ export const attach = (link, url, contract, greet, store) =>
       if (state.value == "closed") return link.onclose?.(state.ended);
       link.readyState = +!!hello;
       store.ended = state.ended;
-      if (!hello || link.hello) return greet(hello ?? contract, state);
+      if (!hello || link.hello) return greet(hello || contract, state);
       // Who comes back is told everything again.
       const { reason = "unknown", unconfirmed = 0 } = state;
       if (known.has(url)) link.state = { value: "reset", reason, unconfirmed };
