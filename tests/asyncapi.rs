@@ -2,6 +2,8 @@
 //!
 //! Needs Node's packages; `npm ci --prefix tests` fetches the official schema.
 
+#[path = "asyncapi/presence.rs"]
+mod presence;
 #[path = "contract/protocols.rs"]
 mod protocols;
 

@@ -13,12 +13,12 @@ use http::{Method, Request, header};
 use http_body_util::BodyExt;
 use protocols::*;
 use serde_json::{Value, json};
-use socketkit::{Server, contract};
+use socketkit::{Contract, Server, contract};
 use std::collections::BTreeMap;
 use tower::ServiceExt;
 
 /// All pages, by the names of their protocols.
-fn pages() -> Vec<(&'static str, socketkit::Contract, String)> {
+fn pages() -> Vec<(&'static str, Contract, String)> {
     let hostile = ("hostile", contract::<HostileProtocol>());
     let contracts = all().into_iter().chain([hostile]);
     contracts
@@ -138,6 +138,14 @@ fn all_events_and_types_are_listed_and_every_link_leads_to_one() {
     }
 }
 
+/// Panics if a value is not one of a schema of a contract.
+fn valid(contract: &Contract, schema: &Value, value: &Value) {
+    let schema = json!({ "allOf": [schema], "read": contract.read, "write": contract.write });
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let errors: Vec<_> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert_eq!(errors, [""; 0], "{value}");
+}
+
 #[test]
 fn every_event_has_a_frame_as_an_example_and_it_is_valid() {
     let mut count = 0;
@@ -146,12 +154,8 @@ fn every_event_has_a_frame_as_an_example_and_it_is_valid() {
         for (side, events) in [("client", &contract.client), ("server", &contract.server)] {
             for (event_name, event) in events {
                 let valid = |schema: &Option<Value>, data: &Value| {
-                    let schema = schema.clone().unwrap_or(json!({ "type": "null" }));
-                    let schema = json!({ "allOf": [schema], "read": contract.read, "write": contract.write });
-                    let validator = jsonschema::draft202012::new(&schema).unwrap();
-                    let errors: Vec<_> =
-                        validator.iter_errors(data).map(|error| error.to_string()).collect();
-                    assert_eq!(errors, [""; 0], "{name} {event_name}: {data}");
+                    let nothing = json!({ "type": "null" });
+                    valid(&contract, schema.as_ref().unwrap_or(&nothing), data);
                 };
                 let frames = examples(article(&pieces, &format!("{side}.{event_name}")));
                 assert_eq!(frames[0]["event"], **event_name, "{name}");
@@ -262,6 +266,51 @@ fn progress_and_that_a_call_can_be_cancelled_is_told() {
 }
 
 #[test]
+fn who_is_present_is_told_where_the_protocol_tells_it() {
+    for (name, contract, page) in pages() {
+        let pieces = pieces(&page);
+        let Some(presence) = &contract.presence else {
+            assert!(!page.contains("resence"), "{name}");
+            continue;
+        };
+        let links = values(&pieces, "href");
+        for link in ["#presence", "#server.socketkit:presence"] {
+            assert!(links.contains(&link), "{name}: {link}");
+        }
+        let frames = examples(article(&pieces, "server.socketkit:presence"));
+        let [list, change, gone] = frames.as_slice() else { panic!("{name}: {frames:?}") };
+        assert_eq!(list["data"]["from"], 0);
+        assert!(change["data"].get("from").is_none() && gone["data"].get("from").is_none());
+        assert_eq!(
+            gone["data"]["members"],
+            json!([{ "key": change["data"]["members"][0]["key"] }])
+        );
+        for frame in &frames {
+            assert_eq!(frame["event"], "socketkit:presence");
+            valid(&contract, &presence.room, &frame["data"]["room"]);
+        }
+        for frame in [list, change] {
+            valid(&contract, &presence.member, &frame["data"]["members"][0]["member"]);
+        }
+    }
+    let said = |page: &str| text(&pieces(page)).replace('\n', "");
+    let meeting = said(&contract::<Meeting>().to_html("Meeting"));
+    for part in [
+        "socket.presence(\"hall\").subscribe(presence =>",
+        "RoomRoom",
+        "MemberGuest",
+        "to sockets that the server tells of it",
+        "Server lists everybody{",
+        "Server removes entries{",
+        "What is held against the light.",
+    ] {
+        assert!(meeting.contains(part), "{part}\n{meeting}");
+    }
+    let counter = said(&contract::<Counter>().to_html("Counter"));
+    assert!(counter.contains("socket.presence().subscribe("), "{counter}");
+}
+
+#[test]
 fn frames_of_calls_and_errors_are_told() {
     let page = contract::<Listening>().to_html("Listening");
     let said = text(&pieces(&page));
@@ -315,6 +364,7 @@ async fn a_browser_shows_it_and_a_narrow_one_scrolls_it_downwards_alone() -> tes
     let routes = socketkit::Routes::new()
         .at("/forum", Server::<Forum>::new().fallback(async |_: ForumClient| {}).build())
         .at("/shapes", Server::<Shapes>::new().fallback(async |_: ShapesEvents| {}).build())
+        .at("/meeting", Server::<Meeting>::new().fallback(async |_: Move| {}).build())
         .at("/working", Server::<Working>::new().fallback(async |_: Work| {}).build())
         .at(
             "/hostile",
@@ -323,7 +373,7 @@ async fn a_browser_shows_it_and_a_narrow_one_scrolls_it_downwards_alone() -> tes
     tokio::spawn(routes.serve(listener).into_future());
     let browser = tests::browser::Browser::launch().await?;
     let page = browser.window().await?;
-    for name in ["forum", "shapes", "working", "hostile"] {
+    for name in ["forum", "shapes", "working", "meeting", "hostile"] {
         page.goto(&format!("http://{addr}/{name}/docs")).await?;
         for width in [1200, 400, 320] {
             page.viewport(width, 900).await?;

@@ -10,6 +10,7 @@ mod frames;
 mod names;
 mod page;
 mod policy;
+mod presence;
 pub(crate) mod shape;
 mod typescript;
 
@@ -203,7 +204,7 @@ impl Contract {
     /// What is in it is what the server does: it receives what clients send. There is one channel,
     /// `socket`, whose address is not known; a message for each event, each reply and each kind of progress,
     /// of the whole frame that is on the wire; and for each event an operation, with what comes for a call
-    /// of it. The version is the [`hash`](Self::hash). Types are called as in [`to_typescript`](Self::to_typescript). How events
+    /// of it; with presence also `socketkit:presence`. The version is the [`hash`](Self::hash). Types are called as in [`to_typescript`](Self::to_typescript). How events
     /// travel is said in descriptions and, for programs, in `x-socketkit-volatile`, `-latest`, `-max`,
     /// `-rate` and `-fingerprint`.
     ///

@@ -1,9 +1,13 @@
 //! Protocols of every kind, of which documents are made.
 
 #[allow(dead_code, reason = "others use the rest")]
+#[path = "../typescript/present.rs"]
+pub(crate) mod present;
+#[allow(dead_code, reason = "others use the rest")]
 #[path = "../typescript/shapes.rs"]
 pub(crate) mod shapes;
 
+pub(crate) use present::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shapes::*;
@@ -14,7 +18,7 @@ use std::{
 };
 
 /// All of them, by name.
-pub(crate) fn all() -> [(&'static str, Contract); 8] {
+pub(crate) fn all() -> [(&'static str, Contract); 10] {
     [
         ("Forum", contract::<Forum>()),
         ("Shapes", contract::<Shapes>()),
@@ -24,6 +28,8 @@ pub(crate) fn all() -> [(&'static str, Contract); 8] {
         ("Listening", contract::<Listening>()),
         ("Telling", contract::<Telling>()),
         ("Working", contract::<Working>()),
+        ("Meeting", contract::<Meeting>()),
+        ("Counter", contract::<Counter>()),
     ]
 }
 

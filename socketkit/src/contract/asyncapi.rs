@@ -5,7 +5,7 @@ use super::{
     example::Examples,
     frames::{self, Frame},
     names::Names,
-    policy,
+    policy, presence,
 };
 use crate::wire;
 use schemars::{
@@ -43,6 +43,7 @@ pub(super) fn document(contract: &Contract, title: &str) -> Value {
             document.event(side, name, event);
         }
     }
+    document.presence();
     let schemas: Map<_, _> = document
         .names
         .each(contract)
@@ -188,6 +189,27 @@ impl Document<'_> {
             operation["reply"] = json!({ "channel": { "$ref": CHANNEL }, "messages": messages });
         }
         self.operations.insert(format!("{action}.{}", key(name)), operation);
+    }
+
+    /// What the server tells of rooms, if the protocol has presence.
+    fn presence(&mut self) {
+        let Some(contract) = &self.contract.presence else { return };
+        let (name, id) = (wire::PRESENCE, format!("server.{}", key(wire::PRESENCE)));
+        let data = presence::data(contract);
+        let mut message = json!({
+            "name": name,
+            "title": name,
+            "description": presence::DOC,
+            "payload": self.carrying(Some(&data), &[("event", json!({ "const": name }))]),
+        });
+        if let Some(told) = presence::examples(contract, &self.examples) {
+            let example = |(does, data): (&str, Value)| json!({ "summary": format!("The server {does}."), "payload": { "event": name, "data": data } });
+            message["examples"] = told.map(example).to_vec().into();
+        }
+        self.messages.insert(id.clone(), message);
+        let mut operation = operation("send", &id, "Who is present in a room.");
+        operation["title"] = name.into();
+        self.operations.insert(format!("send.{}", key(name)), operation);
     }
 
     /// What comes for a call of an event, `progress` or `reply`: adds the message, and refers to it.

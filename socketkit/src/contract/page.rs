@@ -4,6 +4,7 @@ mod code;
 mod html;
 mod layout;
 mod markdown;
+mod presence;
 mod reference;
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::{CloseCode, wire};
 use html::Html;
+use presence::presence_id;
 use reference::{Reference, type_id};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,6 +47,7 @@ pub(super) fn page(contract: &Contract, title: &str) -> String {
     for side in page.sides() {
         page.events(&mut html, &side);
     }
+    page.presence(&mut html);
     page.types(&mut html);
     page.frames(&mut html);
     page.errors(&mut html);
@@ -116,6 +119,10 @@ impl Page<'_> {
         for side in self.sides() {
             let events = side.events.keys().map(|name| (format!("{}.{name}", side.id), &**name));
             contents(html, side.id, side.title, events);
+        }
+        if self.contract.presence.is_some() {
+            let event = (presence_id(), wire::PRESENCE);
+            contents(html, "presence", "Presence", [event].into_iter());
         }
         let types = self.reference.types.iter().map(|name| (type_id(name), &**name));
         contents(html, "types", "Types", types);

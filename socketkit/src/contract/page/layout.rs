@@ -6,7 +6,7 @@ use serde_json::Value;
 const WIDTH: usize = 48;
 
 /// Appends the data of a frame.
-type Data<'a> = &'a dyn Fn(&mut Vec<u8>) -> serde_json::Result<()>;
+pub(super) type Data<'a> = &'a dyn Fn(&mut Vec<u8>) -> serde_json::Result<()>;
 
 /// A frame as it is on the wire; its data on several lines, if it would be a long one.
 pub(super) fn frame(
