@@ -3,6 +3,8 @@
 //!
 //! Needs Node; `npm ci --prefix tests` fetches the compiler.
 
+#[path = "typescript/present.rs"]
+mod present;
 #[path = "typescript/shapes.rs"]
 mod shapes;
 #[path = "typescript/table.rs"]
@@ -219,6 +221,61 @@ fn mistakes_are_errors_that_name_the_event_or_the_field() {
         ),
     ] {
         let errors = project.check(&format!("{IMPORTS}{line}\n"));
+        assert!(errors.contains(said), "{line}\n{errors}");
+    }
+}
+
+#[test]
+fn rooms_and_who_is_present_are_of_the_types_of_the_contract() {
+    let types = [
+        ("meeting.d.ts".to_owned(), contract::<present::Meeting>().to_typescript()),
+        ("counter.d.ts".to_owned(), contract::<present::Counter>().to_typescript()),
+        ("client.d.ts".to_owned(), contract::<Shapes>().to_typescript()),
+    ];
+    let project = Project::new(&types);
+    let imports = r#"
+        import { connect as meet, Guest, Room } from "./meeting.js";
+        import { connect as count } from "./counter.js";
+        import { connect } from "./client.js";
+        import { connect as untyped, Present, Presence, Store } from "./socketkit.js";
+        const meeting = meet(), counter = count(), without = connect();
+        "#;
+    let program = r#"
+        const room: Room = { table: 7 };
+        const store: Store<Presence<Guest> | undefined> = meeting.presence(room);
+        meeting.presence("hall").subscribe(presence => {
+            if (!presence) return;
+            const { members, joined, left } = presence;
+            const all: Present<Guest>[] = [...members, ...joined, ...left];
+            all.map(({ key, member, sockets }) => [key.length, member.name.length, member.glass?.full, sockets.length]);
+        });
+        counter.presence().value?.members[0]?.member.toFixed();
+        counter.presence(null);
+        untyped().presence({ any: "room" }).value?.members[0]?.member.anything;
+        "#;
+    assert_eq!(project.check(&format!("{imports}{program}")), "");
+    for (line, said) in [
+        (
+            r#"meeting.presence("cellar");"#,
+            r#"'"cellar"' is not assignable to parameter of type 'Room'"#,
+        ),
+        ("meeting.presence();", "Expected 1 arguments, but got 0"),
+        (r#"meeting.presence({ table: "7" });"#, "'string' is not assignable to type 'number'"),
+        (r#"meeting.presence("hall").subscribe(({ members }) => members);"#, "'members'"),
+        (r#"meeting.presence("hall").value.members;"#, "possibly 'undefined'"),
+        (
+            r#"meeting.presence("hall").value?.members.map(({ member }) => member.nam);"#,
+            "'nam' does not exist on type 'Guest'",
+        ),
+        ("counter.presence(7);", "'7' is not assignable to parameter of type 'null | undefined'"),
+        (
+            r#"without.presence("hall");"#,
+            "'string' is not assignable to parameter of type 'NoPresence'",
+        ),
+        ("without.presence({});", "'\"the protocol has no presence\"' is missing"),
+        ("without.presence();", "Expected 1 arguments, but got 0"),
+    ] {
+        let errors = project.check(&format!("{imports}{line}\n"));
         assert!(errors.contains(said), "{line}\n{errors}");
     }
 }

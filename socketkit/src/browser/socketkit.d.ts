@@ -122,8 +122,15 @@ export interface Presence<M = unknown> {
   left: Present<M>[];
 }
 
-type Room<P> = P extends { presence: { room: infer R } } ? R : never;
+/** `null` may be left out. */
+type RoomOf<P> = P extends { presence: { room: infer R } }
+  ? null extends R ? [room?: R] : [room: R]
+  : [room: NoPresence];
 type MemberOf<P> = P extends { presence: { member: infer M } } ? M : never;
+/** The room of a protocol without presence: nothing is one. */
+interface NoPresence {
+  "the protocol has no presence": never;
+}
 
 /** What the client knows of an event to tell that it is another: its fields and their types. */
 interface Shape {
@@ -226,7 +233,7 @@ export interface Socket<P extends Contract = AnyContract> {
    * Who is present in a room, as far as the server tells: `undefined` until it has, and again in a new
    * session. The same store for the same room.
    */
-  presence(...room: null extends Room<P> ? [room?: Room<P>] : [room: Room<P>]): Store<Presence<MemberOf<P>> | undefined>;
+  presence(...room: RoomOf<P>): Store<Presence<MemberOf<P>> | undefined>;
 
   /**
    * How the server's contract differs from that which the page was loaded with, `undefined` while it
