@@ -1,8 +1,10 @@
-//! The recipes of the guide to browsers: it shows them as they are here, they are of their types, and
+//! The recipes of the guides to browsers and to presence: these show them as they are here, they are of their types, and
 //! they run.
 //!
 //! Needs Node; `npm ci --prefix tests` fetches the compilers and the libraries.
 
+#[path = "recipes/presence/server.rs"]
+mod presence;
 #[path = "recipes/server.rs"]
 mod server;
 
@@ -20,6 +22,9 @@ use tokio::sync::{mpsc, oneshot};
 
 const RECIPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes");
 
+/// Those of the other guide, which has a server of its own.
+const PRESENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/presence");
+
 /// Compiles a component as a bundler's plugin does.
 const SVELTE: &str = r#"
     import { readFileSync, writeFileSync } from "node:fs";
@@ -34,23 +39,25 @@ const SVELTE: &str = r#"
     `);
 "#;
 
-/// The recipes, beside the types of their server.
-fn folder() -> tempfile::TempDir {
+/// The recipes of a guide, beside the types of their server.
+fn folder<P: Protocol>(of: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    for (name, text) in recipes() {
+    let config = recipes(RECIPES).into_iter().filter(|(name, _)| name.ends_with("config.json"));
+    for (name, text) in config.chain(recipes(of)) {
         fs::write(at(&name), text).unwrap();
     }
     fs::create_dir(at("types")).unwrap();
-    fs::write(at("types/client.d.ts"), contract::<Library>().to_typescript()).unwrap();
+    fs::write(at("types/client.d.ts"), contract::<P>().to_typescript()).unwrap();
     let browser = concat!(env!("CARGO_MANIFEST_DIR"), "/../socketkit/src/browser/socketkit.d.ts");
     fs::copy(browser, at("types/socketkit.d.ts")).unwrap();
     symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules"), at("node_modules")).unwrap();
     folder
 }
 
-fn recipes() -> Vec<(String, String)> {
-    let files = fs::read_dir(RECIPES).unwrap().map(|file| file.unwrap().path());
+fn recipes(of: &str) -> Vec<(String, String)> {
+    let files = fs::read_dir(of).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|path| path.is_file());
     let read = |path: std::path::PathBuf| {
         (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())
     };
@@ -58,26 +65,29 @@ fn recipes() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_guide_shows_them_as_they_are() {
-    let guide = include_str!("../socketkit/src/guide/browser.md");
+fn the_guides_show_them_as_they_are() {
+    // This one adds to what the guide shows what the tests need.
+    shows(include_str!("../socketkit/src/guide/browser.md"), RECIPES, &["tsconfig.json"]);
+    shows(include_str!("../socketkit/src/guide/presence.md"), PRESENCE, &[]);
+}
+
+fn shows(guide: &str, of: &str, others: &[&str]) {
     // As documentation shows it: without the lines that are hidden.
     let is_shown = |line: &&str| *line != "#" && !line.starts_with("# ");
-    let mut shown = Vec::new();
+    let mut shown: Vec<_> = others.iter().map(|name| (*name).to_owned()).collect();
     for (number, block) in guide.split("```").enumerate().filter(|(number, _)| number % 2 == 1) {
         let (language, code) = block.split_once('\n').unwrap();
         let is_rust = language.is_empty();
         let lines = code.lines().filter(|line| !is_rust || is_shown(line));
         let code = lines.flat_map(|line| [line, "\n"]).collect::<String>();
-        let recipe = recipes().into_iter().find(|(_, text)| *text == code);
+        let recipe = recipes(of).into_iter().find(|(_, text)| *text == code);
         match recipe {
             Some((name, _)) => shown.push(name),
             None => assert!(matches!(language, "sh" | "text"), "block {number}: {code}"),
         }
     }
-    // This one adds to what the guide shows what the tests need.
-    shown.push("tsconfig.json".into());
     shown.sort();
-    let mut names: Vec<_> = recipes().into_iter().map(|(name, _)| name).collect();
+    let mut names: Vec<_> = recipes(of).into_iter().map(|(name, _)| name).collect();
     names.sort();
     assert_eq!(shown, names);
 }
@@ -108,7 +118,7 @@ fn script(component: &str) -> String {
 
 #[test]
 fn they_are_of_their_types() {
-    let folder = folder();
+    let folder = folder::<Library>(RECIPES);
     let component = fs::read_to_string(folder.path().join("Visitors.svelte")).unwrap();
     let script = script(&component);
     assert!(script.contains("get(visitors)") && script.contains("get(connection)"), "{script}");
@@ -134,9 +144,27 @@ fn they_are_of_their_types() {
     }
 }
 
+#[test]
+fn those_of_presence_are_of_their_types() {
+    let folder = folder::<presence::Wiki>(PRESENCE);
+    assert_eq!(check(folder.path()), "");
+    let file = folder.path().join("readers.ts");
+    let text = fs::read_to_string(&file).unwrap();
+    for (right, wrong) in [
+        ("const page = 7", "const page = \"7\""),
+        ("member.name", "member.nam"),
+        ("presence?.members", "presence.members"),
+    ] {
+        assert!(text.contains(right), "{right}");
+        fs::write(&file, text.replace(right, wrong)).unwrap();
+        let errors = check(folder.path());
+        assert!(errors.contains("readers.ts("), "{wrong}\n{errors}");
+    }
+}
+
 /// The pages that are made of the recipes, to be served.
 fn pages() -> tempfile::TempDir {
-    let folder = folder();
+    let folder = folder::<Library>(RECIPES);
     let mut compile = Command::new("node");
     compile.args(["--input-type=module", "--eval", SVELTE]).current_dir(folder.path());
     let status = compile.status().expect("node");
@@ -186,16 +214,16 @@ async fn pages_show_a_number_as_it_changes_and_that_the_connection_is_lost() -> 
     for (count, name) in ["page", "react", "vue", "svelte"].into_iter().enumerate() {
         let page = browser.window().await?;
         page.goto(&format!("http://{addr}/{name}.html")).await?;
-        page.wait_until(&shows(count + 1)).await?;
+        page.wait_until(&online(count + 1)).await?;
         open.push((name, page));
     }
     let other = soon(service.local()).await;
     for (_, page) in &open {
-        page.wait_until(&shows(5)).await?;
+        page.wait_until(&online(5)).await?;
     }
     soon(other.close()).await;
     for (name, page) in &open {
-        page.wait_until(&shows(4)).await?;
+        page.wait_until(&online(4)).await?;
         assert_eq!(page.complaints(), [] as [&str; 0], "{name}");
     }
     stop.send(()).unwrap();
@@ -208,7 +236,7 @@ async fn pages_show_a_number_as_it_changes_and_that_the_connection_is_lost() -> 
 /// What is to be read on a page.
 const TEXT: &str = "document.body.textContent.trim()";
 
-fn shows(online: usize) -> String {
+fn online(online: usize) -> String {
     format!("{TEXT} == '{online} online'")
 }
 
@@ -306,5 +334,37 @@ async fn a_page_says_that_there_is_a_new_version_until_it_is_loaded_again() -> R
     page.click("button").await?;
     page.wait_until("!window.old && document.querySelector('button').onclick").await?;
     assert_eq!(page.eval("document.querySelector('p').hidden").await?, true);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_shows_who_reads_it_and_who_comes_and_goes() -> Result {
+    let folder = folder::<presence::Wiki>(PRESENCE);
+    let args = ["readers.ts", "--outfile=readers.js", "--log-level=warning"];
+    assert!(node::run("esbuild", &args, folder.path()).status.success());
+    fs::write(folder.path().join("favicon.ico"), "").unwrap();
+    let (addr, _stop) = serve(presence::service(), folder.path(), anywhere()).await;
+    let browser = Browser::launch().await?;
+    let (ada, bob) = (browser.stranger().await?, browser.stranger().await?);
+    let here = |names: &str| {
+        format!("document.querySelector('output').value.split(', ').sort().join() == '{names}'")
+    };
+    let news =
+        |text: &str| format!("document.querySelector('[role=status]').textContent == '{text}'");
+    ada.goto(&format!("http://{addr}/readers.html")).await?;
+    ada.wait_until(&here("somebody")).await?;
+    ada.fill("input", "ada").await?;
+    ada.press("Enter").await?;
+    ada.wait_until(&here("ada")).await?;
+    assert_eq!(ada.eval(&news("")).await?, true, "nobody has come but her");
+    bob.goto(&format!("http://{addr}/readers.html")).await?;
+    bob.wait_until(&here("ada,somebody")).await?;
+    ada.wait_until(&news("somebody has come")).await?;
+    for page in [&ada, &bob] {
+        assert_eq!(page.complaints(), [] as [&str; 0]);
+    }
+    bob.goto("about:blank").await?;
+    ada.wait_until(&news("somebody has gone")).await?;
+    ada.wait_until(&here("ada")).await?;
     Ok(())
 }

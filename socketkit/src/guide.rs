@@ -3,5 +3,8 @@
 #[doc = include_str!("guide/browser.md")]
 pub mod browser {}
 
+#[doc = include_str!("guide/presence.md")]
+pub mod presence {}
+
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
