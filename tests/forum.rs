@@ -79,7 +79,10 @@ async fn picture(stage: &Stage, ada: &Page, bob: &Page) -> Result {
     if std::env::var_os("SCREENSHOT").is_none() {
         return Ok(());
     }
-    post(ada, "The chapter on pinning is the best explanation so far.").await?;
+    ada.wait_until("document.querySelector('#who').textContent == 'Here: ada and bob'").await?;
+    let chapter = "The chapter on pinning is the best explanation so far.";
+    post(ada, chapter).await?;
+    ada.wait_until(&has(chapter)).await?;
     ada.click("#posts > article [data-action=thread]").await?;
     ada.fill("#posts > article textarea", "Agreed, I finally got it.").await?;
     ada.click("#posts > article [data-action=reply]").await?;
