@@ -94,6 +94,12 @@
 //! [`Delivery`], which nobody needs to look at. A broadcast is encoded once, and any two arrive in the
 //! same order everywhere. [`Socket::send`] waits for room; [`Socket::call`] for a typed reply.
 //!
+//! # Rooms and presence
+//!
+//! A socket joins rooms, which any type of yours names, by [`Socket::join`]; [`Io::to`] reaches who is in
+//! one. [`Socket::present`] shows who it is as well, to all who are told of the room and whom it is told
+//! of: one entry a person, however many tabs that has. See [`guide::presence`].
+//!
 //! # Sessions
 //!
 //! A session outlives its connections. A client that comes back within [`Limits::resume`] goes on where it
@@ -112,8 +118,9 @@
 //!
 //! # Cancel safety
 //!
-//! Handlers run to their end, even when their socket ends meanwhile (within [`Limits::grace`]).
-//! Dropping a [`Call`] forgets it; [`Client::recv`] loses nothing; dropping the future of
+//! Handlers run to their end, even when their socket ends meanwhile (within [`Limits::grace`]). Only that of
+//! an event with [`Progress`] is dropped at the `await` that it is at, when its call is given up. Dropping a
+//! [`Call`] forgets it, and gives up one of such an event; [`Client::recv`] loses nothing; dropping the future of
 //! [`Service::upgraded`] leaves the socket open. Each says so under this heading.
 //!
 //! # Limits

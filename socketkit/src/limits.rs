@@ -108,7 +108,8 @@ limits! {
     call: Duration = Duration::from_secs(10),
     /// Reports of the progress of one call that wait to be read by its caller: 64; at least 1.
     ///
-    /// One more takes the place of the oldest: [`Call::missed`](crate::Call::missed).
+    /// One more takes the place of the oldest, and [`Call::missed`](crate::Call::missed) counts it. A call
+    /// whose progress nobody reads keeps no more than these, and ends with its reply all the same.
     reports: usize = 64,
     /// Received events that wait for their handler: 64; at least 1.
     ///
