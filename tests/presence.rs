@@ -346,3 +346,60 @@ async fn a_join_among_10_000_costs_each_one_small_frame() {
     assert!(list > 10_000 * 70, "the list went to who asked for it: {list}");
     assert_eq!(service.io().len(), 10_001, "nobody was too slow");
 }
+
+/// A member that may not serialise, or may panic.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Odd(String);
+
+impl Serialize for Odd {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_str() {
+            "fails" => Err(serde::ser::Error::custom("no")),
+            "panics" => panic!("no"),
+            name => name.serialize(to),
+        }
+    }
+}
+
+impl Member for Odd {
+    fn key(&self) -> String {
+        if self.0 == "keyless" { panic!("no") } else { self.0.clone() }
+    }
+}
+
+#[derive(Debug, Events)]
+enum OddEvent {
+    #[event(reply = ())]
+    Come(String),
+}
+
+#[derive(Debug, Protocol)]
+#[protocol(client = OddEvent, server = ServerEvent, room = u32, presence = Odd)]
+struct Odds;
+
+#[tokio::test]
+async fn a_member_that_does_not_serialise_is_shown_to_nobody_and_hides_nobody() {
+    use odd_event::Come;
+    let service = Server::<Odds>::new()
+        .on(async |Come(name): Come, socket: Socket<Odds>| socket.present(ROOM, Odd(name)))
+        .build();
+    let ada = soon(service.local()).await;
+    let mut presence = ada.remote().presence(ROOM);
+    soon(ada.call(Come("ada".into()))).await.unwrap();
+    let mut others = Vec::new();
+    for (name, is_shown) in
+        [("fails", true), ("panics", false), ("keyless", false), ("bob", true), ("zoe", true)]
+    {
+        let other = soon(service.local()).await;
+        assert_eq!(soon(other.call(Come(name.into()))).await.is_ok(), is_shown, "{name}");
+        others.push(other);
+    }
+    let keys = |all: &[Present<Odd>]| all.iter().map(|it| it.key.clone()).collect::<Vec<_>>();
+    soon(presence.wait_for(|all| keys(all) == ["ada", "bob", "zoe"])).await.unwrap();
+    let mut told = others[4].remote().presence(ROOM);
+    soon(told.wait_for(|all| keys(all) == ["ada", "bob", "zoe"])).await.unwrap();
+    assert_eq!(keys(&service.io().presence(ROOM)), ["ada", "bob", "zoe"]);
+    // What is shown already stays when what is said then does not serialise.
+    soon(ada.call(Come("fails".into()))).await.unwrap();
+    assert_eq!(keys(&service.io().presence(ROOM)), ["ada", "bob", "zoe"]);
+}

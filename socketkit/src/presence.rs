@@ -3,24 +3,26 @@
 
 mod handles;
 mod roster;
+mod shown;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use crate::{
-    CloseCode, Disconnect, Member, Present, Protocol, SocketId,
+    CloseCode, Disconnect, Present, Protocol, SocketId,
     delivery::Kind,
     flusher::write,
-    frame::{Draft, FrameBytes},
+    frame::FrameBytes,
     hub::Hub,
     outbox::Signals,
     peer::{Peer, lock},
     treatment::Treatment,
     turn::Flush,
-    wire,
 };
 use roster::{Change, Roster};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use shown::Shown;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
@@ -31,7 +33,7 @@ use tokio::{
     runtime::Handle,
     time::{sleep, sleep_until},
 };
-use tokio_tungstenite::tungstenite::protocol::Role;
+use told::{Entry, Told, frame};
 
 /// Entries in one frame.
 const LISTED: usize = 256;
@@ -43,7 +45,7 @@ const GATHERED: Duration = Duration::from_millis(50);
 pub(crate) struct Presence<P: Protocol>(Mutex<Rooms<P>>);
 
 struct Rooms<P: Protocol> {
-    rooms: HashMap<P::Room, Room<P::Member>>,
+    rooms: HashMap<P::Room, Room<Shown<P::Member>>>,
     /// Rooms in which a socket is present or which it is told of.
     of: HashMap<SocketId, Vec<P::Room>>,
 }
@@ -58,24 +60,6 @@ struct Room<M> {
     newcomers: BTreeMap<SocketId, Arc<Peer>>,
     /// Whose entries have changed since the last that was told, while others are gathered.
     gathered: Option<BTreeSet<String>>,
-}
-
-/// An entry as it is sent; its key alone of somebody who is there no more.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Entry<M> {
-    Present(Present<M>),
-    Gone { key: String },
-}
-
-/// What is sent of a room.
-#[derive(Serialize)]
-struct Told<'a, T> {
-    room: &'a RawValue,
-    /// Of a list of everybody: how many entries are in the frames before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<usize>,
-    members: &'a [T],
 }
 
 /// What was queued under the lock, and is seen to without it.
@@ -93,7 +77,11 @@ impl<P: Protocol> Presence<P> {
 
     /// Everybody in a room.
     pub(crate) fn all(&self, room: &P::Room) -> Vec<Present<P::Member>> {
-        lock(&self.0).rooms.get(room).map(|room| room.roster.each().collect()).unwrap_or_default()
+        let rooms = lock(&self.0);
+        let all: Vec<_> =
+            rooms.rooms.get(room).into_iter().flat_map(|it| it.roster.each()).collect();
+        drop(rooms);
+        all.into_iter().map(Shown::member).collect()
     }
 
     /// How many people are in a room.
@@ -109,7 +97,7 @@ impl<P: Protocol> Hub<P> {
         peer: &Arc<Peer>,
         room: &P::Room,
         name: Box<RawValue>,
-        member: Option<P::Member>,
+        shown: Option<(String, Shown<P::Member>)>,
     ) {
         let mut queued = Queued::default();
         let mut rooms = lock(&self.presence.0);
@@ -127,8 +115,8 @@ impl<P: Protocol> Hub<P> {
             gathered: None,
         });
         let (mut until, mut gathers) = (None, false);
-        if let Some(member) = member {
-            let changes = entry.roster.present(peer.id, member);
+        if let Some((key, shown)) = shown {
+            let changes = entry.roster.present(peer.id, key, shown);
             gathers = entry.changes(changes, &mut queued);
             until = is_away.then(|| entry.roster.lose(peer.id, now())).flatten();
         }
@@ -276,7 +264,7 @@ impl<P: Protocol> Rooms<P> {
     }
 }
 
-impl<M: Member> Room<M> {
+impl<M: Clone + PartialEq + Serialize> Room<M> {
     /// See [`change`](Self::change).
     fn changes(&mut self, changes: impl IntoIterator<Item = Change>, queued: &mut Queued) -> bool {
         let mut begins = false;
@@ -359,18 +347,6 @@ impl<M: Member> Room<M> {
             if from >= all.len() {
                 return;
             }
-        }
-    }
-}
-
-fn frame(data: &impl Serialize) -> Option<FrameBytes> {
-    let mut draft = Draft::new(128);
-    let write = |out: &mut Vec<u8>| serde_json::to_writer(out, data);
-    match wire::write_event(draft.out(), wire::PRESENCE, None, write) {
-        Ok(()) => Some(draft.finish(Role::Server)),
-        Err(error) => {
-            tracing::error!(%error, "a member does not serialise");
-            None
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What handlers do and ask about presence.
 
+use super::shown::Shown;
 use crate::{Io, Present, Protocol, Socket};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -16,13 +17,19 @@ impl<P: Protocol> Socket<P> {
     /// whose connection was lost for 10 s, and again when it is back. [`leave`](Self::leave) takes effect
     /// at once.
     ///
-    /// A room is told by its JSON, which has to differ for different rooms; one that does not serialise is
-    /// logged, and nobody is shown.
+    /// A room is told by its JSON, which has to differ for different rooms. Where that or the member does not
+    /// serialise, that is logged, and nothing changes.
+    ///
+    /// The list of a room has to fit into [`Limits::queue_hard_bytes`](crate::Limits::queue_hard_bytes):
+    /// who comes to a larger one is closed as too slow.
     pub fn present(&self, room: impl Into<P::Room>, member: P::Member)
     where
         P::Room: Serialize,
     {
-        self.enter_presence(&room.into(), Some(member));
+        match Shown::new(member) {
+            Ok(shown) => self.enter_presence(&room.into(), Some(shown)),
+            Err(error) => tracing::error!(%error, "a member does not serialise"),
+        }
     }
 
     /// Tells this socket who is present in a room, without showing it there; it joins the room as well.
@@ -33,14 +40,14 @@ impl<P: Protocol> Socket<P> {
         self.enter_presence(&room.into(), None);
     }
 
-    fn enter_presence(&self, room: &P::Room, member: Option<P::Member>)
+    fn enter_presence(&self, room: &P::Room, shown: Option<(String, Shown<P::Member>)>)
     where
         P::Room: Serialize,
     {
         match to_raw_value(room) {
             Ok(name) => {
                 self.join(room.clone());
-                self.io().hub.present(self.peer(), room, name, member);
+                self.io().hub.present(self.peer(), room, name, shown);
             }
             Err(error) => tracing::error!(%error, "a room does not serialise"),
         }

@@ -1,7 +1,7 @@
 //! Who is present in one room, without clock and sockets: what changes when somebody comes, goes, is lost
 //! or comes back.
 
-use crate::{Member, Present, SocketId};
+use crate::{Present, SocketId};
 use std::{
     collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
@@ -44,7 +44,7 @@ struct Standing<M> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Change(pub(super) String);
 
-impl<M: Member> Roster<M> {
+impl<M: Clone + PartialEq> Roster<M> {
     pub(super) fn new() -> Self {
         Self { people: BTreeMap::new(), sockets: HashMap::new() }
     }
@@ -68,8 +68,8 @@ impl<M: Member> Roster<M> {
     }
 
     /// A socket is there for somebody.
-    pub(super) fn present(&mut self, id: SocketId, member: M) -> Vec<Change> {
-        let (key, mut changes) = (member.key(), Vec::new());
+    pub(super) fn present(&mut self, id: SocketId, key: String, member: M) -> Vec<Change> {
+        let mut changes = Vec::new();
         if self.sockets.get(&id).is_some_and(|standing| standing.key != key) {
             changes.extend(self.leave(id));
         }
@@ -116,8 +116,9 @@ impl<M: Member> Roster<M> {
         standing.until = None;
         let hidden = standing.hidden.take();
         // Others of the same person may have said something else meanwhile.
-        let shown = self.people.get(&standing.key).map(|person| person.member.clone());
-        shown.or(hidden).map(|member| self.present(id, member)).unwrap_or_default()
+        let key = standing.key.clone();
+        let shown = self.people.get(&key).map(|person| person.member.clone());
+        shown.or(hidden).map(|member| self.present(id, key, member)).unwrap_or_default()
     }
 
     /// A socket has ended. What changes by that, and when it is to be looked at again.

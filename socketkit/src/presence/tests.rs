@@ -108,7 +108,7 @@ impl Both {
         match act {
             Act::Present(socket, person) => {
                 let (id, key) = (self.id(socket), person.key());
-                let changes = self.roster.present(id, person);
+                let changes = self.roster.present(id, key.clone(), person);
                 self.hear(changes);
                 self.plain.insert(socket, Plain { key, since: Since::Here });
             }
