@@ -403,3 +403,29 @@ async fn a_member_that_does_not_serialise_is_shown_to_nobody_and_hides_nobody() 
     soon(ada.call(Come("fails".into()))).await.unwrap();
     assert_eq!(keys(&service.io().presence(ROOM)), ["ada", "bob", "zoe"]);
 }
+
+#[test]
+fn a_runtime_that_ends_silences_no_room() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (one, other, service) = (runtime(), runtime(), service());
+    one.block_on(async {
+        let ada = soon(service.local()).await;
+        let mut presence = ada.remote().presence(ROOM);
+        ada.emit(Watch);
+        until(|| service.io().room_count() == 1).await;
+        std::thread::scope(|scope| {
+            // Its runtime is gone while changes are gathered.
+            let bob = || {
+                other.block_on(async {
+                    let bob = soon(service.local()).await;
+                    soon(bob.call(Enter(reader("bob")))).await.unwrap();
+                });
+                drop(other);
+            };
+            scope.spawn(bob).join().unwrap();
+        });
+        let zoe = soon(service.local()).await;
+        soon(zoe.call(Enter(reader("zoe")))).await.unwrap();
+        told(&mut presence, &["zoe"]).await;
+    });
+}

@@ -2,6 +2,7 @@
 //! who is told of the room, in one order for all.
 
 mod handles;
+mod later;
 mod roster;
 mod shown;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::{
     treatment::Treatment,
     turn::Flush,
 };
+use later::{Gathering, Look};
 use roster::{Change, Roster};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -60,6 +62,8 @@ struct Room<M> {
     newcomers: BTreeMap<SocketId, Arc<Peer>>,
     /// Whose entries have changed since the last that was told, while others are gathered.
     gathered: Option<BTreeSet<String>>,
+    /// Who was to tell of those has gone with its runtime: whoever comes next does.
+    is_abandoned: bool,
 }
 
 /// What was queued under the lock, and is seen to without it.
@@ -113,13 +117,11 @@ impl<P: Protocol> Hub<P> {
             told: BTreeMap::new(),
             newcomers: BTreeMap::new(),
             gathered: None,
+            is_abandoned: false,
         });
-        let (mut until, mut gathers) = (None, false);
-        if let Some((key, shown)) = shown {
-            let changes = entry.roster.present(peer.id, key, shown);
-            gathers = entry.changes(changes, &mut queued);
-            until = is_away.then(|| entry.roster.lose(peer.id, now())).flatten();
-        }
+        let changes = shown.map(|(key, shown)| entry.roster.present(peer.id, key, shown));
+        let gathers = entry.changes(changes.into_iter().flatten(), &mut queued);
+        let until = is_away.then(|| entry.roster.lose(peer.id, now())).flatten();
         entry.welcome(peer, gathers, &mut queued);
         drop(rooms);
         self.see_to(queued);
@@ -177,20 +179,11 @@ impl<P: Protocol> Hub<P> {
     /// Looks at a socket again when its time is over.
     fn look_at(self: &Arc<Self>, peer: &Arc<Peer>, room: &P::Room, until: Option<Instant>) {
         let Some(until) = until else { return };
-        let (hub, id, room) = (Arc::downgrade(self), peer.id, room.clone());
+        let (hub, room, runtime) = (Arc::downgrade(self), room.clone(), peer.runtime.clone());
+        let look = Look { hub, id: peer.id, room, until, runtime };
         peer.runtime.spawn(async move {
             sleep_until(until.into()).await;
-            let Some(hub) = hub.upgrade() else { return };
-            let (mut queued, mut gathers) = (Queued::default(), false);
-            let mut all = lock(&hub.presence.0);
-            if let Some(entry) = all.rooms.get_mut(&room) {
-                let change = entry.roster.expire(id, now());
-                gathers = entry.changes(change, &mut queued);
-                all.drop_if_empty(&room);
-            }
-            drop(all);
-            hub.see_to(queued);
-            hub.gather(&Handle::current(), &room, gathers);
+            drop(look);
         });
     }
 
@@ -207,20 +200,11 @@ impl<P: Protocol> Hub<P> {
             return;
         }
         let (hub, room) = (Arc::downgrade(self), room.clone());
+        let mut gathering = Gathering { hub, room, is_over: false };
         runtime.spawn(async move {
-            loop {
+            while !gathering.is_over {
                 sleep(GATHERED).await;
-                let Some(hub) = hub.upgrade() else { return };
-                let mut queued = Queued::default();
-                let mut all = lock(&hub.presence.0);
-                let Some(entry) = all.rooms.get_mut(&room) else { return };
-                let goes_on = entry.flush(&mut queued);
-                all.drop_if_empty(&room);
-                drop(all);
-                hub.see_to(queued);
-                if !goes_on {
-                    return;
-                }
+                gathering.flush();
             }
         });
     }
@@ -256,7 +240,8 @@ impl<P: Protocol> Rooms<P> {
     fn drop_if_empty(&mut self, room: &P::Room) {
         let is_empty = |room: &Room<_>| {
             // One for which changes are gathered is looked at after that.
-            room.roster.is_empty() && room.told.is_empty() && room.gathered.is_none()
+            let is_settled = room.gathered.is_none() || room.is_abandoned;
+            room.roster.is_empty() && room.told.is_empty() && is_settled
         };
         if self.rooms.get(room).is_some_and(is_empty) {
             self.rooms.remove(room);
@@ -265,9 +250,9 @@ impl<P: Protocol> Rooms<P> {
 }
 
 impl<M: Clone + PartialEq + Serialize> Room<M> {
-    /// See [`change`](Self::change).
+    /// Tells of changes. Whether others are to be gathered from now on, by who asks.
     fn changes(&mut self, changes: impl IntoIterator<Item = Change>, queued: &mut Queued) -> bool {
-        let mut begins = false;
+        let mut begins = std::mem::take(&mut self.is_abandoned);
         for change in changes {
             begins |= self.change(change, queued);
         }

@@ -1,0 +1,65 @@
+//! What is done about a room after a while. A runtime may end before, and other sockets of the room be on
+//! another.
+
+use super::{Queued, now};
+use crate::{Protocol, SocketId, hub::Hub, peer::lock};
+use std::{sync::Weak, time::Instant};
+use tokio::runtime::Handle;
+
+/// Takes a socket out of a room when it is dropped: no more is waited for it.
+pub(super) struct Look<P: Protocol> {
+    pub(super) hub: Weak<Hub<P>>,
+    pub(super) id: SocketId,
+    pub(super) room: P::Room,
+    /// When its time is over.
+    pub(super) until: Instant,
+    pub(super) runtime: Handle,
+}
+
+impl<P: Protocol> Drop for Look<P> {
+    fn drop(&mut self) {
+        let Some(hub) = self.hub.upgrade() else { return };
+        let (mut queued, mut gathers) = (Queued::default(), false);
+        let mut all = lock(&hub.presence.0);
+        if let Some(entry) = all.rooms.get_mut(&self.room) {
+            let change = entry.roster.expire(self.id, now().max(self.until));
+            gathers = entry.changes(change, &mut queued);
+            all.drop_if_empty(&self.room);
+        }
+        drop(all);
+        hub.see_to(queued);
+        hub.gather(&self.runtime, &self.room, gathers);
+    }
+}
+
+/// Tells of what is gathered for a room, until there is nothing any more.
+pub(super) struct Gathering<P: Protocol> {
+    pub(super) hub: Weak<Hub<P>>,
+    pub(super) room: P::Room,
+    /// Nothing was left to tell. Dropped before, it leaves that to others.
+    pub(super) is_over: bool,
+}
+
+impl<P: Protocol> Gathering<P> {
+    pub(super) fn flush(&mut self) {
+        self.is_over = true;
+        let (Some(hub), mut queued) = (self.hub.upgrade(), Queued::default()) else { return };
+        let mut all = lock(&hub.presence.0);
+        let Some(entry) = all.rooms.get_mut(&self.room) else { return };
+        self.is_over = !entry.flush(&mut queued);
+        all.drop_if_empty(&self.room);
+        drop(all);
+        hub.see_to(queued);
+    }
+}
+
+impl<P: Protocol> Drop for Gathering<P> {
+    fn drop(&mut self) {
+        let Some(hub) = self.hub.upgrade().filter(|_| !self.is_over) else { return };
+        let mut all = lock(&hub.presence.0);
+        if let Some(entry) = all.rooms.get_mut(&self.room) {
+            entry.is_abandoned = true;
+            all.drop_if_empty(&self.room);
+        }
+    }
+}
