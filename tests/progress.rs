@@ -315,3 +315,19 @@ async fn reports_after_the_end_come_to_nothing() {
     until(|| service.io().is_empty()).await;
     assert_eq!(called.report(2).closed, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_given_up_without_a_connection_leave_room_for_others() {
+    let (service, _scene, mut ends) = service(Limits::default());
+    let kit = Kit::new(service);
+    let client = kit.connect().await;
+    client.link().cut();
+    until(|| !client.status().borrow().is_connected()).await;
+    for _ in 0..Limits::default().unsent {
+        let mut import = client.call(Import(1));
+        assert!(futures_util::poll!(&mut import).is_pending());
+    }
+    assert_eq!(client.emit(Other(7)).queued, 1);
+    client.link().restore();
+    assert_eq!(ends.recv().await, Some("seven"), "nothing else was asked for");
+}

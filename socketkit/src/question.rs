@@ -97,8 +97,8 @@ impl Drop for InFlight {
         if self.peer.settle(self.id).is_none() {
             return;
         }
-        self.peer.queue().withdraw(self.id);
-        if let Some(flusher) = &self.cancels {
+        let was_sent = !self.peer.queue().withdraw(self.id);
+        if let Some(flusher) = self.cancels.as_ref().filter(|_| was_sent) {
             let mut draft = Draft::new(32);
             wire::write_cancel(draft.out(), self.id);
             let frame = draft.finish(self.peer.role);

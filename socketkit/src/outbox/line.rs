@@ -172,12 +172,15 @@ impl Queue {
         self.frames.iter().filter_map(|frame| frame::call(&frame.bytes)).collect()
     }
 
-    /// Drops a call that waits for a connection, and for whose reply nobody waits any more.
-    pub(crate) fn withdraw(&mut self, id: u32) {
+    /// Drops a call that waits for a connection, and for whose reply nobody waits any more. Whether there was
+    /// one.
+    pub(crate) fn withdraw(&mut self, id: u32) -> bool {
+        let before = self.frames.len();
         let is_settled = self.gate == Gate::Away || self.role == Role::Client;
         if self.gate != Gate::Open && is_settled {
             self.retain(|frame| frame::call(frame) != Some(id));
         }
+        self.frames.len() < before
     }
 
     fn open(&mut self) {
