@@ -331,3 +331,30 @@ async fn calls_that_are_given_up_without_a_connection_leave_room_for_others() {
     client.link().restore();
     assert_eq!(ends.recv().await, Some("seven"), "nothing else was asked for");
 }
+
+#[tokio::test]
+async fn reports_of_an_older_call_are_not_those_of_a_newer_with_its_id() {
+    let (sender, mut kept) = mpsc::unbounded_channel();
+    let steps = Arc::new(Semaphore::new(0));
+    let may = steps.clone();
+    let import = async move |Import(number): Import, progress: Progress<u32>| {
+        _ = sender.send(progress);
+        may.acquire_many(number).await.unwrap().forget();
+        String::new()
+    };
+    let server = Server::<Imports>::new().on(import);
+    let service = server.fallback(async |_: ClientEvent| {}).build();
+    let mut peer = Plain::greeted(listen(&service).await).await;
+    peer.send(r#"{"event":"import","id":4,"data":0}"#).await;
+    assert_eq!(peer.line().await, r#"{"reply":4,"data":""}"#);
+    peer.send(r#"{"event":"import","id":4,"data":1}"#).await;
+    let [replied, cancelled] = [soon(kept.recv()).await.unwrap(), soon(kept.recv()).await.unwrap()];
+    peer.send(r#"{"cancel":4}"#).await;
+    peer.send(r#"{"event":"import","id":4,"data":1}"#).await;
+    let newest = soon(kept.recv()).await.unwrap();
+    assert_eq!((replied.report(1).queued, cancelled.report(2).queued), (0, 0));
+    assert_eq!(newest.report(3).queued, 1);
+    assert_eq!(peer.line().await, r#"{"progress":4,"data":3}"#);
+    steps.add_permits(1);
+    assert_eq!(peer.line().await, r#"{"reply":4,"data":""}"#);
+}

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct Calls<C> {
     last: u32,
-    /// Which session they are of: those of others are over.
-    session: u32,
+    /// How often calls of the peer were over: their handlers report no more.
+    over: u32,
     /// Who waits, and whether the call is in the queue or was sent.
     waiting: BTreeMap<u32, (C, bool)>,
 }
 
 impl<C> Calls<C> {
     pub(crate) fn new() -> Self {
-        Self { last: 0, session: 0, waiting: BTreeMap::new() }
+        Self { last: 0, over: 0, waiting: BTreeMap::new() }
     }
 
     /// Begins a call and gives its id, or `waiter` back if `limit` are in flight.
@@ -49,13 +49,14 @@ impl<C> Calls<C> {
         self.waiting.get(&id).map(|(waiter, _)| waiter)
     }
 
-    /// Another session begins.
-    pub(crate) fn begin_session(&mut self) {
-        self.session = self.session.wrapping_add(1);
+    /// The call of the peer that is handled is over: it is answered or cancelled, or its session is.
+    pub(crate) fn end_handled(&mut self) {
+        self.over = self.over.wrapping_add(1);
     }
 
-    pub(crate) fn session(&self) -> u32 {
-        self.session
+    /// Tells the calls of the peer that are over from the one that is handled.
+    pub(crate) fn handled(&self) -> u32 {
+        self.over
     }
 
     /// Ends the calls that were put into the queue and of which `is_lost` says so.

@@ -219,6 +219,7 @@ impl Conversation {
                     let answer = ready!(handled.handling.as_mut().poll(cx));
                     let Handled { index, id, is_stale, .. } = *handled;
                     self.work = Work::Idle;
+                    self.end_reports(index as usize, id);
                     if !is_stale {
                         self.answer(index as usize, id, answer);
                     }
@@ -239,6 +240,13 @@ impl Conversation {
                     }
                 }
             }
+        }
+    }
+
+    /// A call is over: what reports its progress still comes to nothing, as its id may be used again.
+    fn end_reports(&self, index: usize, id: Option<u32>) {
+        if id.is_some() && self.app.is_cancellable(index) {
+            self.peer.calls().end_handled();
         }
     }
 

@@ -51,7 +51,8 @@ pub struct Progress<T> {
 struct Call {
     path: ReplyPath,
     id: u32,
-    session: u32,
+    /// See [`Calls::handled`](crate::calls::Calls::handled).
+    handled: u32,
 }
 
 /// A way to the peer whose event is handled; no part of the public API.
@@ -74,12 +75,12 @@ impl<T: Serialize> Progress<T> {
     /// Sends a report, without waiting: in order, before the reply, and over another connection if this
     /// one is lost, as with the reply.
     ///
-    /// It is queued as a reliable event is, with the same bounds. It comes to nothing, which is not
-    /// counted as an emit either, if the event was emitted and not called, after the reply, when the
-    /// session is over, and if `report` does not serialise or is longer than the other side reads, which
-    /// is logged.
+    /// It is queued as a reliable event is, with the same bounds. It comes to nothing if the event was
+    /// emitted and not called; after the reply or a cancel, and when the session is over, which is a
+    /// [`closed`](Delivery::closed) delivery; and if `report` does not serialise or is longer than the other
+    /// side reads, which is logged.
     pub fn report(&self, report: T) -> Delivery {
-        let Some(Call { path, id, session }) = &self.call else { return Delivery::default() };
+        let Some(Call { path, id, handled }) = &self.call else { return Delivery::default() };
         let mut draft = Draft::new(64);
         let write = |out: &mut Vec<u8>| serde_json::to_writer(out, &report);
         if let Err(error) = wire::write_progress(draft.out(), *id, write) {
@@ -92,7 +93,7 @@ impl<T: Serialize> Progress<T> {
         }
         let frame = draft.finish(path.peer.role);
         let mut queue = path.peer.queue();
-        if path.peer.calls().session() != *session {
+        if path.peer.calls().handled() != *handled {
             return Delivery::of(Pushed::Closed);
         }
         let (pushed, flush) =
@@ -107,8 +108,8 @@ impl<T> Progress<T> {
     pub(crate) fn new(context: &impl Handles, id: Option<u32>) -> Self {
         let call = id.map(|id| {
             let path = context.reply_path();
-            let session = path.peer.calls().session();
-            Call { path, id, session }
+            let handled = path.peer.calls().handled();
+            Call { path, id, handled }
         });
         Self { call, report: PhantomData }
     }

@@ -64,7 +64,7 @@ impl Conversation {
         let (unseen, kept) = queue.restart(self.resumes);
         // Whoever waits for a reply is told without a lock.
         let mut calls = peer.calls();
-        calls.begin_session();
+        calls.end_handled();
         let lost = calls.lose(|id| !waiting.contains(&id) && !refused.contains(&Some(id)));
         drop(calls);
         drop(queue);

@@ -217,6 +217,7 @@ impl Conversation {
         match &self.work {
             Work::Handling(handled) if handled.id == Some(id) => {
                 if self.app.is_cancellable(handled.index as usize) {
+                    self.peer.calls().end_handled();
                     self.drop_work();
                     // What `on_connect` refuses ends the connection; no other work does.
                     let _ = self.poll_work(cx);
