@@ -2,7 +2,8 @@
 
 use socketkit::{
     CallError, Client, Events, Limits, NoEvents, Progress, Protocol, Server, Service, Socket,
-    State, test::Kit,
+    State,
+    test::{Kit, Node},
 };
 use std::{sync::Arc, time::Duration};
 use tests::{
@@ -357,4 +358,20 @@ async fn reports_of_an_older_call_are_not_those_of_a_newer_with_its_id() {
     assert_eq!(peer.line().await, r#"{"progress":4,"data":3}"#);
     steps.add_permits(1);
     assert_eq!(peer.line().await, r#"{"reply":4,"data":""}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_many_ends_at_its_deadline_whatever_is_reported() {
+    let kit = Kit::new(service(Limits::default()).0);
+    let work = async |_: Work, progress: Progress<u8>| -> u8 {
+        loop {
+            progress.report(1);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let _client = kit.connect_with(Node::FIRST, |client| client.on(work)).await.unwrap();
+    let mut replies = kit.io().all().call(Work(1)).timeout(Duration::from_secs(5));
+    let begun = tokio::time::Instant::now();
+    assert!(matches!(soon(replies.next()).await, Some((_, Err(CallError::Timeout)))));
+    assert_eq!(begun.elapsed().as_secs(), 5);
 }

@@ -63,7 +63,7 @@ impl<R: DeserializeOwned + Send + 'static, T> Call<R, T> {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
-        let has_reports = question.as_ref().is_ok_and(|question| question.has_progress);
+        let has_reports = question.as_ref().is_ok_and(|question| question.is_heard);
         let reports = has_reports.then(|| Arc::new(Reports::new(limits.reports)));
         let given = reports.clone();
         let reply = Box::pin(async move { Ok(decode(&ask(question?, given).await?)?) });

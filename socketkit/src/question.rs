@@ -22,6 +22,8 @@ pub(crate) struct Question {
     pub(crate) payload: Arc<[u8]>,
     /// Its handler reports progress, and is cancelled with the call.
     pub(crate) has_progress: bool,
+    /// Whoever asks hears of that.
+    pub(crate) is_heard: bool,
 }
 
 impl Question {
@@ -30,7 +32,18 @@ impl Question {
         let mut out = Vec::new();
         payload::encode(event.into(), &mut out)?;
         let has_progress = E::Enum::has_progress(E::INDEX);
-        Ok(Self { index: E::INDEX, name: E::NAME, payload: out.into(), has_progress })
+        Ok(Self {
+            index: E::INDEX,
+            name: E::NAME,
+            payload: out.into(),
+            has_progress,
+            is_heard: has_progress,
+        })
+    }
+
+    /// The same for one who asks many, and hears of no progress.
+    pub(crate) fn unheard(self) -> Self {
+        Self { is_heard: false, ..self }
     }
 
     /// Sends it to a peer, if `check` does not refuse the frame.

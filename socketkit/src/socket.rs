@@ -288,9 +288,10 @@ impl<P: Protocol> Target<P> {
     /// Sends an event to every socket of the selection and reads their typed replies as they come.
     ///
     /// The payload is encoded once. The deadline is [`Limits::call`](crate::Limits::call) or
-    /// [`Replies::timeout`]; failures are items of the stream.
+    /// [`Replies::timeout`]; failures are items of the stream. Of an event with progress nothing is
+    /// heard but the replies; dropping the stream cancels its handlers.
     pub fn call<E: Event<Enum = P::Server>>(self, event: E) -> Replies<E::Reply> {
-        let question = Question::new(event);
+        let question = Question::new(event).map(Question::unheard);
         let ask = |peer: Arc<Peer>| {
             let question = question.as_ref().map(Question::clone).map_err(|error| match error {
                 CallError::Encode(error) => CallError::Encode(serde::ser::Error::custom(error)),
