@@ -375,3 +375,14 @@ async fn a_call_of_many_ends_at_its_deadline_whatever_is_reported() {
     assert!(matches!(soon(replies.next()).await, Some((_, Err(CallError::Timeout)))));
     assert_eq!(begun.elapsed().as_secs(), 5);
 }
+
+#[tokio::test]
+async fn a_call_that_was_awaited_by_reference_has_no_more_reports() {
+    let (service, scene, _ends) = service(Limits::default());
+    let client = soon(service.local()).await;
+    scene.steps.add_permits(1);
+    let mut import = client.call(Import(1));
+    assert_eq!(soon(&mut import).await.unwrap(), "counted to 1");
+    assert_eq!(soon(import.progress()).await, Some(1), "it was not read before");
+    assert_eq!(soon(import.progress()).await, None);
+}

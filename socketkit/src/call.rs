@@ -98,6 +98,7 @@ impl<R, T: DeserializeOwned> Call<R, T> {
     pub async fn progress(&mut self) -> Option<T> {
         poll_fn(|cx| {
             if self.done.is_none()
+                && self.reply.is_some()
                 && let Poll::Ready(done) = self.poll_reply(cx)
             {
                 self.done = Some(done);
@@ -111,7 +112,7 @@ impl<R, T: DeserializeOwned> Call<R, T> {
                     self.done = Some(Err(error.into()));
                     Poll::Ready(None)
                 }
-                None if self.done.is_some() => Poll::Ready(None),
+                None if self.done.is_some() || self.reply.is_none() => Poll::Ready(None),
                 None => Poll::Pending,
             }
         })
@@ -197,9 +198,10 @@ impl<R, T> Call<R, T> {
             reports.register(cx.waker());
         }
         if let Some(reply) = &mut self.reply
-            && let Poll::Ready(reply) = reply.as_mut().poll(cx)
+            && let Poll::Ready(result) = reply.as_mut().poll(cx)
         {
-            return Poll::Ready(reply);
+            self.reply = None;
+            return Poll::Ready(result);
         }
         if let Some(reports) = &self.reports
             && mem::replace(&mut self.came, reports.came()) != self.came
