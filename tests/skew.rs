@@ -2,7 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketkit::{Breaks, CallError, Client, Events, Protocol, Server, Service, Skew, Status};
+use serde_json::{Value, json};
+use socketkit::{
+    Breaks, CallError, Client, Contract, Events, Protocol, Server, Service, Skew, Status, contract,
+};
 use std::net::SocketAddr;
 use tests::{
     chat::{listen, soon},
@@ -94,7 +97,7 @@ async fn a_client_is_told_what_another_version_has_changed() {
     let url = format!("ws://{}/ws?room=1", listen(&service).await);
     let mut client = Client::<old::Forum>::connect(url).await.unwrap();
     let skew = learns(&mut client.remote().skew(), true).await.unwrap();
-    assert_eq!(skew.hash, socketkit::contract::<new::Forum>().hash);
+    assert_eq!(skew.hash, contract::<new::Forum>().hash);
     assert_eq!(
         (skew.added, skew.removed),
         (vec!["fresh".into(), "sent".into()], vec!["gone".into()])
@@ -162,6 +165,27 @@ async fn it_is_told_when_the_server_is_another_and_when_it_is_the_same_again() {
 #[tokio::test]
 async fn hello_has_the_hash_of_the_contract() {
     let mut peer = Plain::open(listen(&service()).await, true).await;
-    let hash = socketkit::contract::<new::Forum>().hash;
+    let hash = contract::<new::Forum>().hash;
     assert_eq!(peer.next().await["hello"]["schema"], hash.as_str());
+}
+
+#[test]
+fn a_contract_whose_types_double_without_end_is_compared_in_no_time() {
+    let ours = contract::<old::Forum>();
+    for key in ["anyOf", "oneOf", "allOf"] {
+        let mut theirs = serde_json::to_value(&ours).unwrap();
+        for level in 0..40 {
+            let next = match level {
+                39 => json!({ "enum": ["a", "b"] }),
+                _ => json!({ "$ref": format!("#/read/A{}", level + 1) }),
+            };
+            theirs["read"][format!("A{level}")] = json!({ key: [next, next] });
+        }
+        theirs["client"]["read"]["payload"] = json!({ "$ref": "#/read/A0" });
+        theirs["client"]["read"]["fingerprint"] = Value::from("another");
+        let theirs: Contract = serde_json::from_value(theirs).unwrap();
+        let changes = ours.compare(&theirs);
+        let change = changes.iter().find(|change| change.event == "read").unwrap();
+        assert_eq!(change.breaks, Breaks::Unknown, "{change}");
+    }
 }

@@ -3,6 +3,7 @@
 use crate::contract::{Contract, fingerprint::REMARKS};
 use serde_json::{Map, Value};
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     ptr,
 };
@@ -79,6 +80,10 @@ pub(super) enum Others<'a> {
     Of(&'a Value),
 }
 
+/// Of more schemas than these, or more cases, nothing is known: each type in a chain of unions may have the
+/// next twice, and a contract may be that of anybody's server.
+const MOST: usize = 4096;
+
 /// The schema of any value.
 pub(super) const ANY: &Value = &Value::Bool(true);
 
@@ -93,23 +98,30 @@ impl<'a> Form<'a> {
     }
 
     pub(super) fn of(schema: &'a Value, contract: &'a Contract) -> Self {
-        Self::at(schema, contract, &[]).unwrap_or(Self::Unknown)
+        Self::at(schema, contract, &[], &Cell::new(MOST)).unwrap_or(Self::Unknown)
     }
 
-    /// `None` if it says nothing; `through` are the types that have led to it.
-    fn at(schema: &'a Value, contract: &'a Contract, through: &[&str]) -> Option<Self> {
+    /// `None` if it says nothing; `through` are the types that have led to it, and so many schemas are `left`.
+    fn at(
+        schema: &'a Value,
+        contract: &'a Contract,
+        through: &[&str],
+        left: &Cell<usize>,
+    ) -> Option<Self> {
+        let Some(fewer) = left.get().checked_sub(1) else { return Some(Self::Unknown) };
+        left.set(fewer);
         let members = match schema {
             Value::Bool(false) => return Some(Self::nothing()),
             Value::Object(members) => members,
             _ => return None,
         };
         let mut form = None;
-        let of = |schema| Self::at(schema, contract, through);
+        let of = |schema| Self::at(schema, contract, through, left);
         if let Some(pointer) = members.get("$ref").and_then(Value::as_str) {
             let found = match contract.find(pointer) {
                 // A type that is itself, or something else, is something else.
                 Some(_) if through.contains(&pointer) => Some(Self::nothing()),
-                Some(schema) => Self::at(schema, contract, &[through, &[pointer]].concat()),
+                Some(schema) => Self::at(schema, contract, &[through, &[pointer]].concat(), left),
                 None => Some(Self::Unknown),
             };
             form = Self::both(form, found);
@@ -158,6 +170,9 @@ impl<'a> Form<'a> {
         let (Self::Cases(ones, mut rest), Self::Cases(others, said)) = (one, other) else {
             return Some(Self::Unknown);
         };
+        if ones.len() * others.len() > MOST {
+            return Some(Self::Unknown);
+        }
         rest.extend(said);
         let mut cases = Vec::new();
         for one in &ones {
