@@ -277,6 +277,8 @@ async fn the_oldest_of_too_many_reports_are_dropped_and_counted() {
 enum OtherEvent {
     #[event(reply = String, progress = bool)]
     Import(u32),
+    #[event(reply = (), progress = u8)]
+    Upload(String),
 }
 
 #[derive(Debug, Protocol)]
@@ -385,4 +387,20 @@ async fn a_call_that_was_awaited_by_reference_has_no_more_reports() {
     assert_eq!(soon(&mut import).await.unwrap(), "counted to 1");
     assert_eq!(soon(import.progress()).await, Some(1), "it was not read before");
     assert_eq!(soon(import.progress()).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_too_large_is_not_cancelled_either() {
+    let service = Server::<Others>::new().limits(Limits::default().frame(1_000));
+    let kit = Kit::new(service.fallback(async |_: OtherEvent| {}).build());
+    let client = kit.connect().await;
+    client.link().cut();
+    until(|| !client.status().borrow().is_connected()).await;
+    for _ in 0..Limits::default().unsent {
+        let upload = client.call(other_event::Upload("x".repeat(2_000)));
+        assert!(
+            matches!(upload.await, Err(CallError::Rejected { code, .. }) if code == "too_large")
+        );
+    }
+    assert_eq!(client.emit(other_event::Import(1)).queued, 1);
 }

@@ -58,8 +58,7 @@ impl Question {
         let Ok(id) = peer.calls().begin(caller, peer.limits.calls) else {
             return Err(CallError::rejected(Reject::busy()));
         };
-        let cancels = self.has_progress.then(|| flusher.clone());
-        let call = InFlight { peer, id, answer, cancels };
+        let mut call = InFlight { peer, id, answer, cancels: None };
         let peer = &call.peer;
         // It may have stopped to read, and the reply has to be read.
         peer.queue().wake();
@@ -77,7 +76,10 @@ impl Question {
         flusher.flush(peer, flush);
         match pushed {
             Pushed::Closed | Pushed::Dropped => Err(CallError::Closed),
-            Pushed::Queued | Pushed::Replaced => Ok(call),
+            Pushed::Queued | Pushed::Replaced => {
+                call.cancels = self.has_progress.then(|| flusher.clone());
+                Ok(call)
+            }
         }
     }
 }
