@@ -120,8 +120,11 @@ fn all_events_and_types_are_listed_and_every_link_leads_to_one() {
             .into_iter()
             .flat_map(|(side, events)| events.keys().map(move |name| format!("{side}.{name}")));
         let types = contract.to_typescript();
-        let types = types.lines().filter_map(|line| {
-            let line = line.strip_prefix("export ")?;
+        // What an event carries stands where the event does.
+        let lines = types.lines().zip(types.lines().skip(1));
+        let types = lines.filter_map(|(before, line)| {
+            let is_of_event = before.starts_with("/** What `") && before.ends_with("` carries. */");
+            let line = Some(line).filter(|_| !is_of_event)?.strip_prefix("export ")?;
             let line = line.strip_prefix("interface ").or(line.strip_prefix("type "))?;
             let type_name = line.split(' ').next()?;
             let is_own = ["ClientEvents", "ServerEvents", "Contract"].contains(&type_name);

@@ -185,6 +185,29 @@ async fn what_a_person_says_anew_replaces_what_it_said() {
     assert_eq!(presence.borrow().to_vec(), service.io().presence(ROOM));
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Anybody;
+
+impl Member for Anybody {
+    fn key(&self) -> String {
+        "anybody".into()
+    }
+}
+
+#[derive(Debug, Protocol)]
+#[protocol(server = ServerEvent, room = (), presence = Anybody)]
+struct Crowd;
+
+#[tokio::test]
+async fn a_member_without_anything_to_say_is_there_all_the_same() {
+    let present = async |socket: Socket<Crowd>| socket.present((), Anybody);
+    let service = Server::<Crowd>::new().on_connect(present).build();
+    let client = soon(service.local()).await;
+    let mut presence = client.remote().presence(());
+    let all = soon(presence.wait_for(|all| !all.is_empty())).await.unwrap().clone();
+    assert_eq!(all, service.io().presence(()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_new_session_is_told_anew() {
     let kit = Kit::new(service());

@@ -1,6 +1,6 @@
 //! Who is present, as a client is told.
 
-use crate::{Member, Present, peer::lock};
+use crate::{Member, Present, peer::lock, wire};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{collections::HashMap, sync::Mutex};
@@ -23,9 +23,15 @@ struct Told<'a, M> {
 #[derive(Deserialize)]
 struct Entry<M> {
     key: String,
+    // It is there as `null`, too.
+    #[serde(default = "none", deserialize_with = "wire::present", bound = "M: Deserialize<'de>")]
     member: Option<M>,
     #[serde(default)]
     sockets: Vec<String>,
+}
+
+fn none<M>() -> Option<M> {
+    None
 }
 
 impl<M> Default for PresenceStore<M> {

@@ -178,7 +178,9 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> serde_json::Resul
 }
 
 /// A member that is there, be it `null`: an absent one is not asked for.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
