@@ -110,6 +110,7 @@ limits! {
     ///
     /// One more takes the place of the oldest, and [`Call::missed`](crate::Call::missed) counts it. A call
     /// whose progress nobody reads keeps no more than these, and ends with its reply all the same.
+    /// Each may have the length of a [`frame`](Self::frame).
     reports: usize = 64,
     /// Received events that wait for their handler: 64; at least 1.
     ///

@@ -17,6 +17,8 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 ///
 /// The handler can be cancelled: its future is dropped at the `await` that it is at, once the other side
 /// gives the call up. What has to be done all the same belongs into a task of its own, or into `Drop`.
+/// A cancel is read in its turn: not while [`Limits::waiting`](crate::Limits::waiting) events wait behind
+/// the handler.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};

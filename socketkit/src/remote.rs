@@ -135,9 +135,10 @@ impl<P: Protocol> Remote<P> {
     /// while it is the same, and for a server without the feature `schema`.
     ///
     /// A server says the hash of its contract with each connection. Where it is another, its
-    /// `contract.json` is fetched and compared, once, and what differs is logged. An event that this
-    /// program does not know is [skipped](Self::skipped); data that does not fit is logged as an error
-    /// with the path of its field, and so is what the server makes of ours.
+    /// `contract.json` is fetched and compared, once, and what differs is logged: a file of at most
+    /// [`Limits::frame`](crate::Limits::frame) bytes, within [`Limits::handshake`](crate::Limits::handshake).
+    /// An event that this program does not know is [skipped](Self::skipped); data that does not
+    /// fit is logged as an error with the path of its field, and so is what the server makes of ours.
     #[cfg(feature = "schema")]
     pub fn skew(&self) -> watch::Receiver<Option<crate::Skew>> {
         self.shared.skew.subscribe()
@@ -145,7 +146,8 @@ impl<P: Protocol> Remote<P> {
 
     /// Who is present in a room, in the order of their keys, now and whenever it changes: as far as the
     /// server tells, by `Socket::present` or `Socket::watch_presence`. Nobody in a new session, until it is
-    /// told anew; a room that does not serialise has nobody.
+    /// told anew; a room that does not serialise has nobody. Of a room that the socket has left it is told no
+    /// more: what it knew last stays.
     pub fn presence(&self, room: impl Into<P::Room>) -> watch::Receiver<Vec<Present<P::Member>>>
     where
         P::Room: Serialize,

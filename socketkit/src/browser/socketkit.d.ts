@@ -231,7 +231,7 @@ export interface Socket<P extends Contract = AnyContract> {
 
   /**
    * Who is present in a room, as far as the server tells: `undefined` until it has, and again in a new
-   * session. The same store for the same room.
+   * session. The same store for the same room. What was told last of a room that the socket has left stays.
    */
   presence(...room: RoomOf<P>): Store<Presence<MemberOf<P>> | undefined>;
 

@@ -9,9 +9,9 @@ impl<P: Protocol> Socket<P> {
     /// Shows this socket in a room as `member`, for all who are told of the room, and tells it who else is
     /// there; it joins the room as well. Said again, it shows as what is said then.
     ///
-    /// There is one entry a person: sockets whose members have the same [`Member::key`](crate::Member::key)
-    /// share it, and what one of them says holds for all. Each change is one small frame to everybody, made
-    /// once; who comes gets the list. A page is told by `presence(room)`, a Rust client by `Remote::presence`.
+    /// There is one entry a person: sockets whose members have the same [`key`](crate::Member::key) share it,
+    /// and what one of them says holds for all. Each change is one small frame to everybody, made once; who comes
+    /// gets the list. A page is told by `presence(room)`, a Rust client by `Remote::presence`.
     ///
     /// A person whose last socket has ended is there for 2 s more, as a page may be loaded again; one
     /// whose connection was lost for 10 s, and again when it is back. [`leave`](Self::leave) takes effect
