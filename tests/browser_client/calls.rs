@@ -153,7 +153,7 @@ async fn calls_in_flight_are_lost_with_the_connection() -> Result {
     scene.page.eval("failure(socket.call('watch', 1)).then(keep); 0").await?;
     assert_eq!(peer.json().await["id"], 1);
     drop(peer);
-    scene.got(r#"[["lost", "the connection was lost"]]"#).await?;
+    scene.got(r#"[["lost", "connection lost"]]"#).await?;
     let mut peer = scene.stage.greet().await;
     scene.page.eval("pending = socket.call('watch', 2); 0").await?;
     assert_eq!(peer.frame().await, r#"{"event":"watch","id":2,"data":2}"#);

@@ -179,7 +179,7 @@ async fn a_session_that_is_over_begins_anew_with_what_was_never_sent() -> Result
     assert_eq!(peer.json().await["data"], 5);
     assert_eq!(peer.frame().await, r#"{"event":"watch","id":3,"data":7}"#);
     assert_eq!(peer.json().await["data"], 8);
-    let lost = r#"["lost", "the connection was lost"]"#;
+    let lost = r#"["lost", "connection lost"]"#;
     scene.got(&format!("[{lost}, {lost}]")).await?;
     let state = "[socket.state.value, socket.state.reason, socket.state.unconfirmed, socket.state.replayed ?? 0]";
     assert_eq!(scene.page.eval(state).await?.to_string(), r#"["reset","overflow",3,0]"#);

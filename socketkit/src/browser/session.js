@@ -89,7 +89,7 @@ function createSession({ send, isReady }) {
   };
 
   const greet = (link, hello) => {
-    if (greeted == link || !/^[\w-]*$/.test(hello.token ?? "")) throw new RangeError("such a hello cannot be");
+    if (greeted == link || !/^[\w-]*$/.test(hello.token ?? "")) throw new RangeError("hello cannot be");
     const goesOn = hello.seen != null;
     if (goesOn) forget(hello.seen);
     let state = { value: "open" };

@@ -70,9 +70,6 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
     return topics.get(event);
   };
 
-  /** Who is present in a room, under a name that no event has. */
-  const people = (room = null) => topic("@" + JSON.stringify(room));
-
   // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
   const encode = (frame, data) => fit(JSON.stringify({ ...frame, data: data ?? undefined }), limit, "a frame");
 
@@ -102,7 +99,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
   const session = createSession({ send, isReady: ws => ws.readyState == 1 && !(ws.bufferedAmount > BUFFER) });
 
   /** Gives the calls up that are sent, as their session is over; or all of them. */
-  const lose = (error = new CallError("lost", "the connection was lost"), isSent = call => call.sent) => {
+  const lose = (error = new CallError("lost", "connection lost"), isSent = call => call.sent) => {
     asked.forEach(controller => controller.abort());
     asked.clear();
     calls.forEach(call => isSent(call) && call.end(error));
@@ -128,7 +125,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
         const { code, message, data } = error;
         say({ reply: id, error: { code, message, data } });
       }
-      if (!signal.aborted) asked.delete(id);
+      if (asked.get(id) == controller) asked.delete(id);
     };
     return [{ signal, progress: data => say({ progress: id }, data) }, answer];
   };
@@ -156,7 +153,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
     const about = error?.event ? `${error.event}: ` : "";
     if (error) fault = new CallError(error.code, about + error.message, error.data);
     if (event == "socketkit:presence") {
-      import("./presence.js").then(({ tell }) => tell(people(data.room), data, state));
+      import("./presence.js").then(({ tell }) => tell(topic("@" + JSON.stringify(data.room)), data, state));
     } else if (event) {
       fault ??= misfit("server", event, data);
       const [known, , renew] = topic(event);
@@ -214,7 +211,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
       state.ended = { code, reason };
       if (FINAL.test(code)) return end();
       if (!/1006|4408/.test(code)) lose(); // it keeps no session either
-      const least = +(/^retry (\d+)/.exec(reason)?.[1] ?? 0);
+      const least = /^retry (\d+)|/.exec(reason)[1] >>> 0;
       pause(least, least && code == 1012 ? SPREAD : LAST_PAUSE);
     };
     enter({ value: "connecting" });
@@ -333,10 +330,12 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
           if (call.sent && (onProgress || signal)) reply(`{"cancel":${id}}`);
           call.end(error);
         };
+        const abort = () => abandon(signal.reason);
         const call = {
           event, frame,
           end(fault, data) {
             calls.delete(id);
+            signal?.removeEventListener("abort", abort);
             time();
             fault ? reject(fault) : resolve(data);
           },
@@ -350,7 +349,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
         calls.set(id, call);
         session.flush();
         wait();
-        signal?.addEventListener("abort", () => abandon(signal.reason));
+        signal?.addEventListener("abort", abort);
       }),
 
     state,
@@ -358,7 +357,8 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
       about("server", event);
       return topic(event)[1];
     },
-    presence: room => people(room)[1],
+    // Under a name that no event has.
+    presence: (room = null) => topic("@" + JSON.stringify(room))[1],
     skew,
     close() {
       closing = state.value != "closed";

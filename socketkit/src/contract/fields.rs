@@ -9,10 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const DEEPEST: usize = 6;
 const MOST: usize = 128;
 
+/// So many schemas are looked at: types in types may be many times as many as they are.
+const LOOKS: usize = 4096;
+
 /// By the path of each field, such as `/tags/*` (`""` is the payload itself), what it may be: names of
 /// types as in JSON Schema, `absent`, and constants as JSON. A field that may be anything is left out.
 pub(crate) fn fields(contract: &Contract, schema: &Value) -> BTreeMap<String, BTreeSet<String>> {
-    let mut found = Fields { contract, types: BTreeMap::new(), open: Vec::new(), unions: 0 };
+    let mut found =
+        Fields { contract, types: BTreeMap::new(), open: Vec::new(), unions: 0, looks: 0 };
     found.add("", schema, false);
     let mut types = found.types;
     // A map with fields of its own: of the others nothing is said.
@@ -42,10 +46,15 @@ struct Fields<'a> {
     open: Vec<&'a str>,
     /// In so many unions: what one of their types has, others may lack.
     unions: usize,
+    looks: usize,
 }
 
 impl<'a> Fields<'a> {
     fn add(&mut self, path: &str, schema: &'a Value, is_optional: bool) {
+        self.looks += 1;
+        if self.looks > LOOKS {
+            return self.be(path, ANY);
+        }
         if !self.types.contains_key(path) && self.types.len() >= MOST {
             return;
         }
