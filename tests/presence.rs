@@ -1,5 +1,9 @@
 //! Who is present: one entry a person, however many sockets it has and whatever becomes of them.
 
+#[path = "presence/scene.rs"]
+mod scene;
+
+use scene::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketkit::{
@@ -8,7 +12,6 @@ use socketkit::{
 };
 use std::{
     collections::{BTreeSet, HashSet},
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -18,77 +21,8 @@ use std::{
 use tests::{
     chat::{listen, soon, until},
     dice::Dice,
-    raw::Plain,
 };
-use tokio::{io::AsyncReadExt, sync::watch};
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-struct Reader {
-    name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mood: Option<String>,
-}
-
-impl Member for Reader {
-    fn key(&self) -> String {
-        self.name.clone()
-    }
-}
-
-#[derive(Debug, Events)]
-enum ClientEvent {
-    #[event(reply = usize)]
-    Enter(Reader),
-    Leave,
-    Watch,
-    #[event(reply = ())]
-    Kick,
-}
-
-#[derive(Debug, Events)]
-enum ServerEvent {
-    Note(String),
-}
-
-#[derive(Debug, Protocol)]
-#[protocol(client = ClientEvent, server = ServerEvent, room = u32, presence = Reader)]
-struct Library;
-
-use client_event::{Enter, Kick, Leave, Watch};
-
-const ROOM: u32 = 7;
-
-fn service() -> Service<Library> {
-    Server::<Library>::new()
-        .on(async |Enter(reader): Enter, socket: Socket<Library>| {
-            socket.present(ROOM, reader);
-            socket.io().presence_len(ROOM)
-        })
-        .on(async |_: Leave, socket: Socket<Library>| socket.leave(ROOM))
-        .on(async |_: Watch, socket: Socket<Library>| socket.watch_presence(ROOM))
-        .on(async |_: Kick, socket: Socket<Library>| socket.close())
-        .build()
-}
-
-fn reader(name: &str) -> Reader {
-    Reader { name: name.into(), mood: None }
-}
-
-fn names(all: &[Present<Reader>]) -> Vec<&str> {
-    all.iter().map(|present| present.key.as_str()).collect()
-}
-
-/// Waits until a client is told that these are there.
-async fn told(presence: &mut watch::Receiver<Vec<Present<Reader>>>, expected: &[&str]) {
-    soon(presence.wait_for(|all| names(all) == expected)).await.unwrap();
-}
-
-async fn enter(addr: SocketAddr, name: &str) -> (Plain, String) {
-    let mut peer = Plain::open(addr, true).await;
-    let id = peer.next().await["hello"]["session"].as_str().unwrap().to_owned();
-    peer.send(format!(r#"{{"event":"enter","data":{{"name":"{name}"}}}}"#)).await;
-    (peer, id)
-}
+use tokio::io::AsyncReadExt;
 
 #[tokio::test]
 async fn who_comes_is_told_the_list_and_the_others_of_one_entry() {
@@ -240,19 +174,15 @@ async fn who_has_ended_is_shown_by_nobody() {
         })
         .fallback(async |_: ClientEvent| {})
         .build();
-    let (peer, _) = enter(listen(&service).await, "ada").await;
+    let (mut peer, _) = enter(listen(&service).await, "ada").await;
     until(|| service.io().len() == 1).await;
-    peer_ends(peer).await;
+    peer.leave(1000).await;
     until(|| service.io().is_empty()).await;
     later.notify_one();
     // Its handler has run when it is gone.
     let (mut bob, _) = enter(addr, "bob").await;
     bob.line().await;
     assert_eq!(service.io().presence_len(ROOM), 0);
-}
-
-async fn peer_ends(mut peer: Plain) {
-    peer.leave(1000).await;
 }
 
 #[tokio::test]

@@ -97,8 +97,7 @@
 //! # Rooms and presence
 //!
 //! A socket joins rooms, which any type of yours names, by [`Socket::join`]; [`Io::to`] reaches who is in
-//! one. [`Socket::present`] shows who it is as well, to all who are told of the room and whom it is told
-//! of: one entry a person, however many tabs that has. See [`guide::presence`].
+//! one. [`Socket::present`] shows there who it is, one entry a person: see [`guide::presence`].
 //!
 //! # Sessions
 //!
@@ -106,9 +105,8 @@
 //! was: both sides send again what the other has not processed, so that nothing is lost, doubled or
 //! reordered, and each call runs once and is answered once. Where that cannot be, such as after a restart
 //! of the server, a new session begins with `on_connect`, and the client is told how much of what it sent
-//! may or may not have arrived ([`Status::Reset`]). A token in the first message of the server proves whose
-//! a session is; [`Server::authorize`] runs on every connection, and [`Server::identify`] ties a session to
-//! a user.
+//! may or may not have arrived ([`Status::Reset`]). A token of the server's proves whose a session is;
+//! [`Server::authorize`] runs on every connection, and [`Server::identify`] ties a session to a user.
 //!
 //! # Errors
 //!
@@ -118,10 +116,9 @@
 //!
 //! # Cancel safety
 //!
-//! Handlers run to their end, even when their socket ends meanwhile (within [`Limits::grace`]). Only that of
-//! an event with [`Progress`] is dropped at the `await` that it is at, when its call is given up. Dropping a
-//! [`Call`] forgets it, and gives up one of such an event; [`Client::recv`] loses nothing; dropping the future of
-//! [`Service::upgraded`] leaves the socket open. Each says so under this heading.
+//! Handlers run to their end, even when their socket ends meanwhile (within [`Limits::grace`]); only that of an
+//! event with [`Progress`] is dropped at its `await` when its call is given up. Dropping a [`Call`] forgets it;
+//! [`Client::recv`] loses nothing; dropping the future of [`Service::upgraded`] leaves the socket open.
 //!
 //! # Limits
 //!
