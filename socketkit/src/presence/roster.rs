@@ -152,6 +152,9 @@ impl<M: Clone + PartialEq> Roster<M> {
         if standing.has_ended {
             return self.leave(id);
         }
+        if standing.hidden.is_some() {
+            return None;
+        }
         standing.hidden = self.people.get(&standing.key).map(|person| person.member.clone());
         let key = standing.key.clone();
         self.hide(id, &key)

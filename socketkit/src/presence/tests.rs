@@ -230,6 +230,19 @@ proptest! {
 }
 
 #[test]
+fn one_that_is_looked_at_twice_comes_back_all_the_same() {
+    let mut both = Both::new();
+    both.act(Act::Present(0, Person { name: 1, says: 0 }));
+    // Two of its connections were lost at one instant.
+    for act in [Act::Lose(0), Act::Return(0), Act::Lose(0), Act::Wait(10_000)] {
+        both.act(act);
+    }
+    assert!(both.known.is_empty());
+    both.act(Act::Return(0));
+    assert_eq!(both.known.len(), 1);
+}
+
+#[test]
 fn a_page_that_is_loaded_again_is_neither_a_leave_nor_a_join() {
     let mut both = Both::new();
     both.act(Act::Present(0, Person { name: 1, says: 0 }));
