@@ -1,6 +1,7 @@
 //! `latest` events with a key: for each value of it the newest waits, in the order of emission.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use socketkit::{Client, Delivery, Events, Handshake, Limits, Protocol, Server, Service, Socket};
 use std::{
     hash::{DefaultHasher, Hasher},
@@ -232,12 +233,12 @@ async fn a_page_is_told_the_names_on_the_wire_and_the_longest_payload() {
     let contract = contract.and_then(|json| json.strip_suffix(';')).unwrap();
     let contract: serde_json::Value = serde_json::from_str(contract).unwrap();
     for (side, event, name, value) in [
-        ("client", "moved", "latest", serde_json::json!("id")),
-        ("client", "note", "latest", serde_json::Value::Null),
-        ("server", "joined", "latest", "roomId, who, type".into()),
-        ("server", "cell", "latest", "0".into()),
-        ("server", "count", "latest", true.into()),
-        ("server", "count", "max", 1_048_576.into()),
+        ("client", "moved", "latest", json!(["id"])),
+        ("client", "note", "latest", json!(null)),
+        ("server", "joined", "latest", json!(["roomId", "who", "type"])),
+        ("server", "cell", "latest", json!(["0"])),
+        ("server", "count", "latest", json!(true)),
+        ("server", "count", "max", json!(1_048_576)),
     ] {
         assert_eq!(contract[side][event][name], value, "{event}");
     }
