@@ -10,9 +10,9 @@ use std::{fs, io, path::Path};
 /// the types of events where a page handles them, and for programs that are bundled or run under Node.
 ///
 /// ```no_run
-/// # use socketkit::{NoEvents, NoRoom, Protocol, Server};
+/// # use socketkit::{NoEvents, NoMember, NoRoom, Protocol, Server};
 /// # struct Forum;
-/// # impl Protocol for Forum { type Client = NoEvents; type Server = NoEvents; type Room = NoRoom; }
+/// # impl Protocol for Forum { type Client = NoEvents; type Server = NoEvents; type Room = NoRoom; type Member = NoMember; }
 /// # fn main() -> std::io::Result<()> {
 /// let service = Server::<Forum>::new().build();
 /// # #[cfg(feature = "schema")]

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 /// Several services on several paths of one listener, and a folder of files beside them.
 ///
 /// ```no_run
-/// # use socketkit::{NoEvents, NoRoom, Protocol, Routes, Server};
+/// # use socketkit::{NoEvents, NoMember, NoRoom, Protocol, Routes, Server};
 /// # struct Forum;
 /// # impl Protocol for Forum { type Client = NoEvents; type Server = NoEvents; type Room = NoRoom; type Member = NoMember; }
 /// # async fn run() -> std::io::Result<()> {
