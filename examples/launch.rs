@@ -62,14 +62,14 @@ pub struct Types {
 }
 
 impl Types {
-    /// Writes the client under a name, if it is wanted.
+    /// Writes the client under a name, if it is wanted: it is made only then.
     ///
     /// # Errors
     ///
     /// When a file cannot be written.
-    pub fn write(&self, name: &str, client: BrowserClient) -> Result<(), Failure> {
+    pub fn write(&self, name: &str, client: impl FnOnce() -> BrowserClient) -> Result<(), Failure> {
         let Some(folder) = &self.types else { return Ok(()) };
-        let written = client.write_package(folder, name, env!("CARGO_PKG_VERSION"));
+        let written = client().write_package(folder, name, env!("CARGO_PKG_VERSION"));
         about(folder.display(), written)
     }
 }

@@ -104,6 +104,6 @@ async fn main() -> Result<(), Failure> {
         .on(typing)
         .public(concat!(env!("CARGO_MANIFEST_DIR"), "/forum/public"))
         .header("content-security-policy", examples::CSP);
-    args.types.write("forum-client", server.browser_client())?;
+    args.types.write("forum-client", || server.browser_client())?;
     Ok(args.listen.serve(|addr| server.listen(addr)).await?)
 }

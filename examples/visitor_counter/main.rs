@@ -94,7 +94,7 @@ async fn main() -> Result<(), Failure> {
         .on_connect(arrived)
         .public(concat!(env!("CARGO_MANIFEST_DIR"), "/visitor_counter/public"))
         .header("content-security-policy", examples::CSP);
-    args.types.write("visitor-counter-client", server.browser_client())?;
+    args.types.write("visitor-counter-client", || server.browser_client())?;
     tokio::spawn(watch(server.io(), visits, args.data));
     Ok(args.listen.serve(|addr| server.listen(addr)).await?)
 }

@@ -1,12 +1,12 @@
 //! Preparing a Rust client: handlers, headers, limits.
 
-use crate::arguments::Arguments;
-use crate::presence_store::PresenceStore;
 use crate::{
     Client, ConnectError, Event, Events, Handler, IntoReply, Limits, Protocol, Remote,
+    arguments::Arguments,
     client_app::{ClientApp, ClientContext},
     dial::{Dialer, To},
     handler::{Ignored, Typed},
+    presence_store::PresenceStore,
     reconnect::Reconnect,
     remote::Shared,
     slots::{Fill, FreeFor},

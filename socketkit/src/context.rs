@@ -1,8 +1,8 @@
 //! What the handlers of a server draw their arguments from.
 
-use crate::progress::{Handles, ReplyPath};
 use crate::{
     Disconnect, FromContext, Handshake, Io, Protocol, Reject, Session, Socket, SocketId, State,
+    progress::{Handles, ReplyPath},
 };
 use std::{fmt, marker::PhantomData, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! The browser client as files of a program's own: for editors, bundlers and Node.
 
-use crate::{Limits, Protocol, browser::Files};
+use crate::browser::Files;
 use std::{fs, io, path::Path};
 
 /// The client that a server serves to its pages, as files: from
@@ -24,17 +24,11 @@ use std::{fs, io, path::Path};
 #[derive(Debug, Clone)]
 pub struct BrowserClient {
     files: Files,
-    #[cfg(feature = "schema")]
-    hash: String,
 }
 
 impl BrowserClient {
-    pub(crate) fn new<P: Protocol>(limits: &Limits) -> Self {
-        Self {
-            files: Files::new::<P>(limits),
-            #[cfg(feature = "schema")]
-            hash: crate::contract::<P>().hash,
-        }
+    pub(crate) fn new(files: Files) -> Self {
+        Self { files }
     }
 
     /// The files by their names, as they are served: `client.js` and all that belongs to it.
@@ -79,7 +73,7 @@ impl BrowserClient {
         let separator = if version.contains('-') { '.' } else { '-' };
         let package = serde_json::json!({
             "name": name,
-            "version": format!("{version}{separator}contract-{}", self.hash),
+            "version": format!("{version}{separator}contract-{}", self.files.schema().unwrap_or_default()),
             "description": "The client of a socketkit server, written by it",
             "type": "module",
             "exports": {

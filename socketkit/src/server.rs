@@ -2,11 +2,12 @@
 
 mod sessions;
 
-use crate::arguments::Arguments;
 use crate::{
     BrowserClient, Context, EmitError, Event, Events, FromContext, Handler, Handshake, Inspected,
     IntoReply, Io, Limits, Listener, Opening, Protocol, Reject, Service,
     application::App,
+    arguments::Arguments,
+    browser::Files,
     context::{Ended, Resumed},
     handler::{Ignored, Typed},
     hub::Hub,
@@ -358,7 +359,7 @@ where
 
     /// The client that it will serve to pages, as files; by the [`limits`](Self::limits) set so far.
     pub fn browser_client(&self) -> BrowserClient {
-        BrowserClient::new::<P>(&self.settings.limits.clone().bounded())
+        BrowserClient::new(Files::new::<P>(&self.settings.limits.clone().bounded()))
     }
 
     #[cfg(feature = "http")]

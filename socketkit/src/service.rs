@@ -81,7 +81,7 @@ impl<P: Protocol> Service<P> {
 
     /// The client that it serves to pages, as files for editors and bundlers.
     pub fn browser_client(&self) -> BrowserClient {
-        BrowserClient::new::<P>(&self.inner.limits)
+        BrowserClient::new(self.inner.files.clone())
     }
 
     /// Serves a socket over any stream on which a WebSocket handshake was made elsewhere.
