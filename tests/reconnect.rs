@@ -1,5 +1,6 @@
 //! A client comes back by itself, and says how it stands.
 
+use futures_util::SinkExt;
 use socketkit::{
     CallError, Client, CloseCode, ConnectError, Events, Limits, Protocol, Server, Service, Socket,
     Status,
@@ -200,4 +201,24 @@ async fn a_server_that_says_no_hello_is_given_up() {
     let limits = Limits::default().handshake(Duration::from_millis(100));
     let error = soon(Client::<Chat>::builder(url).limits(limits).connect()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Closed(why) if why.code == CloseCode::TIMEOUT));
+}
+
+#[tokio::test]
+async fn who_hears_that_there_is_no_more_to_receive_hears_why() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/ws", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut server = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let hello = r#"{"hello":{"session":"a","heartbeat":25000,"limit":65536}}"#;
+        server.send(hello.into()).await.unwrap();
+        server.send("no frame of ours".into()).await.unwrap();
+        // The client's farewell is left without an answer, and the stream open.
+        std::future::pending::<()>().await;
+    });
+    let limits = Limits::default().handshake(Duration::from_millis(200));
+    let mut client = soon(Client::<Chat>::builder(url).limits(limits).connect()).await.unwrap();
+    assert_eq!(soon(client.recv()).await, None);
+    let status = client.status().borrow().clone();
+    assert!(matches!(&status, Status::Closed { code, .. } if code.0 == 4400), "{status:?}");
 }

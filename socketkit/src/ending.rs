@@ -9,15 +9,19 @@ use crate::{
     limits::FOREVER,
 };
 use std::future::poll_fn;
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// What of an application outlives its connection: a client's handlers may take their time, and nobody
+/// hears that there is no more to receive before it is said how that came.
+pub(crate) type Rest = Option<JoinHandle<Conversation>>;
 
 /// Says farewell to the peer, if it is there, while the application finishes.
 pub(crate) async fn end(
     connection: Option<Connection>,
     mut conversation: Conversation,
     End { disconnect, by }: End,
-) -> Disconnect {
+) -> (Disconnect, Rest) {
     if by == By::Us {
         conversation.conclude();
     }
@@ -47,20 +51,17 @@ pub(crate) async fn end(
     };
     let finish = finish(conversation, disconnect.clone());
     // A socket holds its place among all until its stream is closed.
-    let (is_delivered, _place) = if peer.role == Role::Server {
+    let (is_delivered, _place, rest) = if peer.role == Role::Server {
         let (is_delivered, conversation) = tokio::join!(farewell, finish);
         // Whoever waits for a server to stop waits for the rest of this farewell as well: it leaves when it
         // is dropped.
         if conversation.app.leaves_by().is_none() {
             conversation.app.left();
         }
-        (is_delivered, Some(conversation))
+        (is_delivered, Some(conversation), None)
     } else {
-        // Nobody waits for handlers, which may take their time; but nothing is dropped before the farewell.
         let finish = tokio::spawn(finish);
-        let is_delivered = farewell.await;
-        drop(finish);
-        (is_delivered, None)
+        (farewell.await, None, Some(finish))
     };
     // A peer that has long been silent will not say farewell either.
     let is_there = by == By::Us && disconnect.code != CloseCode::TIMEOUT;
@@ -69,7 +70,7 @@ pub(crate) async fn end(
         // close frame might be lost (RFC 6455 section 7.1.1).
         let _ = timeout(patience, connection.drain()).await;
     }
-    disconnect
+    (disconnect, rest)
 }
 
 /// Handles what came before the end, and runs what runs then.

@@ -164,7 +164,7 @@ impl Life {
             Line::Up(connection) => Some(connection),
             Line::Down(_) => None,
         };
-        let disconnect = ending::end(connection, conversation, end).await;
+        let (disconnect, _) = ending::end(connection, conversation, end).await;
         match told {
             Some(told) => told.send(disconnect).err(),
             None => Some(disconnect),

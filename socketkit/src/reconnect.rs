@@ -115,9 +115,9 @@ impl Reconnect {
             }
             shared.status.send_replace(Status::Connecting);
         };
-        let disconnect = end.disconnect.clone();
-        ending::end(connection, self.conversation, end).await;
+        let (disconnect, rest) = ending::end(connection, self.conversation, end).await;
         shared.end(disconnect);
+        drop(rest);
         drop(self.ended);
     }
 
