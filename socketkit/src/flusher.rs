@@ -252,7 +252,7 @@ pub(crate) fn write(peers: &[Arc<Peer>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Handshake, Limits, SocketId, delivery::Kind, treatment::Treatment};
+    use crate::{Handshake, Limits, NodeId, SocketId, delivery::Kind, treatment::Treatment};
     use std::time::Duration;
     use tokio::{
         io::AsyncReadExt,
@@ -270,7 +270,7 @@ mod tests {
         let (near, far) = tokio::join!(near, listener.accept());
         let write = Some(near.unwrap().into_split().1);
         let limits = Arc::new(Limits::default().into());
-        let id = SocketId::nowhere(1);
+        let id = SocketId::nowhere(NodeId::default(), 1);
         let peer = Peer::new(id, Role::Server, limits, Handshake::default(), write, None);
         (Arc::new(peer), far.unwrap().0)
     }

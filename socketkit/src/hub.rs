@@ -5,7 +5,7 @@ mod members;
 pub(crate) use members::{Of, Selection};
 
 use crate::{
-    CloseCode, Delivery, Disconnect, EmitError, Events, Protocol, Reject, SocketId,
+    CloseCode, Delivery, Disconnect, EmitError, Events, NodeId, Protocol, Reject, SocketId,
     counters::Counters,
     delivery::Kind,
     flusher::{Flusher, write},
@@ -45,6 +45,8 @@ pub(crate) struct Hub<P: Protocol> {
     pub(crate) presence: Presence<P>,
     /// Fixed when the server is built, before the first socket.
     hooks: OnceLock<Hooks>,
+    /// Of a cluster; fixed as those are.
+    node: OnceLock<NodeId>,
 }
 
 impl<P: Protocol> Hub<P> {
@@ -58,12 +60,18 @@ impl<P: Protocol> Hub<P> {
             listeners: RwLock::default(),
             presence: Presence::new(),
             hooks: OnceLock::new(),
+            node: OnceLock::new(),
         }
     }
 
     /// Fixes the hooks; a server is built once.
     pub(crate) fn set_hooks(&self, hooks: Hooks) {
         let _ = self.hooks.set(hooks);
+    }
+
+    /// Which node of a cluster it is.
+    pub(crate) fn node(&self) -> NodeId {
+        self.node.get().copied().unwrap_or_default()
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -79,11 +87,11 @@ impl<P: Protocol> Hub<P> {
         members.count += 1;
         let count = members.count;
         if let Some(disconnect) = self.stopping.farewell() {
-            return (make(SocketId::nowhere(count)), Some(disconnect));
+            return (make(SocketId::nowhere(self.node(), count)), Some(disconnect));
         }
         let entry = members.sockets.vacant_entry();
-        let Some(id) = SocketId::new(count, entry.key()) else {
-            return (make(SocketId::nowhere(count)), Some(CloseCode::FULL.into()));
+        let Some(id) = SocketId::new(self.node(), count, entry.key()) else {
+            return (make(SocketId::nowhere(self.node(), count)), Some(CloseCode::FULL.into()));
         };
         let peer = make(id);
         entry.insert(Member { peer: peer.clone(), leaving: false, away: false });
@@ -94,7 +102,7 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn id(&self) -> SocketId {
         let mut members = lock(&self.members);
         members.count += 1;
-        SocketId::nowhere(members.count)
+        SocketId::nowhere(self.node(), members.count)
     }
 
     /// Counts a socket out; it stays in its rooms.

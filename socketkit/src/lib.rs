@@ -175,6 +175,8 @@ mod client_app;
 #[cfg(feature = "client")]
 mod client_builder;
 mod close;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod connection;
 #[cfg(feature = "server")]
 mod context;
@@ -225,6 +227,7 @@ mod listener;
 #[cfg(all(feature = "client", feature = "server"))]
 mod local;
 mod moment;
+mod node;
 mod notices;
 mod outbox;
 mod pace;
@@ -269,6 +272,7 @@ mod skew;
 mod slots;
 #[cfg(feature = "server")]
 mod socket;
+mod socket_id;
 #[cfg(feature = "server")]
 mod stagger;
 #[cfg(feature = "http")]
@@ -317,9 +321,9 @@ pub use limits::Limits;
 pub use listen::Serve;
 #[cfg(feature = "server")]
 pub use listener::Listener;
+pub use node::{InvalidId, NodeId};
 #[cfg(feature = "server")]
 pub use package::BrowserClient;
-pub use peer::SocketId;
 pub use present::{Member, NoMember, Present};
 pub use progress::Progress;
 pub use protocol::{NoRoom, Protocol};
@@ -336,32 +340,16 @@ pub use service::Service;
 pub use skew::Skew;
 #[cfg(feature = "server")]
 pub use socket::{Exclude, Io, OneRoom, OneSocket, Socket, Target};
+pub use socket_id::SocketId;
 #[cfg(feature = "macros")]
 pub use socketkit_macros::{Events, Protocol};
 #[cfg(feature = "server")]
 pub use stats::{EventStats, Stats};
 pub use wire::SUBPROTOCOL;
 
-/// What the expansions of the derives name; no part of the public API.
 #[doc(hidden)]
-pub mod __private {
-    pub use crate::arguments::{Arguments, FromCall, ViaContext, ViaEvent};
-    pub use crate::latest::{LatestKey, add_to_key};
-    pub use crate::progress::{Handles, ReplyPath};
-    pub use crate::slots::{Exhaustive, Fill, FreeFor, HandlerFor, No, Open, Rest, Yes};
-    pub use serde;
-    pub use serde_json;
-    pub use std::vec::Vec;
-
-    #[cfg(feature = "schema")]
-    pub use crate::contract::shape::{
-        Digits, Known, NoDigits, Optional, Required, Shape, Shapes, Unknown, never,
-    };
-    #[cfg(feature = "schema")]
-    pub use schemars;
-    #[cfg(feature = "schema")]
-    pub use std::borrow::Cow;
-}
+#[path = "private.rs"]
+pub mod __private;
 
 /// Code that `#[derive(Events)]` writes for the feature `schema`. No part of the public API.
 #[cfg(feature = "schema")]

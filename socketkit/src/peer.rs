@@ -1,7 +1,7 @@
 //! One connected peer: what its connection and everybody who holds a handle of it share.
 
 use crate::{
-    Disconnect, Handshake,
+    Disconnect, Handshake, SocketId,
     calls::Calls,
     counters::Terms,
     delivery::{Kind, Pushed},
@@ -28,52 +28,6 @@ use tokio::{
     net::tcp::OwnedWriteHalf, runtime::Handle, sync::oneshot, task::JoinSet, time::Instant,
 };
 use tokio_tungstenite::tungstenite::{Utf8Bytes, protocol::Role};
-
-/// Names one socket of a server: unique while the server runs, never used again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketId(u64);
-
-impl SocketId {
-    /// Bits of the slot, which sockets that came and went share: 67 million at once. The other 38
-    /// count up: 1,000 a second for eight years.
-    const SLOT: u32 = 26;
-
-    /// The id of the socket in a slot, the `count`th of all; `None` if there is no such slot.
-    pub(crate) fn new(count: u64, slot: usize) -> Option<Self> {
-        let slot = u64::try_from(slot).ok().filter(|slot| *slot < (1 << Self::SLOT) - 1)?;
-        Some(Self(count << Self::SLOT | slot))
-    }
-
-    /// The id of a socket that nobody can find.
-    pub(crate) fn nowhere(count: u64) -> Self {
-        Self(count << Self::SLOT | ((1 << Self::SLOT) - 1))
-    }
-
-    pub(crate) fn to_bytes(self) -> [u8; 8] {
-        self.0.to_be_bytes()
-    }
-
-    pub(crate) fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self(u64::from_be_bytes(bytes))
-    }
-
-    /// Where its hub keeps it.
-    pub(crate) fn slot(self) -> u32 {
-        (self.0 & ((1 << Self::SLOT) - 1)) as u32
-    }
-}
-
-impl fmt::Display for SocketId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for SocketId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SocketId({})", self.0)
-    }
-}
 
 /// What a call is answered with: the payload of the reply, within its frame.
 pub(crate) type Answer = Result<(Utf8Bytes, Range<usize>), Failure>;

@@ -2,7 +2,7 @@
 
 use crate::{
     Call, CallError, CloseCode, ConnectError, Delivery, Disconnect, Event, Events, Gap, Handshake,
-    Limits, Present, Protocol, Reject, SocketId,
+    Limits, NodeId, Present, Protocol, Reject, SocketId,
     counters::Terms,
     delivery::{Kind, Pushed},
     flusher::Flusher,
@@ -231,7 +231,7 @@ impl Shared {
         presence: Arc<dyn Any + Send + Sync>,
     ) -> Self {
         let limits = Arc::new(Terms::from(limits));
-        let (id, handshake) = (SocketId::nowhere(0), Handshake::default());
+        let (id, handshake) = (SocketId::nowhere(NodeId::default(), 0), Handshake::default());
         Self {
             peer: Arc::new(Peer::new(id, Role::Client, limits.clone(), handshake, None, None)),
             limits,

@@ -26,7 +26,7 @@ impl Secret {
 
     /// What the client is given: where the session is, and the secret.
     pub(crate) fn token(&self, id: SocketId) -> String {
-        BASE64URL_NOPAD.encode(&[&id.to_bytes()[..], &self.0].concat())
+        BASE64URL_NOPAD.encode(&[&id.to_bytes(), &self.0[..]].concat())
     }
 }
 
@@ -87,8 +87,8 @@ fn read(token: &str) -> Option<(SocketId, Secret)> {
     } else {
         return None;
     };
-    let (id, secret) = bytes.split_first_chunk()?;
-    Some((SocketId::from_bytes(*id), Secret(secret.try_into().ok()?)))
+    let (id, secret) = bytes.split_last_chunk()?;
+    Some((SocketId::from_bytes(id)?, Secret(*secret)))
 }
 
 fn number(digits: &str) -> Result<u64, Malformed> {
@@ -101,6 +101,7 @@ fn number(digits: &str) -> Result<u64, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NodeId;
 
     fn ticket(offered: &str) -> Result<Option<Ticket>, Malformed> {
         let request = http::Request::builder().header("sec-websocket-protocol", offered);
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_ticket_proves_what_its_token_was_made_of() {
-        let (id, secret) = (SocketId::nowhere(7), Secret::new());
+        let (id, secret) = (SocketId::nowhere(NodeId::default(), 7), Secret::new());
         let token = secret.token(id);
         let ticket = ticket(&format!("socketkit.v1.json, resume.{token}.7.2")).unwrap().unwrap();
         assert_eq!((ticket.session(), ticket.seen, ticket.attempt), (Some(id), 7, 2));
@@ -122,7 +123,7 @@ mod tests {
             let ticket = ticket(&format!("resume.{token}.0.1")).unwrap().unwrap();
             assert!(ticket.session().is_none() && !ticket.proves(&Secret::new()), "{token}");
         }
-        let token = Secret::new().token(SocketId::nowhere(1));
+        let token = Secret::new().token(SocketId::nowhere(NodeId::default(), 1));
         for numbers in
             ["", ".", ".1", ".1.", ".-1.1", ".1.01", ".1.1.1", ".+1.1", ".9007199254740992.1"]
         {

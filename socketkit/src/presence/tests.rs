@@ -92,7 +92,7 @@ impl Both {
 
     fn id(&self, socket: u8) -> SocketId {
         let count = self.generation.get(&socket).copied().unwrap_or_default();
-        SocketId::new(count, socket.into()).unwrap()
+        SocketId::new(crate::NodeId::default(), count, socket.into()).unwrap()
     }
 
     fn hear(&mut self, changes: impl IntoIterator<Item = Change>) {
