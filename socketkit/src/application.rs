@@ -94,7 +94,7 @@ where
             // It is what this server's own `authorize` made.
             return Box::new(Refused { _permit: permit });
         };
-        let socket = Socket::new(peer, Io { hub: self.hub.clone() });
+        let socket = Socket::new(peer, Io::new(self.hub.clone()));
         let context = Context::new(socket, self.state.clone(), session);
         Box::new(Member { app: self, context, permit })
     }

@@ -1,8 +1,64 @@
 //! Several nodes: what crosses between them, by an engine that people already run.
+//!
+//! `forward` (what a hub says) → `outbound` (what waits) → `talk` (the node's task, with `said`, `heard` and `nodes`
+//! as what it knows) → `engine` → the `talk` of another node → `apply` (what its hub does).
 
-pub(crate) mod channel;
-pub(crate) mod engine;
+#[cfg(not(feature = "cluster"))]
+mod alone;
+#[cfg(feature = "cluster")]
+mod apply;
+#[cfg(feature = "cluster")]
+mod channel;
+#[cfg(feature = "cluster")]
+mod codec;
+#[cfg(feature = "cluster")]
+mod engine;
+#[cfg(feature = "cluster")]
+mod forward;
+#[cfg(feature = "cluster")]
+mod heard;
+#[cfg(feature = "cluster")]
+mod interests;
+#[cfg(feature = "cluster")]
+mod join;
+#[cfg(all(test, feature = "cluster"))]
+mod memory;
+#[cfg(feature = "cluster")]
+mod message;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;
+#[cfg(feature = "cluster")]
+mod nodes;
+#[cfg(feature = "cluster")]
+mod outbound;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
+#[cfg(feature = "cluster")]
+mod run;
+#[cfg(feature = "cluster")]
+mod said;
+#[cfg(feature = "cluster")]
+mod selected;
+#[cfg(feature = "cluster")]
+mod settings;
+#[cfg(feature = "cluster")]
+mod shared;
+#[cfg(feature = "cluster")]
+mod status;
+#[cfg(feature = "cluster")]
+mod talk;
+#[cfg(all(test, feature = "cluster", feature = "client", feature = "macros"))]
+mod tests;
+#[cfg(feature = "cluster")]
+mod waiting;
+
+#[cfg(not(feature = "cluster"))]
+pub(crate) use alone::{Forward, Joined, Scope};
+#[cfg(feature = "cluster")]
+pub(crate) use forward::{Forward, Joined, Scope};
+#[cfg(feature = "cluster")]
+pub(crate) use join::Joining;
+#[cfg(feature = "cluster")]
+pub use settings::ClusterOptions;
+#[cfg(feature = "cluster")]
+pub use status::{ClusterError, ClusterStatus};

@@ -68,6 +68,7 @@ pub(crate) struct Counters {
     pub(crate) resumed: Counter,
     pub(crate) expired: Counter,
     pub(crate) gaps: Counter,
+    pub(crate) gaps_between: Counter,
 }
 
 impl Counters {
@@ -83,12 +84,13 @@ impl Counters {
             resumed: Counter::default(),
             expired: Counter::default(),
             gaps: Counter::default(),
+            gaps_between: Counter::default(),
         }
     }
 
     /// An event was emitted: once for all of its receivers.
     pub(crate) fn emitted(&self, index: usize, delivery: Delivery) {
-        let Delivery { queued, replaced, dropped, closed } = delivery;
+        let Delivery { queued, replaced, dropped, closed, .. } = delivery;
         let Some(event) = self.events.get(index) else { return };
         event.emitted.add((queued + dropped + closed) as u64);
         event.replaced.add(replaced as u64);

@@ -44,6 +44,10 @@ pub struct Delivery {
     pub dropped: usize,
     /// Receivers whose socket is closed, or was closed just now for being too slow.
     pub closed: usize,
+    /// Whether it was also handed over for the sockets of other nodes, which are not counted here: `false` without
+    /// a cluster, by [`Io::local`](crate::Io::local), and if more waits for them than
+    /// [`Limits::forwarded`](crate::Limits::forwarded).
+    pub forwarded: bool,
 }
 
 impl Delivery {

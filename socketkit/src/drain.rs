@@ -49,6 +49,7 @@ impl<P: Protocol> Service<P> {
         if within(limits.drain(), hub.emptied()).await.is_none() {
             tracing::warn!(sockets = hub.everybody().len(), "not all sockets went in time");
         }
+        hub.leave_cluster();
     }
 
     /// Closes the sockets that are still there, whatever is at work.

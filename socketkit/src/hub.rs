@@ -6,6 +6,7 @@ pub(crate) use members::{Of, Selection};
 
 use crate::{
     CloseCode, Delivery, Disconnect, EmitError, Events, NodeId, Protocol, Reject, SocketId,
+    cluster::{Forward, Joined, Scope},
     counters::Counters,
     delivery::Kind,
     flusher::{Flusher, write},
@@ -45,8 +46,8 @@ pub(crate) struct Hub<P: Protocol> {
     pub(crate) presence: Presence<P>,
     /// Fixed when the server is built, before the first socket.
     hooks: OnceLock<Hooks>,
-    /// Of a cluster; fixed as those are.
-    node: OnceLock<NodeId>,
+    /// What it is a node of; fixed as those are.
+    pub(crate) cluster: OnceLock<Joined<P>>,
 }
 
 impl<P: Protocol> Hub<P> {
@@ -60,7 +61,7 @@ impl<P: Protocol> Hub<P> {
             listeners: RwLock::default(),
             presence: Presence::new(),
             hooks: OnceLock::new(),
-            node: OnceLock::new(),
+            cluster: OnceLock::new(),
         }
     }
 
@@ -71,7 +72,7 @@ impl<P: Protocol> Hub<P> {
 
     /// Which node of a cluster it is.
     pub(crate) fn node(&self) -> NodeId {
-        self.node.get().copied().unwrap_or_default()
+        self.cluster.get().map(Joined::node).unwrap_or_default()
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -95,6 +96,8 @@ impl<P: Protocol> Hub<P> {
         };
         let peer = make(id);
         entry.insert(Member { peer: peer.clone(), leaving: false, away: false });
+        drop(members);
+        self.has_changed();
         (peer, None)
     }
 
@@ -114,6 +117,8 @@ impl<P: Protocol> Hub<P> {
             members.leaving += 1;
             members.away -= usize::from(was_away);
         }
+        drop(members);
+        self.has_changed();
     }
 
     /// Notes whether a socket has a connection.
@@ -123,6 +128,8 @@ impl<P: Protocol> Hub<P> {
             let was_away = std::mem::replace(&mut member.away, !is_connected);
             members.away = members.away - usize::from(was_away) + usize::from(!is_connected);
         }
+        drop(members);
+        self.has_changed();
     }
 
     /// Whether a socket has no connection; `None` for one that has ended.
@@ -149,6 +156,7 @@ impl<P: Protocol> Hub<P> {
         let rooms = members.rooms.exit(id.slot());
         let emptied = members.sockets.is_empty();
         drop(members);
+        self.left_rooms(rooms.iter().map(|(room, _)| room));
         // Only now: what a room does when it is dropped is its own, and what a waker does.
         drop((member, rooms));
         if emptied {
@@ -191,20 +199,28 @@ impl<P: Protocol> Hub<P> {
 
     /// Puts a socket into a room, if it is connected.
     pub(crate) fn join(&self, id: SocketId, room: &P::Room) {
-        lock(&self.members).join(id, room);
+        let channel = self.channel(room);
+        let mut members = lock(&self.members);
+        let is_first = members.join(id, room);
+        if let Some(member) = members.member(id) {
+            self.joined_room(channel, is_first, &member.peer);
+        }
     }
 
     /// Takes a socket out of a room.
     pub(crate) fn leave(&self, id: SocketId, room: &P::Room) {
         let left = lock(&self.members).leave(id, room);
+        self.left_rooms(left.iter().map(|(room, _)| room));
         drop(left);
     }
 
     /// Puts every socket of a selection into a room.
     pub(crate) fn join_all(&self, selection: &Selection<P::Room>, room: &P::Room) {
+        let channel = self.channel(room);
         let mut members = lock(&self.members);
         for peer in members.select(selection) {
-            members.join(peer.id, room);
+            let is_first = members.join(peer.id, room);
+            self.joined_room(channel, is_first, &peer);
         }
     }
 
@@ -214,8 +230,22 @@ impl<P: Protocol> Hub<P> {
         let peers = members.select(selection);
         let left: Vec<_> = peers.iter().map(|peer| members.leave(peer.id, room)).collect();
         drop(members);
+        self.left_rooms(left.iter().flatten().map(|(room, _)| room));
         drop(left);
         peers.iter().for_each(|peer| self.absent(peer, room));
+    }
+
+    /// Closes every socket of a selection: see [`Socket::close`](crate::Socket::close).
+    pub(crate) fn close_all(&self, selection: &Selection<P::Room>, disconnect: &Disconnect) {
+        for peer in self.select(selection) {
+            peer.dismiss(disconnect.clone());
+        }
+    }
+
+    /// Every room that has somebody in it.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn all_rooms(&self) -> Vec<P::Room> {
+        lock(&self.members).rooms.names().cloned().collect()
     }
 
     /// The sockets of a selection.
@@ -229,22 +259,48 @@ impl<P: Protocol> Hub<P> {
         count
     }
 
-    /// Encodes an event once and queues it for every socket of a selection. Queues are filled under
-    /// one lock, so two emits reach all receivers that they share in the same order.
-    pub(crate) fn emit(&self, selection: &Selection<P::Room>, event: P::Server) -> Delivery {
+    /// Encodes an event once and queues it for every socket of a selection, here and on other nodes within its
+    /// scope.
+    pub(crate) fn emit(
+        &self,
+        selection: &Selection<P::Room>,
+        event: P::Server,
+        scope: Scope,
+    ) -> Delivery {
         let index = event.index();
-        if self.stopping.deadline().is_some() {
+        let is_stopping = self.stopping.deadline().is_some();
+        let delivery = if is_stopping && self.is_alone(scope) {
             // As if all were closed: else each that leaves might tell all that are still there.
-            let delivery = Delivery { closed: self.count(selection), ..Delivery::default() };
-            self.counters.emitted(index, delivery);
-            return delivery;
-        }
-        let Some((frame, treatment)) = self.encode(None, event) else {
-            return Delivery::default();
+            Delivery { closed: self.count(selection), ..Delivery::default() }
+        } else {
+            let Some((frame, treatment)) = self.encode(None, event) else {
+                return Delivery::default();
+            };
+            let forward = self.forward_event(selection, &frame, (treatment, index), scope);
+            if is_stopping {
+                let forwarded = forward.send();
+                Delivery { closed: self.count(selection), forwarded, ..Delivery::default() }
+            } else {
+                self.deliver(selection, &frame, treatment, forward)
+            }
         };
+        self.counters.emitted(index, delivery);
+        delivery
+    }
+
+    /// Queues a frame for the sockets of a selection that are here. Queues are filled under one lock, so two
+    /// emits reach all receivers that they share in the same order, and other nodes too.
+    pub(crate) fn deliver(
+        &self,
+        selection: &Selection<P::Room>,
+        frame: &FrameBytes,
+        treatment: Treatment,
+        forward: Forward<'_>,
+    ) -> Delivery {
         let mut delivery = Delivery::default();
         let (mut ask, mut now, mut wake) = (Vec::new(), Vec::new(), Vec::new());
-        lock(&self.members).each(selection, |peer| {
+        let members = lock(&self.members);
+        members.each(selection, |peer| {
             let (pushed, flush, signals) =
                 peer.push_quietly(frame.clone(), treatment, Kind::Broadcast);
             delivery.count(pushed);
@@ -257,7 +313,8 @@ impl<P: Protocol> Hub<P> {
                 Flush::Now => now.push(peer.clone()),
             }
         });
-        self.counters.emitted(index, delivery);
+        delivery.forwarded = forward.send();
+        drop(members);
         drop(wake);
         self.flusher.ask_all(ask);
         write(&now);
@@ -318,6 +375,7 @@ impl<P: Protocol> Hub<P> {
 impl<P: Protocol> Drop for Hub<P> {
     fn drop(&mut self) {
         self.flusher.stop();
+        self.leave_cluster();
     }
 }
 

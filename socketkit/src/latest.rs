@@ -29,6 +29,26 @@ impl Key {
         Self::new(hasher.finish())
     }
 
+    /// As other nodes are told.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn number(self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(self.0).for_each(|(byte, own)| *byte = own);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// That of an event of which only the newest is kept.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_name(index: usize) -> Self {
+        Self::new(index as u64)
+    }
+
+    /// One that another node has made: keys of two nodes do not meet, as each draws its own.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_other(key: u64, node: crate::NodeId) -> Self {
+        Self::new(key ^ u64::from_be_bytes(node.to_bytes()))
+    }
+
     fn new(key: u64) -> Self {
         let [low @ .., _] = key.to_le_bytes();
         Self(low)

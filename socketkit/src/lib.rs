@@ -175,7 +175,7 @@ mod client_app;
 #[cfg(feature = "client")]
 mod client_builder;
 mod close;
-#[cfg(feature = "cluster")]
+#[cfg(feature = "server")]
 mod cluster;
 mod connection;
 #[cfg(feature = "server")]
@@ -216,6 +216,8 @@ mod held;
 mod hub;
 #[cfg(feature = "server")]
 mod inspect;
+#[cfg(feature = "server")]
+mod io;
 mod latest;
 #[cfg(feature = "server")]
 mod life;
@@ -280,6 +282,8 @@ mod stalling;
 #[cfg(feature = "server")]
 mod stats;
 mod table;
+#[cfg(feature = "server")]
+mod target;
 #[cfg(feature = "test")]
 pub mod test;
 mod ticket;
@@ -299,6 +303,8 @@ pub use client_app::ClientContext;
 #[cfg(feature = "client")]
 pub use client_builder::ClientBuilder;
 pub use close::{CloseCode, Disconnect};
+#[cfg(feature = "cluster")]
+pub use cluster::{ClusterError, ClusterOptions, ClusterStatus};
 #[cfg(feature = "server")]
 pub use context::{Context, Ended, Live, Opening, Replayed, Resumed};
 #[cfg(feature = "schema")]
@@ -316,6 +322,8 @@ pub use handler::Handler;
 pub use handshake::{Handshake, PeerAddr};
 #[cfg(feature = "server")]
 pub use inspect::{Direction, Inspected};
+#[cfg(feature = "server")]
+pub use io::Io;
 pub use limits::Limits;
 #[cfg(feature = "http")]
 pub use listen::Serve;
@@ -339,12 +347,14 @@ pub use service::Service;
 #[cfg(all(feature = "client", feature = "schema"))]
 pub use skew::Skew;
 #[cfg(feature = "server")]
-pub use socket::{Exclude, Io, OneRoom, OneSocket, Socket, Target};
+pub use socket::Socket;
 pub use socket_id::SocketId;
 #[cfg(feature = "macros")]
 pub use socketkit_macros::{Events, Protocol};
 #[cfg(feature = "server")]
 pub use stats::{EventStats, Stats};
+#[cfg(feature = "server")]
+pub use target::{Exclude, OneRoom, OneSocket, Target};
 pub use wire::SUBPROTOCOL;
 
 #[doc(hidden)]

@@ -217,6 +217,24 @@ limits! {
     /// One more is dropped, and its [`Delivery`](crate::Delivery) says so; a call fails with
     /// [`CallError::Closed`](crate::CallError::Closed).
     unsent: usize = 256,
+    /// Events that wait to be handed to the engine of a cluster, as they do while it is lost: 16,384.
+    ///
+    /// One more is not forwarded, and its [`Delivery`](crate::Delivery) says so; sockets of other nodes that should
+    /// have had it learn that there is a gap.
+    forwarded: usize = 16_384,
+    /// Bytes of these: 16 MiB.
+    forwarded_bytes: usize = 16 * 1024 * 1024,
+    /// Messages that a node keeps after they were handed to the engine, to be sent again to a node that missed
+    /// some: 16,384.
+    ///
+    /// What a node missed and is not kept any more is a gap for those of its sockets that it concerns.
+    repeated: usize = 16_384,
+    /// Bytes of these: 16 MiB.
+    repeated_bytes: usize = 16 * 1024 * 1024,
+    /// Rooms that a node of a cluster listens to one by one: 16,384.
+    ///
+    /// With somebody in more it is sent the events of all rooms, and passes over those in which it has nobody.
+    routed_rooms: usize = 16_384,
     /// Shortest and longest pause of a client before it connects again: 0.5 s and 20 s.
     ///
     /// Each pause is drawn between zero and a bound that doubles from the first to the second ("full

@@ -58,7 +58,8 @@ where
 
     /// Listens on `addr`, serves the sockets at `/ws`, and the folder of [`public`](Self::public).
     ///
-    /// The future fails when `addr` cannot be bound or the folder is not there.
+    /// The future fails when `addr` cannot be bound, the folder is not there, or the engine of its cluster cannot
+    /// be reached.
     pub fn listen<A>(mut self, addr: A) -> Serve
     where
         A: ToSocketAddrs + Send + 'static,
@@ -191,6 +192,10 @@ impl Serve {
         routes.check(&health)?;
         let limits = routes.limits.clone().unwrap_or_default();
         let files = routes.public.open()?;
+        #[cfg(feature = "cluster")]
+        for route in &routes.routes {
+            (route.joined)().await.map_err(io::Error::other)?;
+        }
         let listening = match listener {
             Listener::At(addrs) => Listening::bind(addrs.await?, reuse_port)?,
             Listener::Bound(listener) => Listening::shared(listener),

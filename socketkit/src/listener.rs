@@ -98,7 +98,7 @@ impl<P: Protocol> Io<P> {
         let listener = TypedListener(listener, PhantomData);
         let unit = Arc::new(());
         self.hub.listen(Arc::new(move |hub, peer| {
-            let socket = Socket::new(peer, Io { hub });
+            let socket = Socket::new(peer, Io::new(hub));
             listener.call(&Context::new(socket, unit.clone(), unit.clone()))
         }));
     }

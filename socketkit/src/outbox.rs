@@ -63,6 +63,8 @@ pub(crate) struct Queue {
     discards: bool,
     /// The direction to the peer is over.
     shut: bool,
+    /// Nothing goes out until other nodes know of something: see `hold_back`.
+    waits: bool,
     /// A TCP socket, unless a writer has it; any other stream is written by its connection.
     stream: Option<OwnedWriteHalf>,
     /// Bytes of the first frame that went out: nothing may come before it.
@@ -108,6 +110,7 @@ impl Queue {
             discards: false,
             closed: false,
             shut: false,
+            waits: false,
             wakes: false,
             notifies: false,
             waker: None,
@@ -237,7 +240,7 @@ impl Queue {
     /// transport took no more and is not known to be `writable` again.
     pub(crate) fn take(&mut self, writable: bool, limits: &Limits) -> Option<Turn> {
         self.asked = false;
-        if self.gate != Gate::Open || self.writing || self.frames.is_empty() {
+        if self.gate != Gate::Open || self.writing || self.waits || self.frames.is_empty() {
             return None;
         }
         if self.blocked.is_some() && !writable {

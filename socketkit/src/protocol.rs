@@ -1,6 +1,7 @@
 //! The pair of event sets that the two sides of a socket speak.
 
 use crate::{Events, Member};
+use serde::{Deserialize, Serialize};
 use std::{fmt::Debug, hash::Hash};
 
 /// The contract between the two sides of a socket.
@@ -29,5 +30,5 @@ pub trait Protocol: Send + Sync + 'static {
 }
 
 /// The room of a protocol without rooms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NoRoom {}

@@ -38,6 +38,12 @@ impl<R: Clone + Eq + Hash> Rooms<R> {
         self.rooms.len()
     }
 
+    /// The rooms that have somebody in them.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &R> {
+        self.rooms.iter().map(|(_, room)| &room.name)
+    }
+
     /// The key of a room that has somebody in it.
     pub(crate) fn key(&self, room: &R) -> Option<u32> {
         self.keys.get(room).copied()
@@ -58,13 +64,15 @@ impl<R: Clone + Eq + Hash> Rooms<R> {
         keys.iter().filter_map(|key| self.rooms.get(*key as usize)).map(|room| &room.name)
     }
 
-    pub(crate) fn join(&mut self, slot: u32, room: &R) {
-        let key = self.key(room).unwrap_or_else(|| {
+    /// Puts a socket into a room. Whether nobody was in it before.
+    pub(crate) fn join(&mut self, slot: u32, room: &R) -> bool {
+        let known = self.key(room);
+        let key = known.unwrap_or_else(|| {
             let key = self.rooms.insert(Room { name: room.clone(), slots: Vec::new() }) as u32;
             self.keys.insert(room.clone(), key);
             key
         });
-        let Some(Room { slots, .. }) = self.rooms.get_mut(key as usize) else { return };
+        let Some(Room { slots, .. }) = self.rooms.get_mut(key as usize) else { return false };
         let keys = self.sockets.entry(slot).or_default();
         let seat = Seat { of_room: slots.len() as u32, of_socket: keys.len() as u32 };
         self.seats.entry((key, slot)).or_insert_with(|| {
@@ -72,6 +80,7 @@ impl<R: Clone + Eq + Hash> Rooms<R> {
             keys.push(key);
             seat
         });
+        known.is_none()
     }
 
     /// Takes a socket out of a room. What is returned is the name of one that is empty now, to be

@@ -71,7 +71,7 @@ pub struct Server<P: Protocol, St = (), Se = (), Slots = <<P as Protocol>::Clien
     /// The state. (A field called like a method turns up in errors about that.)
     shared: Arc<St>,
     authorize: Authorize<St, Se>,
-    settings: Settings<P>,
+    pub(crate) settings: Settings<P>,
     slots: PhantomData<fn() -> Slots>,
 }
 
@@ -81,6 +81,8 @@ pub(crate) struct Settings<P: Protocol> {
     pub(crate) limits: Limits,
     pub(crate) hooks: Hooks,
     pub(crate) origins: Option<Vec<String>>,
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: Option<crate::cluster::Joining<P::Room>>,
     #[cfg(feature = "http")]
     pub(crate) public: crate::public::Public,
 }
@@ -96,6 +98,8 @@ impl<P: Protocol> Server<P> {
             limits: Limits::default(),
             hooks: Hooks::default(),
             origins: None,
+            #[cfg(feature = "cluster")]
+            cluster: None,
             #[cfg(feature = "http")]
             public: crate::public::Public::default(),
         };
@@ -328,7 +332,7 @@ where
 
     /// All sockets: for HTTP handlers, timers, other tasks.
     pub fn io(&self) -> Io<P> {
-        Io { hub: self.settings.hub.clone() }
+        Io::new(self.settings.hub.clone())
     }
 
     /// The server as a [`Service`], without the further type parameters: to embed or to mount.
@@ -354,6 +358,10 @@ where
         };
         let limits = Arc::new(self.settings.limits.bounded());
         self.settings.hub.set_hooks(self.settings.hooks);
+        #[cfg(feature = "cluster")]
+        if let Some(joining) = self.settings.cluster {
+            joining.join(&self.settings.hub, &limits);
+        }
         Service::new(Arc::new(app), self.settings.hub, limits, self.settings.origins)
     }
 

@@ -76,7 +76,7 @@ impl<P: Protocol> Service<P> {
 
     /// All sockets.
     pub fn io(&self) -> Io<P> {
-        Io { hub: self.inner.hub.clone() }
+        Io::new(self.inner.hub.clone())
     }
 
     /// The client that it serves to pages, as files for editors and bundlers.
@@ -238,8 +238,13 @@ impl<P: Protocol> Service<P> {
         if permit.is_none() && !self.has_place(handshake) {
             return Err(Reject::full());
         }
-        match timeout(inner.limits.handshake, inner.app.clone().authorize(handshake.clone())).await
-        {
+        let authorize = inner.app.clone().authorize(handshake.clone());
+        let admit = async {
+            #[cfg(feature = "cluster")]
+            self.joined().await.map_err(|_| Reject::full())?;
+            authorize.await
+        };
+        match timeout(inner.limits.handshake, admit).await {
             Ok(admitted) => Ok((admitted?, permit)),
             Err(_) => Err(Reject::new("timeout", "the handshake took too long")),
         }

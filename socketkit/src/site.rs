@@ -40,6 +40,8 @@ pub(crate) struct Route {
     arrive: Box<dyn Fn(Arrival) -> Boxed<Arrived> + Send + Sync>,
     call: Box<dyn Fn(Request<Incoming>) -> Boxed<Response<Body>> + Send + Sync>,
     pub(crate) has_file: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    #[cfg(feature = "cluster")]
+    pub(crate) joined: Box<dyn Fn() -> Boxed<Result<(), crate::ClusterError>> + Send + Sync>,
     pub(crate) refuse: Box<dyn Fn(Arc<Stagger>) + Send + Sync>,
     pub(crate) drain: Box<dyn Fn() -> Boxed<()> + Send + Sync>,
     pub(crate) abort: Box<dyn Fn() + Send + Sync>,
@@ -49,8 +51,15 @@ impl Route {
     pub(crate) fn new<P: Protocol>(path: String, service: Service<P>) -> Self {
         let (arriving, files) = (service.clone(), service.clone());
         let (refusing, draining, aborted) = (service.clone(), service.clone(), service.clone());
+        #[cfg(feature = "cluster")]
+        let joining = service.clone();
         Self {
             path,
+            #[cfg(feature = "cluster")]
+            joined: Box::new(move || {
+                let service = joining.clone();
+                Box::pin(async move { service.joined().await })
+            }),
             arrive: Box::new(move |arrival| Box::pin(arriving.clone().arrive(arrival))),
             call: Box::new(move |request| {
                 let answer = service.clone().call(request);

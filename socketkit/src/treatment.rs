@@ -7,7 +7,7 @@ use crate::{Events, Policy, latest::Key, queued::Sort};
 pub(crate) struct Treatment {
     pub(crate) policy: Policy,
     /// Of a `latest` event.
-    key: Key,
+    pub(crate) key: Key,
 }
 
 impl Treatment {
@@ -17,6 +17,12 @@ impl Treatment {
         let policy = E::policy(index);
         let key = if policy == Policy::Latest { Key::of(event, index) } else { Key::default() };
         Self { policy, key }
+    }
+
+    /// That of a `latest` event of this key.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn latest(key: Key) -> Self {
+        Self { policy: Policy::Latest, key }
     }
 
     /// What may happen to its frame.

@@ -1,7 +1,8 @@
 //! Where a message between nodes goes, and what of it a node asks for.
 
-use crate::{NodeId, SocketId};
-use std::fmt;
+use crate::{InvalidId, NodeId, SocketId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use std::{borrow::Cow, fmt, str::FromStr};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Where a message goes. Each is one subject of NATS, one channel of Redis.
@@ -64,5 +65,40 @@ impl Interest {
     /// Whether it is a pattern.
     pub(crate) fn is_pattern(&self) -> bool {
         !matches!(self, Self::In(_))
+    }
+}
+
+impl FromStr for Channel {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let mut words = text.split('.');
+        let mut next = || words.next();
+        let channel = match (next(), next(), next()) {
+            (Some("control"), None, _) => Self::Control,
+            (Some("all"), None, _) => Self::All,
+            (Some("room"), Some(hash), None) if hash.len() == 16 => {
+                Self::Room(u64::from_str_radix(hash, 16).map_err(|_| InvalidId)?)
+            }
+            (Some("node"), Some(node), None) => Self::Node(node.parse()?),
+            (Some("socket"), Some(node), Some(number)) => {
+                Self::Socket(format!("{node}-{number}").parse()?)
+            }
+            _ => return Err(InvalidId),
+        };
+        if next().is_none() { Ok(channel) } else { Err(InvalidId) }
+    }
+}
+
+/// As the words.
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Channel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'_, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

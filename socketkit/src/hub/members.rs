@@ -43,6 +43,10 @@ pub(crate) struct Selection<R> {
 pub(crate) enum Of<R> {
     All,
     Rooms(Vec<R>),
+    /// One of several rooms, and of its members those who are in none before it.
+    #[cfg(feature = "cluster")]
+    Within(Vec<R>, usize),
+    Socket(SocketId),
 }
 
 impl<R: Clone + Eq + Hash> Members<R> {
@@ -60,10 +64,16 @@ impl<R: Clone + Eq + Hash> Members<R> {
         self.sockets.get_mut(id.slot() as usize).filter(|member| member.peer.id == id)
     }
 
-    pub(super) fn join(&mut self, id: SocketId, room: &R) {
-        if self.member(id).is_some_and(|member| !member.leaving) {
-            self.rooms.join(id.slot(), room);
-        }
+    /// The same with its slot, to be looked at.
+    fn find(&self, id: SocketId) -> Option<(u32, &Member)> {
+        let member = self.sockets.get(id.slot() as usize)?;
+        (member.peer.id == id).then_some((id.slot(), member))
+    }
+
+    /// Puts a socket into a room. Whether nobody was in it before.
+    pub(super) fn join(&mut self, id: SocketId, room: &R) -> bool {
+        let is_there = self.member(id).is_some_and(|member| !member.leaving);
+        is_there && self.rooms.join(id.slot(), room)
     }
 
     /// Takes a socket out of a room. What is returned is to be dropped without the lock.
@@ -94,6 +104,11 @@ impl<R: Clone + Eq + Hash> Members<R> {
                 visit(&member.peer);
             }
         };
+        let mut within = |room, before: &[u32]| {
+            let slots = self.rooms.slots(room).iter().filter(|slot| !is_in(before, **slot));
+            let sockets = slots.filter_map(|slot| Some((*slot, self.sockets.get(*slot as usize)?)));
+            fetched(sockets, &mut visit);
+        };
         match of {
             Of::All => {
                 let sockets = self.sockets.iter().filter(|(_, member)| !member.leaving);
@@ -102,13 +117,18 @@ impl<R: Clone + Eq + Hash> Members<R> {
             Of::Rooms(rooms) => {
                 let rooms = keys(rooms);
                 for (at, room) in rooms.iter().enumerate() {
-                    let before = rooms.get(..at).unwrap_or_default();
-                    let slots =
-                        self.rooms.slots(*room).iter().filter(|slot| !is_in(before, **slot));
-                    let sockets =
-                        slots.filter_map(|slot| Some((*slot, self.sockets.get(*slot as usize)?)));
-                    fetched(sockets, &mut visit);
+                    within(*room, rooms.get(..at).unwrap_or_default());
                 }
+            }
+            #[cfg(feature = "cluster")]
+            Of::Within(rooms, at) => {
+                if let Some(room) = rooms.get(*at).and_then(|room| self.rooms.key(room)) {
+                    within(room, &keys(rooms.get(..*at).unwrap_or_default()));
+                }
+            }
+            Of::Socket(id) => {
+                let found = self.find(*id).filter(|(_, member)| !member.leaving);
+                found.into_iter().for_each(visit);
             }
         }
     }

@@ -265,8 +265,25 @@ impl Queue {
         });
     }
 
+    /// Lets nothing go out until [`go_on`](Self::go_on).
+    #[cfg(feature = "cluster")]
+    pub(crate) fn hold_back(&mut self) {
+        self.waits = true;
+    }
+
+    /// Whoever asks next writes what has waited.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn go_on(&mut self) {
+        self.waits = false;
+        self.wake();
+    }
+
     pub(super) fn flush_by(&mut self, urgent: bool) -> Flush {
-        if self.gate != Gate::Open || self.blocked.is_some() || (urgent && self.writing) {
+        if self.gate != Gate::Open
+            || self.blocked.is_some()
+            || self.waits
+            || (urgent && self.writing)
+        {
             Flush::Pending
         } else if urgent {
             Flush::Now

@@ -1,0 +1,72 @@
+//! A hub without a cluster: nothing is said to anybody.
+
+use crate::{
+    Disconnect, NodeId, Protocol,
+    frame::FrameBytes,
+    hub::{Hub, Selection},
+    peer::Peer,
+    treatment::Treatment,
+};
+use std::{marker::PhantomData, sync::Arc};
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) struct Joined<P>(PhantomData<fn() -> P>);
+
+impl<P> Joined<P> {
+    pub(crate) fn node(&self) -> NodeId {
+        NodeId::default()
+    }
+}
+
+/// There is nobody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Everywhere,
+    Here,
+}
+
+/// Nothing.
+pub(crate) struct Forward<'a>(PhantomData<&'a ()>);
+
+impl Forward<'_> {
+    pub(crate) fn send(self) -> bool {
+        false
+    }
+}
+
+impl<P: Protocol> Hub<P> {
+    pub(crate) fn is_alone(&self, _: Scope) -> bool {
+        true
+    }
+
+    pub(crate) fn forward_event(
+        &self,
+        _: &Selection<P::Room>,
+        _: &FrameBytes,
+        _: (Treatment, usize),
+        _: Scope,
+    ) -> Forward<'_> {
+        Forward(PhantomData)
+    }
+
+    pub(crate) fn forward_join(&self, _: &Selection<P::Room>, _: &P::Room, _: Scope) {}
+
+    pub(crate) fn forward_leave(&self, _: &Selection<P::Room>, _: &P::Room, _: Scope) {}
+
+    pub(crate) fn forward_close(&self, _: &Selection<P::Room>, _: &Disconnect, _: Scope) {}
+
+    pub(crate) fn leave_cluster(&self) {}
+
+    pub(crate) fn elsewhere(&self, _: Scope) -> (usize, usize) {
+        (0, 0)
+    }
+
+    pub(crate) fn channel(&self, _: &P::Room) {}
+
+    pub(crate) fn joined_room(&self, (): (), _: bool, _: &Arc<Peer>) {}
+
+    pub(crate) fn left_rooms<'a>(&self, _: impl Iterator<Item = &'a P::Room>) {}
+
+    pub(crate) fn has_changed(&self) {}
+}

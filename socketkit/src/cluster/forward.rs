@@ -1,0 +1,200 @@
+//! What a hub says to other nodes.
+
+use super::{
+    channel::Channel,
+    codec::Codec,
+    message::{Emit, Kept, Record},
+    outbound::Item,
+    selected::Selected,
+    shared::Shared,
+};
+use crate::{
+    Disconnect, Events, NodeId, Policy, Protocol,
+    frame::FrameBytes,
+    hub::{Hub, Selection},
+    peer::{Peer, lock},
+    treatment::Treatment,
+};
+use std::{fmt, sync::Arc};
+
+/// The place of a hub in its cluster.
+pub(crate) struct Joined<P: Protocol> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) codec: Codec<P::Room>,
+}
+
+impl<P: Protocol> Joined<P> {
+    pub(crate) fn node(&self) -> NodeId {
+        self.shared.node
+    }
+}
+
+/// Whether other nodes are meant as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Everywhere,
+    Here,
+}
+
+/// What goes to other nodes, ready to be sent: under a lock it is only handed over.
+pub(crate) struct Forward<'a> {
+    shared: Option<&'a Shared>,
+    items: Vec<Item>,
+}
+
+impl Forward<'_> {
+    /// Nothing.
+    pub(crate) fn none() -> Self {
+        Self { shared: None, items: Vec::new() }
+    }
+
+    /// Hands it over. Whether it was taken.
+    pub(crate) fn send(self) -> bool {
+        self.shared.is_some_and(|shared| shared.forward(self.items))
+    }
+}
+
+impl<P: Protocol> Hub<P> {
+    /// The cluster, if other nodes are meant.
+    fn reach(&self, scope: Scope) -> Option<&Joined<P>> {
+        self.cluster.get().filter(|_| scope == Scope::Everywhere)
+    }
+
+    /// Whether nobody else is meant.
+    pub(crate) fn is_alone(&self, scope: Scope) -> bool {
+        self.reach(scope).is_none()
+    }
+
+    pub(crate) fn others(&self) -> Vec<NodeId> {
+        let shared = self.cluster.get().map(|joined| &joined.shared);
+        shared.map(|shared| lock(&shared.others).ids.clone()).unwrap_or_default()
+    }
+
+    /// The server is over: other nodes are told.
+    pub(crate) fn leave_cluster(&self) {
+        if let Some(joined) = self.cluster.get() {
+            joined.shared.close();
+        }
+    }
+
+    /// An event for the sockets of a selection on other nodes.
+    pub(crate) fn forward_event(
+        &self,
+        selection: &Selection<P::Room>,
+        frame: &FrameBytes,
+        (treatment, index): (Treatment, usize),
+        scope: Scope,
+    ) -> Forward<'_> {
+        let Some(Joined { shared, codec }) = self.reach(scope) else { return Forward::none() };
+        let Some(to) = codec.select(selection) else { return Forward::none() };
+        let by_name = P::Server::latest_by(index).is_empty();
+        let (policy, len) = (treatment.kept(by_name), frame.len());
+        let items = shared.route(&to, treatment.policy != Policy::Volatile, Some(frame), |to| {
+            Record::Emit(Emit { to, policy, len })
+        });
+        Forward { shared: Some(shared), items }
+    }
+
+    fn forward(
+        &self,
+        selection: &Selection<P::Room>,
+        scope: Scope,
+        record: impl Fn(Selected) -> Record,
+    ) {
+        let Some(Joined { shared, codec }) = self.reach(scope) else { return };
+        if let Some(to) = codec.select(selection) {
+            shared.forward(shared.route(&to, true, None, record));
+        }
+    }
+
+    /// Has other nodes put their sockets of a selection into a room.
+    pub(crate) fn forward_join(
+        &self,
+        selection: &Selection<P::Room>,
+        room: &P::Room,
+        scope: Scope,
+    ) {
+        let Some(Joined { shared, codec }) = self.reach(scope) else { return };
+        let Some(room) = codec.write(room) else { return };
+        self.forward(selection, scope, |to| Record::Join { to, room: room.clone() });
+        shared.widen(&room);
+    }
+
+    /// Has other nodes take them out of it.
+    pub(crate) fn forward_leave(
+        &self,
+        selection: &Selection<P::Room>,
+        room: &P::Room,
+        scope: Scope,
+    ) {
+        let room = self.reach(scope).and_then(|joined| joined.codec.write(room));
+        let Some(room) = room else { return };
+        self.forward(selection, scope, |to| Record::Leave { to, room: room.clone() });
+    }
+
+    /// Has other nodes close them.
+    pub(crate) fn forward_close(
+        &self,
+        selection: &Selection<P::Room>,
+        disconnect: &Disconnect,
+        scope: Scope,
+    ) {
+        let Disconnect { code, reason } = disconnect;
+        self.forward(selection, scope, |to| {
+            let (code, reason) = (code.0, reason.clone());
+            Record::Close { to, code, reason }
+        });
+    }
+
+    /// How many sockets other nodes have, and how many of these have a connection, as they said last.
+    pub(crate) fn elsewhere(&self, scope: Scope) -> (usize, usize) {
+        let shared = self.reach(scope).map(|joined| &joined.shared);
+        let total = shared.map(|shared| lock(&shared.others).total.clone()).unwrap_or_default();
+        (total.sockets, total.connected)
+    }
+
+    /// The channel of a room, to be named before a lock is taken.
+    pub(crate) fn channel(&self, room: &P::Room) -> Option<Channel> {
+        let name = self.cluster.get()?.codec.write(room)?;
+        Some(Channel::of_room(name.get()))
+    }
+
+    /// A socket is in a room, in which nobody was before if it is the first.
+    pub(crate) fn joined_room(&self, channel: Option<Channel>, is_first: bool, peer: &Arc<Peer>) {
+        if let (Some(joined), Some(channel)) = (self.cluster.get(), channel) {
+            joined.shared.join(channel, is_first, peer);
+        }
+    }
+
+    /// Nobody is in these rooms any more.
+    pub(crate) fn left_rooms<'a>(&self, rooms: impl Iterator<Item = &'a P::Room>) {
+        if let Some(joined) = self.cluster.get() {
+            let channels = rooms.filter_map(|room| self.channel(room));
+            channels.for_each(|channel| joined.shared.end(channel));
+        }
+    }
+
+    /// The number of sockets has changed, or how many have a connection.
+    pub(crate) fn has_changed(&self) {
+        if let Some(joined) = self.cluster.get() {
+            joined.shared.changed();
+        }
+    }
+}
+
+impl Treatment {
+    /// What others are told of it.
+    fn kept(self, by_name: bool) -> Option<Kept> {
+        match self.policy {
+            Policy::Reliable => None,
+            Policy::Volatile => Some(Kept::Volatile),
+            Policy::Latest => Some(Kept::Latest((!by_name).then(|| self.key.number()))),
+        }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Joined<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joined").field("node", &self.node()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! What one node says to others: a line of JSON, and behind it the bytes that it speaks of.
+//!
+//! ```text
+//! {"from":"00000000000000a7","on":"room.5f1d04c2a3b1e977","first":12,"before":9,"counts":true,"records":[{"emit":{"to":{"rooms":["lobby"],"at":0},"len":57}}]}
+//! <57 bytes: a WebSocket frame, as every receiver gets it>
+//! ```
+//!
+//! Records that count are numbered by their sender, all in one row, whatever the channel: `first` is the number of
+//! the first of them. `before` is the number of the last before it on this channel, so that whoever hears this
+//! channel alone knows what was missed.
+
+use super::{channel::Channel, selected::Selected};
+use crate::{NodeId, SocketId};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) from: NodeId,
+    pub(crate) on: Channel,
+    /// The number of the first record; of records that do not count, that of the last that did.
+    pub(crate) first: u64,
+    /// Absent if the sender does not know: there was none for a long time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<u64>,
+    /// Whether its records count: all do, or none.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) counts: bool,
+    pub(crate) records: Vec<Record>,
+}
+
+/// One thing that is said.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Record {
+    /// Queue a frame, which is among the bytes.
+    Emit(Emit),
+    /// Put sockets into a room, or take them out of it.
+    Join {
+        to: Selected,
+        room: Box<RawValue>,
+    },
+    Leave {
+        to: Selected,
+        room: Box<RawValue>,
+    },
+    /// Close sockets.
+    Close {
+        to: Selected,
+        code: u16,
+        reason: Cow<'static, str>,
+    },
+    /// A node is there, as it says again and again.
+    Here(Here),
+    /// It goes.
+    Gone,
+    /// What did you say on channels lately, for so many milliseconds? Answered with marks.
+    Sync {
+        within: u64,
+    },
+    /// The last numbers of channels, and how many milliseconds ago they were.
+    Marks(Vec<Mark>),
+    /// Say again what came on a channel after one number, up to another.
+    Resend {
+        on: Channel,
+        after: Option<u64>,
+        within: u64,
+        until: u64,
+    },
+    /// Messages of a channel again, each with its length; not all of them if `gone`.
+    Resent {
+        on: Channel,
+        until: u64,
+        is_last: bool,
+        gone: bool,
+        lens: Vec<usize>,
+    },
+    /// Of a node to itself: what it asked its engine for before, holds.
+    Echo(u64),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Emit {
+    pub(crate) to: Selected,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<Kept>,
+    /// Bytes of the frame.
+    pub(crate) len: usize,
+}
+
+/// What may happen to an event that waits, where it is not reliable.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kept {
+    Volatile,
+    /// The newest of its name, or of this key among those of its name.
+    Latest(#[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>),
+}
+
+/// A node as it shows itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Here {
+    /// Sockets, and how many of these have a connection.
+    pub(crate) sockets: usize,
+    pub(crate) connected: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    pub(crate) on: Channel,
+    pub(crate) last: u64,
+    pub(crate) age: u64,
+}
+
+/// A message as it came.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) head: Head,
+    /// What is behind the line.
+    pub(crate) bytes: Bytes,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Malformed;
+
+fn is_false(is: &bool) -> bool {
+    !is
+}
+
+impl Head {
+    /// The number of the last record that counts.
+    pub(crate) fn last(&self) -> u64 {
+        match self.counts {
+            true => self.first + (self.records.len() as u64).saturating_sub(1),
+            false => self.first,
+        }
+    }
+
+    /// The message, with these bytes.
+    pub(crate) fn write<'a>(&self, bytes: impl Iterator<Item = &'a [u8]>) -> Bytes {
+        // Nothing in it can fail to serialise.
+        let mut out = serde_json::to_vec(self).unwrap_or_default();
+        out.push(b'\n');
+        bytes.for_each(|bytes| out.extend_from_slice(bytes));
+        out.into()
+    }
+}
+
+impl Message {
+    /// Reads a message. It may be of an older or a newer release: what it says beyond is passed over.
+    pub(crate) fn read(message: Bytes) -> Result<Self, Malformed> {
+        let line = message.iter().position(|byte| *byte == b'\n').ok_or(Malformed)?;
+        let head: Head =
+            serde_json::from_slice(message.get(..line).ok_or(Malformed)?).map_err(|_| Malformed)?;
+        Ok(Self { head, bytes: message.slice(line + 1..) })
+    }
+}
+
+impl Record {
+    /// How many of the bytes are its.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Emit(Emit { len, .. }) => *len,
+            Self::Resent { lens, .. } => lens.iter().sum(),
+            _ => 0,
+        }
+    }
+}
+
+impl Selected {
+    /// One socket.
+    pub(crate) fn socket(id: SocketId) -> Self {
+        Self { socket: Some(id), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_a_line_and_the_bytes_of_its_records() {
+        let to = Selected {
+            rooms: vec![RawValue::from_string("\"lobby\"".into()).unwrap()],
+            at: Some(0),
+            ..Selected::default()
+        };
+        let records = vec![
+            Record::Emit(Emit { to: to.clone(), policy: Some(Kept::Latest(None)), len: 2 }),
+            Record::Join { to, room: RawValue::from_string("7".into()).unwrap() },
+        ];
+        let head = Head {
+            from: "00000000000000a7".parse().unwrap(),
+            on: Channel::of_room("\"lobby\""),
+            first: 12,
+            before: Some(9),
+            counts: true,
+            records,
+        };
+        let bytes = head.write([&b"{}"[..]].into_iter());
+        let Message { head: read, bytes: rest } = Message::read(bytes.clone()).unwrap();
+        assert_eq!((read.last(), &rest[..], read.on), (13, &b"{}"[..], head.on));
+        assert_eq!(read.write([&rest[..]].into_iter()), bytes);
+        for malformed in ["", "\n", "{}\n", "{}", "[1]\n"] {
+            assert!(Message::read(malformed.into()).is_err(), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn a_channel_is_read_as_it_is_written() {
+        let node: NodeId = "00000000000000a7".parse().unwrap();
+        let socket = format!("{node}-67108867").parse().unwrap();
+        for channel in [
+            Channel::Control,
+            Channel::All,
+            Channel::of_room("7"),
+            Channel::Node(node),
+            Channel::Socket(socket),
+        ] {
+            let text = serde_json::to_string(&channel).unwrap();
+            assert_eq!(serde_json::from_str::<Channel>(&text).unwrap(), channel, "{text}");
+        }
+        for text in ["", "room", "room.7", "all.x", "node.7", "socket.7", "socket.x.y"] {
+            assert!(text.parse::<Channel>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What a node of a cluster shares between those who emit and the task that speaks with others.
+
+use super::{
+    channel::Channel,
+    engine::Engine,
+    interests::Interests,
+    message::{Here, Record},
+    outbound::{Bounds, Item, Outbound},
+    selected::Selected,
+    status::ClusterStatus,
+    waiting::Waiting,
+};
+use crate::{
+    Limits, NodeId,
+    flusher::Flusher,
+    frame::FrameBytes,
+    peer::{Peer, lock},
+};
+use serde_json::value::RawValue;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::{Notify, watch};
+
+/// For how long after a room was joined from afar what is meant for it goes to all nodes: they may not listen to
+/// its channel yet.
+const WIDE: Duration = Duration::from_secs(2);
+
+/// Rooms of which that is known; beyond, everything goes to all nodes.
+const WIDELY: usize = 4_096;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) node: NodeId,
+    /// Of the cluster: what its channels begin with.
+    pub(crate) name: String,
+    pub(crate) engine: Box<dyn Engine>,
+    /// Sockets are taken before there ever was a connection.
+    pub(crate) is_standalone: bool,
+    pub(crate) limits: Limits,
+    pub(crate) outbound: Outbound,
+    pub(crate) waiting: Waiting,
+    pub(crate) interests: Mutex<Interests>,
+    pub(crate) others: Mutex<Others>,
+    pub(crate) status: watch::Sender<ClusterStatus>,
+    /// Why the last attempt to connect failed, as long as none did not.
+    pub(crate) failed: watch::Sender<Option<String>>,
+    /// The server is over.
+    pub(crate) is_closed: AtomicBool,
+    pub(crate) closed: Notify,
+    has_begun: AtomicBool,
+    /// The number of sockets has changed.
+    pub(crate) has_changed: AtomicBool,
+    wide: Mutex<HashMap<Channel, Instant>>,
+}
+
+/// What is known of other nodes.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Others {
+    pub(crate) ids: Vec<NodeId>,
+    pub(crate) total: Here,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        engine: Box<dyn Engine>,
+        name: String,
+        is_standalone: bool,
+        limits: Limits,
+        flusher: Arc<Flusher>,
+    ) -> Self {
+        let interests = Mutex::new(Interests::new(limits.routed_rooms));
+        Self {
+            node: NodeId::new(),
+            name,
+            engine,
+            is_standalone,
+            limits,
+            outbound: Outbound::default(),
+            waiting: Waiting::new(flusher),
+            interests,
+            others: Mutex::default(),
+            status: watch::Sender::new(ClusterStatus::Connecting),
+            failed: watch::Sender::new(None),
+            is_closed: AtomicBool::new(false),
+            closed: Notify::new(),
+            has_begun: AtomicBool::new(false),
+            has_changed: AtomicBool::new(false),
+            wide: Mutex::default(),
+        }
+    }
+
+    /// Whether it is for the caller to start the task.
+    pub(crate) fn begins(&self) -> bool {
+        !self.has_begun.swap(true, Ordering::AcqRel)
+    }
+
+    /// A socket came or went, or its connection did.
+    pub(crate) fn changed(&self) {
+        if !self.has_changed.swap(true, Ordering::AcqRel) {
+            self.outbound.wake.notify_one();
+        }
+    }
+
+    /// A socket came into a room, in which nobody was before if it is the first.
+    pub(crate) fn join(&self, channel: Channel, is_first: bool, peer: &Arc<Peer>) {
+        let mut interests = lock(&self.interests);
+        if is_first {
+            interests.begin(channel);
+        }
+        if interests.is_sure(channel) {
+            return;
+        }
+        if *self.status.borrow() == ClusterStatus::Connected {
+            self.waiting.add(peer);
+        }
+        drop(interests);
+        self.outbound.wake.notify_one();
+    }
+
+    /// The last has left it.
+    pub(crate) fn end(&self, channel: Channel) {
+        lock(&self.interests).end(channel);
+        self.outbound.wake.notify_one();
+    }
+
+    /// Sockets on any node join a room: some nodes have nobody in it until then.
+    pub(crate) fn widen(&self, room: &RawValue) {
+        let mut wide = lock(&self.wide);
+        let now = Instant::now();
+        wide.retain(|_, since| now.duration_since(*since) < WIDE);
+        if wide.len() <= WIDELY {
+            wide.insert(Channel::of_room(room.get()), now);
+        }
+    }
+
+    fn is_wide(&self, rooms: &[Box<RawValue>]) -> bool {
+        let wide = lock(&self.wide);
+        let is_wide = |room: &RawValue| {
+            let since = wide.get(&Channel::of_room(room.get()));
+            since.is_some_and(|since| since.elapsed() < WIDE)
+        };
+        wide.len() > WIDELY || rooms.iter().any(|room| is_wide(room))
+    }
+
+    /// The same for each channel that the selected sockets are reached by.
+    pub(crate) fn route(
+        &self,
+        to: &Selected,
+        counts: bool,
+        bytes: Option<&FrameBytes>,
+        record: impl Fn(Selected) -> Record,
+    ) -> Vec<Item> {
+        let item = |channel, at| {
+            let record = record(Selected { at, ..to.clone() });
+            Item { channel, counts, record, bytes: bytes.cloned() }
+        };
+        match (to.socket, &to.rooms[..]) {
+            (Some(id), _) => vec![item(Channel::Socket(id), None)],
+            (None, []) => vec![item(Channel::All, None)],
+            (None, rooms) if self.is_wide(rooms) => vec![item(Channel::All, None)],
+            (None, rooms) => {
+                let each = rooms.iter().enumerate();
+                each.map(|(at, room)| item(Channel::of_room(room.get()), Some(at))).collect()
+            }
+        }
+    }
+
+    /// Hands items over for other nodes, without waiting. Whether they were taken.
+    pub(crate) fn forward(&self, items: Vec<Item>) -> bool {
+        match *self.status.borrow() {
+            // Nobody has ever heard of this node, or expects to.
+            ClusterStatus::Connecting => return false,
+            ClusterStatus::Degraded if items.iter().all(|item| !item.counts) => return false,
+            _ => {}
+        }
+        let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
+        self.outbound.push(items, Bounds { items: items_most, bytes })
+    }
+
+    /// The server is over, and with it the task.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.closed.notify_one();
+        self.outbound.wake.notify_one();
+    }
+}

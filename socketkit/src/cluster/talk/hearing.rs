@@ -1,0 +1,198 @@
+//! What a node does about what it hears.
+
+use super::{Talk, millis};
+use crate::{
+    NodeId, Protocol,
+    cluster::{
+        channel::Channel,
+        heard::{self, Act, Missed},
+        message::{Here, Message, Record},
+        nodes::Known,
+        outbound::Item,
+        said::Again,
+        shared::Others,
+    },
+    frame::FrameBytes,
+    peer::lock,
+};
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// Bytes of messages that are said again in one.
+const AGAIN: usize = 512 * 1024;
+
+impl<P: Protocol> Talk<P> {
+    pub(super) fn hear(&mut self, messages: Vec<Bytes>) {
+        let now = Instant::now();
+        self.heard_at = now;
+        let read = messages.into_iter().filter_map(|bytes| match Message::read(bytes) {
+            Ok(message) => Some(message),
+            Err(malformed) => {
+                tracing::warn!(?malformed, "a message of another node cannot be read");
+                None
+            }
+        });
+        let mut read: Vec<_> = read.collect();
+        heard::sort(&mut read);
+        let mut acts = Vec::new();
+        for message in read {
+            if message.head.from == self.shared.node {
+                self.hear_self(&message);
+            } else if self.is_meant(message.head.on) {
+                self.heard.hear(message, now, &mut acts);
+            }
+        }
+        self.perform(acts, now);
+    }
+
+    fn hear_self(&self, message: &Message) {
+        for record in &message.head.records {
+            if let Record::Echo(ticket) = record {
+                lock(&self.shared.interests).confirm(*ticket);
+                self.shared.waiting.release(*ticket);
+            }
+        }
+    }
+
+    /// Whether what comes on a channel is for this node: where it hears of all rooms, most are not.
+    fn is_meant(&self, channel: Channel) -> bool {
+        !matches!(channel, Channel::Room(_)) || lock(&self.shared.interests).wants(channel)
+    }
+
+    pub(super) fn perform(&mut self, acts: Vec<Act>, now: Instant) {
+        let mut acts = VecDeque::from(acts);
+        while let Some(act) = acts.pop_front() {
+            let mut more = Vec::new();
+            match act {
+                Act::Deliver(message) => self.deliver(&message, now, &mut more),
+                Act::Ask(node, Missed { channel, after, within, until }) => {
+                    let within = millis(within);
+                    let resend = Record::Resend { on: channel, after, within, until };
+                    self.aside(Channel::Node(node), resend);
+                }
+                Act::Gap(node, channel) => {
+                    tracing::warn!(%node, %channel, "events of another node were lost");
+                    if let Some(hub) = self.hub.upgrade() {
+                        hub.gap(channel, &self.spread);
+                    }
+                }
+            }
+            // What follows from it comes before what came after it.
+            more.into_iter().rev().for_each(|act| acts.push_front(act));
+        }
+    }
+
+    fn deliver(&mut self, message: &Message, now: Instant, acts: &mut Vec<Act>) {
+        let Message { head, bytes } = message;
+        let (mut rest, from) = (bytes.clone(), head.from);
+        let Some(hub) = self.hub.upgrade() else { return };
+        for record in &head.records {
+            if record.len() > rest.len() {
+                tracing::warn!(node = %from, "a message of another node is cut off");
+                return;
+            }
+            let own = rest.split_to(record.len());
+            match record {
+                Record::Here(here) => self.meet(from, here.clone(), now),
+                Record::Gone => self.forget(from, now, acts),
+                Record::Sync { within } => {
+                    self.mark(Channel::Node(from), ago(now, *within), now);
+                }
+                Record::Marks(marks) => {
+                    let interests = lock(&self.shared.interests);
+                    let since = |channel| match channel {
+                        Channel::Room(_) => interests.since(channel),
+                        _ => self.begun,
+                    };
+                    let begun = |channel| Some(now.saturating_duration_since(since(channel)?));
+                    self.heard.mark(from, marks, begun, now, acts);
+                }
+                Record::Resend { on, after, within, until } => {
+                    let again = self.said.again(*on, *after, ago(now, *within), *until);
+                    self.repeat(from, (*on, *until), again);
+                }
+                Record::Resent { on, until, is_last, gone, lens } => {
+                    let messages = pieces(own, lens);
+                    let ends = is_last.then_some(*gone);
+                    self.heard.heal(from, (*on, *until), messages, ends, now, acts);
+                }
+                record => hub.apply(from, record, &own),
+            }
+        }
+    }
+
+    /// A node says that it is there.
+    fn meet(&mut self, node: NodeId, here: Here, now: Instant) {
+        match self.nodes.hear(node, here, now) {
+            Known::Not => {
+                tracing::info!(%node, "a node of the cluster is there");
+                // So that it soon knows of this one.
+                self.shared.changed();
+            }
+            Known::Silent(silence) => {
+                // What it said meanwhile may not have come.
+                let within = millis(silence * 2);
+                self.aside(Channel::Node(node), Record::Sync { within });
+            }
+            Known::Well => {}
+        }
+        self.view();
+    }
+
+    /// A node is gone.
+    pub(super) fn forget(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
+        if self.nodes.leave(node) {
+            tracing::info!(%node, "a node of the cluster has gone");
+        }
+        self.heard.forget(node, now, acts);
+        self.view();
+    }
+
+    fn view(&self) {
+        let (ids, total) = (self.nodes.ids().collect(), self.nodes.total());
+        *lock(&self.shared.others) = Others { ids, total };
+    }
+
+    /// Says something again to a node that missed it.
+    fn repeat(&mut self, node: NodeId, (on, until): (Channel, u64), again: Again) {
+        let Again { messages, gone } = again;
+        let mut left = &messages[..];
+        loop {
+            let mut size = 0;
+            let fits = |message: &&Bytes| {
+                size += message.len();
+                size <= AGAIN
+            };
+            let count = left.iter().take_while(fits).count().max(1).min(left.len());
+            let (some, rest) = left.split_at(count);
+            left = rest;
+            let lens = some.iter().map(Bytes::len).collect();
+            let record = Record::Resent { on, until, is_last: left.is_empty(), gone, lens };
+            let bytes = Some(FrameBytes::from(some.concat()));
+            let channel = Channel::Node(node);
+            self.asides.push_back(Item { channel, counts: false, record, bytes });
+            if left.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+/// The messages of these lengths.
+fn pieces(mut bytes: Bytes, lens: &[usize]) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for len in lens {
+        if *len > bytes.len() {
+            break;
+        }
+        messages.extend(Message::read(bytes.split_to(*len)));
+    }
+    messages
+}
+
+fn ago(now: Instant, millis: u64) -> Instant {
+    now.checked_sub(Duration::from_millis(millis)).unwrap_or(now)
+}

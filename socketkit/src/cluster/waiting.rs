@@ -1,0 +1,95 @@
+//! Sockets that have joined a room which their node does not listen to yet. What they are sent waits, for one
+//! round trip to the engine: whoever hears of the join from them can count on it.
+
+use crate::{
+    flusher::Flusher,
+    peer::{Peer, lock},
+};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+/// Beyond it they wait no longer.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    flusher: Arc<Flusher>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Those whose rooms are yet to be asked for.
+    new: Vec<Arc<Peer>>,
+    /// Those that wait for the echo of a number, and since when.
+    asked: VecDeque<(u64, Instant, Vec<Arc<Peer>>)>,
+    last: u64,
+}
+
+impl Waiting {
+    pub(crate) fn new(flusher: Arc<Flusher>) -> Self {
+        Self { flusher, state: Mutex::default() }
+    }
+
+    /// A socket waits from now on.
+    pub(crate) fn add(&self, peer: &Arc<Peer>) {
+        let mut state = lock(&self.state);
+        peer.queue().hold_back();
+        state.new.push(peer.clone());
+    }
+
+    /// The number to listen for, if somebody has begun to wait.
+    pub(crate) fn ticket(&self) -> Option<u64> {
+        let mut state = lock(&self.state);
+        if state.new.is_empty() {
+            return None;
+        }
+        state.last += 1;
+        let asked = (state.last, Instant::now(), mem::take(&mut state.new));
+        state.asked.push_back(asked);
+        Some(state.last)
+    }
+
+    /// A number has come back.
+    pub(crate) fn release(&self, ticket: u64) {
+        self.release_while(|last, _| last <= ticket);
+    }
+
+    /// When somebody has waited long enough.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        lock(&self.state).asked.front().map(|(_, since, _)| *since + PATIENCE)
+    }
+
+    pub(crate) fn expire(&self, now: Instant) {
+        self.release_while(|_, since| now.saturating_duration_since(since) >= PATIENCE);
+    }
+
+    /// There is nobody to listen to.
+    pub(crate) fn release_all(&self) {
+        let new = mem::take(&mut lock(&self.state).new);
+        self.go_on(new);
+        self.release_while(|_, _| true);
+    }
+
+    fn release_while(&self, is_over: impl Fn(u64, Instant) -> bool) {
+        let mut released = Vec::new();
+        let mut state = lock(&self.state);
+        while let Some((last, since, _)) = state.asked.front()
+            && is_over(*last, *since)
+        {
+            released.extend(state.asked.pop_front().map(|(_, _, peers)| peers));
+        }
+        drop(state);
+        released.into_iter().for_each(|peers| self.go_on(peers));
+    }
+
+    fn go_on(&self, peers: Vec<Arc<Peer>>) {
+        peers.iter().for_each(|peer| peer.queue().go_on());
+        self.flusher.ask_all(peers);
+    }
+}
