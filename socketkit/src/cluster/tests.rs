@@ -1,7 +1,7 @@
 //! Several nodes in one process, over an engine that fails on demand.
 
 use super::memory::Memory;
-use crate::{Client, Events, Io, Limits, Protocol, Server, Service, Socket, Status};
+use crate::{Client, ClusterStatus, Events, Io, Limits, Protocol, Server, Service, Socket, Status};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -117,4 +117,92 @@ async fn what_was_lost_on_the_way_is_said_again() {
     assert_eq!(two.io().stats().gaps, 0);
     let status = bob.status().borrow().clone();
     assert_eq!(status, Status::Open);
+}
+
+#[tokio::test]
+async fn what_is_not_kept_any_more_is_a_gap_for_those_whom_it_concerns() {
+    let engine = Memory::default();
+    let few = || Limits::default().repeated(1).drain_interval(Duration::ZERO);
+    let (one, two) = (node(&engine, few()), node(&engine, few()));
+    soon(two.joined()).await.unwrap();
+    until(|| one.io().nodes().len() + two.io().nodes().len() == 2).await;
+    let (mut bob, mut eve) = (soon(two.local()).await, soon(two.local()).await);
+    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    let say = |text: &str| {
+        one.io().to("lobby").emit(ServerEvent::Said(text.into()));
+    };
+    say("before");
+    assert_eq!(said(&mut bob).await, "before");
+    engine.lose(|_, channel, _| matches!(channel, super::channel::Channel::Room(_)));
+    for text in ["lost", "lost as well"] {
+        let published = engine.published();
+        say(text);
+        until(|| engine.published() > published).await;
+    }
+    engine.lose(|_, _, _| false);
+    say("late");
+    let mut status = bob.status();
+    soon(status.wait_for(|status| matches!(status, Status::Reset { .. }))).await.unwrap();
+    assert_eq!(two.io().stats().events[0].emitted, 2, "what came is delivered");
+    one.io().broadcast(ServerEvent::Said("all".into()));
+    assert_eq!(said(&mut eve).await, "all");
+    assert_eq!(*eve.status().borrow(), Status::Open, "it was not in that room");
+}
+
+#[tokio::test]
+async fn what_is_emitted_while_the_engine_is_down_arrives_when_it_is_up() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let (mut ada, mut bob) = (soon(one.local()).await, soon(two.local()).await);
+    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    one.io().to("lobby").emit(ServerEvent::Said("up".into()));
+    assert_eq!(said(&mut bob).await, "up");
+    engine.down();
+    for node in [&one, &two] {
+        let mut status = node.io().cluster();
+        soon(status.wait_for(|status| *status == ClusterStatus::Degraded)).await.unwrap();
+    }
+    assert!(one.io().broadcast(ServerEvent::Said("down".into())).forwarded);
+    assert_eq!(said(&mut ada).await, "down", "at once");
+    one.io().to("lobby").emit(ServerEvent::Said("in the lobby".into()));
+    engine.up();
+    assert_eq!((said(&mut bob).await, said(&mut bob).await), ("down".into(), "in the lobby".into()));
+    assert_eq!(*bob.status().borrow(), Status::Open);
+    let status = *one.io().cluster().borrow();
+    assert_eq!(status, ClusterStatus::Connected);
+}
+
+#[tokio::test]
+async fn the_last_words_before_a_connection_is_cut_are_said_again() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let mut bob = soon(two.local()).await;
+    one.io().broadcast(ServerEvent::Said("first".into()));
+    assert_eq!(said(&mut bob).await, "first");
+    engine.lose(|_, channel, _| channel == super::channel::Channel::All);
+    let published = engine.published();
+    one.io().broadcast(ServerEvent::Said("last".into()));
+    until(|| engine.published() > published).await;
+    engine.lose(|_, _, _| false);
+    engine.cut();
+    assert_eq!(said(&mut bob).await, "last", "nothing was said afterwards");
+}
+
+#[tokio::test]
+async fn sockets_of_all_nodes_are_moved_and_closed_by_one() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let mut bob = soon(two.local()).await;
+    one.io().all().join("lobby");
+    one.io().to("lobby").emit(ServerEvent::Said("in".into()));
+    assert_eq!(said(&mut bob).await, "in", "though nobody was there to listen to that room");
+    one.io().to("lobby").leave("lobby");
+    one.io().to("lobby").emit(ServerEvent::Said("out".into()));
+    one.io().to("lobby").to("hall").emit(ServerEvent::Said("out".into()));
+    one.io().broadcast(ServerEvent::Said("all".into()));
+    assert_eq!(said(&mut bob).await, "all");
+    one.io().all().close_with(crate::CloseCode::FORBIDDEN, "go");
+    assert_eq!(soon(bob.recv()).await, None);
+    let status = bob.status().borrow().clone();
+    assert!(matches!(status, Status::Closed { code: crate::CloseCode::FORBIDDEN, .. }), "{status:?}");
 }
