@@ -6,7 +6,11 @@
 #[cfg(not(feature = "cluster"))]
 mod alone;
 #[cfg(feature = "cluster")]
+mod answering;
+#[cfg(feature = "cluster")]
 mod apply;
+#[cfg(feature = "cluster")]
+mod asks;
 #[cfg(feature = "cluster")]
 mod channel;
 #[cfg(feature = "cluster")]

@@ -48,12 +48,12 @@ impl<P: Protocol> Hub<P> {
                     self.close_all(&selection, &disconnect);
                 }
             }
-            _ => {}
+            record => self.answer(from, record, bytes),
         }
     }
 
     /// Which sockets another node means; `None` while this one stops.
-    fn meant(&self, to: &Selected) -> Option<Selection<P::Room>> {
+    pub(super) fn meant(&self, to: &Selected) -> Option<Selection<P::Room>> {
         let codec = self.cluster.get().map(|Joined { codec, .. }| codec)?;
         let selection = codec.read_selection(to);
         selection.filter(|_| self.stopping.deadline().is_none())

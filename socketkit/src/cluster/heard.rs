@@ -8,6 +8,7 @@ use super::{
 use crate::NodeId;
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     time::{Duration, Instant},
 };
 
@@ -49,9 +50,15 @@ pub(crate) struct Heard {
 struct Sender {
     /// The last number of each channel.
     channels: HashMap<Channel, u64>,
-    /// What is waited for, the first of them now, until then.
-    missed: VecDeque<Missed>,
+    /// What is waited for, until then, and what has come of it.
+    missed: Vec<Missed>,
     until: Option<Instant>,
+    healed: Vec<Message>,
+    /// How far those channels come with it.
+    passed: HashMap<Channel, u64>,
+    /// Channels of which something will not come.
+    gone: Vec<Channel>,
+    /// What came meanwhile.
     waiting: VecDeque<Message>,
     bytes: usize,
 }
@@ -64,7 +71,7 @@ impl Heard {
         // What does not count needs no turn, but where it says how far the sender came.
         let is_mark = |record: &Record| matches!(record, Record::Marks(_));
         let passes = !message.head.counts && !message.head.records.iter().any(is_mark);
-        if sender.missed.is_empty() || passes {
+        if sender.until.is_none() || passes {
             sender.take(node, message, now, acts);
             return;
         }
@@ -111,19 +118,17 @@ impl Heard {
         acts: &mut Vec<Act>,
     ) {
         let Some(sender) = self.senders.get_mut(&node) else { return };
-        let is_it = |missed: &&Missed| missed.channel == channel && missed.until == until;
-        if sender.missed.front().filter(is_it).is_none() {
+        let is_it = |missed: &Missed| missed.channel == channel && missed.until == until;
+        if !sender.missed.iter().any(is_it) {
             return;
         }
-        for message in messages.into_iter().filter(|message| message.head.on == channel) {
-            let last = message.head.last();
-            if sender.channels.get(&channel).is_none_or(|known| *known < last) {
-                sender.channels.insert(channel, last);
-                acts.push(Act::Deliver(message));
-            }
-        }
+        sender.healed.extend(messages.into_iter().filter(|message| message.head.on == channel));
         if let Some(gone) = ends {
-            sender.settle(node, gone, now, acts);
+            sender.missed.retain(|missed| !is_it(missed));
+            sender.gone.extend(gone.then_some(channel));
+            let known = sender.passed.entry(channel).or_default();
+            *known = (*known).max(until - 1);
+            sender.settle(node, now, acts);
         }
     }
 
@@ -136,22 +141,29 @@ impl Heard {
     pub(crate) fn expire(&mut self, now: Instant, acts: &mut Vec<Act>) {
         for (node, sender) in &mut self.senders {
             while sender.until.is_some_and(|until| until <= now) {
-                sender.settle(*node, true, now, acts);
+                sender.give_up(*node, now, acts);
             }
         }
     }
 
     /// A node is gone: nothing more comes of it.
     pub(crate) fn forget(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
-        if let Some(mut sender) = self.senders.remove(&node) {
+        let Some(mut sender) = self.senders.remove(&node) else { return };
+        while !sender.missed.is_empty() {
             sender.give_up(node, now, acts);
         }
+        // It cannot be asked any more.
+        acts.retain(|act| !matches!(act, Act::Ask(asked, _) if *asked == node));
     }
 
     /// A channel is not listened to any more.
     pub(crate) fn leave(&mut self, channel: Channel) {
         for sender in self.senders.values_mut() {
             sender.channels.remove(&channel);
+            sender.missed.retain(|missed| missed.channel != channel);
+            sender.healed.retain(|message| message.head.on != channel);
+            sender.passed.remove(&channel);
+            sender.gone.retain(|gone| *gone != channel);
         }
     }
 }
@@ -182,26 +194,31 @@ impl Sender {
     }
 
     fn miss(&mut self, node: NodeId, missed: Missed, now: Instant, acts: &mut Vec<Act>) {
-        self.missed.push_back(missed);
-        if self.missed.len() == 1 {
-            self.until = Some(now + PATIENCE);
-            acts.push(Act::Ask(node, missed));
-        }
+        self.missed.push(missed);
+        self.until.get_or_insert(now + PATIENCE);
+        acts.push(Act::Ask(node, missed));
     }
 
-    /// The first of what was missed has come, or will not; then the next, and what has waited.
-    fn settle(&mut self, node: NodeId, gone: bool, now: Instant, acts: &mut Vec<Act>) {
-        let Some(missed) = self.missed.pop_front() else { return };
+    /// If nothing is waited for any more, everything that came goes on, in the order in which it was said.
+    fn settle(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
+        if !self.missed.is_empty() {
+            return;
+        }
         self.until = None;
-        let known = self.channels.entry(missed.channel).or_default();
-        *known = (*known).max(missed.until - 1);
-        if gone {
-            acts.push(Act::Gap(node, missed.channel));
+        let mut healed = mem::take(&mut self.healed);
+        healed.sort_by_key(|message| message.head.first);
+        for message in healed {
+            let (channel, last) = (message.head.on, message.head.last());
+            if self.channels.get(&channel).is_none_or(|known| *known < last) {
+                self.channels.insert(channel, last);
+                acts.push(Act::Deliver(message));
+            }
         }
-        if let Some(next) = self.missed.front() {
-            self.until = Some(now + PATIENCE);
-            return acts.push(Act::Ask(node, *next));
+        for (channel, passed) in mem::take(&mut self.passed) {
+            let known = self.channels.entry(channel).or_default();
+            *known = (*known).max(passed);
         }
+        acts.extend(mem::take(&mut self.gone).into_iter().map(|channel| Act::Gap(node, channel)));
         while self.missed.is_empty()
             && let Some(message) = self.waiting.pop_front()
         {
@@ -210,15 +227,14 @@ impl Sender {
         }
     }
 
-    /// Waits for nothing any more.
+    /// Waits no longer for what was missed.
     fn give_up(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
-        while !self.missed.is_empty() {
-            let mark = acts.len();
-            self.settle(node, true, now, acts);
-            // Nobody is asked any more.
-            let asked = acts.split_off(mark);
-            acts.extend(asked.into_iter().filter(|act| !matches!(act, Act::Ask(..))));
+        for Missed { channel, until, .. } in mem::take(&mut self.missed) {
+            self.gone.push(channel);
+            let passed = self.passed.entry(channel).or_default();
+            *passed = (*passed).max(until - 1);
         }
+        self.settle(node, now, acts);
     }
 }
 

@@ -95,7 +95,8 @@ impl Publish for Speaker {
             for Outgoing { channel, payload, .. } in messages {
                 *published += 1;
                 for line in lines.iter().filter(|line| line.asks_for(channel)) {
-                    let is_lost = loses.as_mut().is_some_and(|lose| lose(line.id, channel, &payload));
+                    let is_lost =
+                        loses.as_mut().is_some_and(|lose| lose(line.id, channel, &payload));
                     if !is_lost {
                         let _ = line.messages.send(payload.clone());
                     }

@@ -78,6 +78,63 @@ pub(crate) enum Record {
         gone: bool,
         lens: Vec<usize>,
     },
+    /// Which of these channels do you listen to, on which a question is asked? Answered in `Hears`.
+    Roll {
+        ask: u64,
+        on: Vec<Channel>,
+    },
+    Hears {
+        ask: u64,
+        on: Vec<usize>,
+    },
+    /// Ask sockets, with the payload among the bytes, and wait so many milliseconds for each; `hears` is whether
+    /// whoever asks hears of progress. Answered in `Asked`, and for each of them in `Replied`.
+    Call {
+        ask: u64,
+        to: Selected,
+        event: String,
+        within: u64,
+        hears: bool,
+        len: usize,
+    },
+    Asked {
+        ask: u64,
+        at: usize,
+        sockets: usize,
+    },
+    Replied {
+        ask: u64,
+        socket: SocketId,
+        outcome: Outcome,
+        len: usize,
+    },
+    /// A report of the progress of a call.
+    Progress {
+        ask: u64,
+        len: usize,
+    },
+    /// Nobody waits for the answers any more.
+    Cancel {
+        ask: u64,
+    },
+    /// How many are there?
+    Count {
+        ask: u64,
+        to: Selected,
+    },
+    Counted {
+        ask: u64,
+        sockets: usize,
+    },
+    /// Which are there?
+    Fetch {
+        ask: u64,
+        to: Selected,
+    },
+    Sockets {
+        ask: u64,
+        sockets: Vec<SocketId>,
+    },
     /// Of a node to itself: what it asked its engine for before, holds.
     Echo(u64),
 }
@@ -98,6 +155,22 @@ pub(crate) enum Kept {
     Volatile,
     /// The newest of its name, or of this key among those of its name.
     Latest(#[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>),
+}
+
+/// How a call of one socket ended; the reply is among the bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Reply,
+    Rejected {
+        code: Cow<'static, str>,
+        message: Cow<'static, str>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<Box<RawValue>>,
+    },
+    Timeout,
+    Closed,
+    Lost,
 }
 
 /// A node as it shows itself.
@@ -163,7 +236,10 @@ impl Record {
     /// How many of the bytes are its.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Emit(Emit { len, .. }) => *len,
+            Self::Emit(Emit { len, .. })
+            | Self::Call { len, .. }
+            | Self::Replied { len, .. }
+            | Self::Progress { len, .. } => *len,
             Self::Resent { lens, .. } => lens.iter().sum(),
             _ => 0,
         }

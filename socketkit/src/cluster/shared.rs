@@ -1,6 +1,8 @@
 //! What a node of a cluster shares between those who emit and the task that speaks with others.
 
 use super::{
+    answering::Errands,
+    asks::Asks,
     channel::Channel,
     engine::Engine,
     interests::Interests,
@@ -58,6 +60,8 @@ pub(crate) struct Shared {
     /// The number of sockets has changed.
     pub(crate) has_changed: AtomicBool,
     wide: Mutex<HashMap<Channel, Instant>>,
+    pub(crate) asks: Arc<Asks>,
+    pub(crate) errands: Errands,
 }
 
 /// What is known of other nodes.
@@ -93,6 +97,8 @@ impl Shared {
             has_begun: AtomicBool::new(false),
             has_changed: AtomicBool::new(false),
             wide: Mutex::default(),
+            asks: Arc::default(),
+            errands: Errands::default(),
         }
     }
 
@@ -182,6 +188,11 @@ impl Shared {
         }
         let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
         self.outbound.push(items, Bounds { items: items_most, bytes })
+    }
+
+    /// Says something that does not count.
+    pub(crate) fn say(&self, channel: Channel, record: Record, bytes: Option<FrameBytes>) {
+        self.forward(vec![Item { channel, counts: false, record, bytes }]);
     }
 
     /// The server is over, and with it the task.

@@ -166,7 +166,10 @@ async fn what_is_emitted_while_the_engine_is_down_arrives_when_it_is_up() {
     assert_eq!(said(&mut ada).await, "down", "at once");
     one.io().to("lobby").emit(ServerEvent::Said("in the lobby".into()));
     engine.up();
-    assert_eq!((said(&mut bob).await, said(&mut bob).await), ("down".into(), "in the lobby".into()));
+    assert_eq!(
+        (said(&mut bob).await, said(&mut bob).await),
+        ("down".into(), "in the lobby".into())
+    );
     assert_eq!(*bob.status().borrow(), Status::Open);
     let status = *one.io().cluster().borrow();
     assert_eq!(status, ClusterStatus::Connected);
@@ -204,5 +207,8 @@ async fn sockets_of_all_nodes_are_moved_and_closed_by_one() {
     one.io().all().close_with(crate::CloseCode::FORBIDDEN, "go");
     assert_eq!(soon(bob.recv()).await, None);
     let status = bob.status().borrow().clone();
-    assert!(matches!(status, Status::Closed { code: crate::CloseCode::FORBIDDEN, .. }), "{status:?}");
+    assert!(
+        matches!(status, Status::Closed { code: crate::CloseCode::FORBIDDEN, .. }),
+        "{status:?}"
+    );
 }

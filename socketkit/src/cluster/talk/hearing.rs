@@ -119,7 +119,10 @@ impl<P: Protocol> Talk<P> {
                     let ends = is_last.then_some(*gone);
                     self.heard.heal(from, (*on, *until), messages, ends, now, acts);
                 }
-                record => hub.apply(from, record, &own),
+                record => {
+                    self.shared.asks.hear(from, record, &own);
+                    hub.apply(from, record, &own);
+                }
             }
         }
     }
@@ -148,6 +151,7 @@ impl<P: Protocol> Talk<P> {
             tracing::info!(%node, "a node of the cluster has gone");
         }
         self.heard.forget(node, now, acts);
+        self.shared.asks.gone(node);
         self.view();
     }
 

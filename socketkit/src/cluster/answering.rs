@@ -1,0 +1,153 @@
+//! What a node answers when others ask.
+
+use super::{
+    channel::Channel,
+    forward::Joined,
+    message::{Outcome, Record},
+    shared::Shared,
+};
+use crate::{
+    Call, CallError, Events, Io, NodeId, Protocol, Reject,
+    hub::Hub,
+    peer::{Peer, lock},
+    question::Question,
+};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use serde_json::value::RawValue;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::task::AbortHandle;
+
+/// Calls that this node makes for others, by who asked and by the number of the question.
+#[derive(Debug, Default)]
+pub(crate) struct Errands(Mutex<HashMap<(NodeId, u64), Vec<AbortHandle>>>);
+
+/// A call for another node: who asked, the number of the question, and how long it waits.
+#[derive(Debug, Clone, Copy)]
+struct Errand {
+    from: NodeId,
+    ask: u64,
+    within: Duration,
+}
+
+impl Errands {
+    /// Whoever asked does not wait any more.
+    pub(crate) fn cancel(&self, node: NodeId, ask: u64) {
+        let errands = lock(&self.0).remove(&(node, ask));
+        errands.into_iter().flatten().for_each(|errand| errand.abort());
+    }
+
+    fn add(&self, errand: Errand, handle: AbortHandle) {
+        let mut errands = lock(&self.0);
+        // Those that have ended are looked for when others begin.
+        errands.retain(|_, handles| handles.iter().any(|handle| !handle.is_finished()));
+        errands.entry((errand.from, errand.ask)).or_default().push(handle);
+    }
+}
+
+impl<P: Protocol> Hub<P> {
+    /// Answers a question of another node; its own sockets are asked by a task.
+    pub(super) fn answer(self: &Arc<Self>, from: NodeId, record: &Record, bytes: &[u8]) {
+        let Some(Joined { shared, .. }) = self.cluster.get() else { return };
+        let say = |record| shared.say(Channel::Node(from), record, None);
+        match record {
+            Record::Roll { ask, on } => {
+                let interests = lock(&shared.interests);
+                let hears = |(_, channel): &(usize, &Channel)| match channel {
+                    Channel::Room(_) => interests.wants(**channel),
+                    _ => true,
+                };
+                let on = on.iter().enumerate().filter(hears).map(|(at, _)| at).collect();
+                drop(interests);
+                say(Record::Hears { ask: *ask, on });
+            }
+            Record::Count { ask, to } => {
+                let sockets = self.meant(to).map_or(0, |selection| self.count(&selection));
+                say(Record::Counted { ask: *ask, sockets });
+            }
+            Record::Fetch { ask, to } => {
+                let peers = self.meant(to).map(|selection| self.select(&selection));
+                let sockets = peers.into_iter().flatten().map(|peer| peer.id).collect();
+                say(Record::Sockets { ask: *ask, sockets });
+            }
+            Record::Call { ask, to, event, within, hears, .. } => {
+                let question = question::<P>(event, bytes, *hears);
+                let peers = question.as_ref().and(self.meant(to)).map(|of| self.select(&of));
+                let (at, peers) = (to.at.unwrap_or(0), peers.unwrap_or_default());
+                say(Record::Asked { ask: *ask, at, sockets: peers.len() });
+                if let Some(question) = question.filter(|_| !peers.is_empty()) {
+                    let within = Duration::from_millis(*within);
+                    self.run(Errand { from, ask: *ask, within }, shared, &question, peers);
+                }
+            }
+            Record::Cancel { ask } => shared.errands.cancel(from, *ask),
+            _ => {}
+        }
+    }
+
+    /// Asks sockets for another node, and tells it what each answers.
+    fn run(
+        self: &Arc<Self>,
+        errand: Errand,
+        shared: &Arc<Shared>,
+        question: &Question,
+        peers: Vec<Arc<Peer>>,
+    ) {
+        let io = Io::new(self.clone()).local();
+        let calls: FuturesUnordered<_> = peers
+            .into_iter()
+            .map(|peer| {
+                let (id, question, shared) = (peer.id, question.clone(), shared.clone());
+                let is_heard = question.is_heard;
+                let call: Call<Box<RawValue>, Box<RawValue>> = io.ask(peer, Ok(question));
+                let mut call = call.timeout(errand.within);
+                async move {
+                    let (ask, socket) = (errand.ask, id);
+                    let say = |record, text: &str| {
+                        shared.say(
+                            Channel::Node(errand.from),
+                            record,
+                            Some(text.as_bytes().into()),
+                        );
+                    };
+                    while is_heard && let Some(report) = call.progress().await {
+                        say(Record::Progress { ask, len: report.get().len() }, report.get());
+                    }
+                    let (outcome, reply) = outcome(call.or_reject().await);
+                    let reply = reply.as_deref().map_or("", RawValue::get);
+                    say(Record::Replied { ask, socket, outcome, len: reply.len() }, reply);
+                }
+            })
+            .collect();
+        let task = tokio::spawn(calls.for_each(|()| std::future::ready(())));
+        shared.errands.add(errand, task.abort_handle());
+    }
+}
+
+/// An event of another node, if there is one of this name.
+fn question<P: Protocol>(event: &str, payload: &[u8], is_heard: bool) -> Option<Question> {
+    let index = P::Server::index_of(event)?;
+    let name = P::Server::NAMES.get(index)?;
+    let has_progress = P::Server::has_progress(index);
+    Some(Question { index, name, payload: payload.into(), has_progress, is_heard })
+}
+
+/// How a call ended, and its reply.
+fn outcome(
+    answer: Result<Result<Box<RawValue>, Reject>, CallError>,
+) -> (Outcome, Option<Box<RawValue>>) {
+    let outcome = match answer {
+        Ok(Ok(reply)) => return (Outcome::Reply, Some(reply)),
+        Ok(Err(reject)) => {
+            let data = reject.raw_data().map(ToOwned::to_owned);
+            Outcome::Rejected { code: reject.code, message: reject.message, data }
+        }
+        Err(CallError::Timeout) => Outcome::Timeout,
+        Err(CallError::Closed) => Outcome::Closed,
+        Err(_) => Outcome::Lost,
+    };
+    (outcome, None)
+}
