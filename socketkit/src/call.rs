@@ -1,7 +1,7 @@
-//! Calls: an event and its typed reply, from one peer or from many.
+//! A call: an event and its typed reply.
 
 use crate::{
-    CallError, Limits, Reject, SocketId,
+    CallError, Limits, Reject,
     failure::Failure,
     path::located,
     peer::Answer,
@@ -9,8 +9,6 @@ use crate::{
     reports::Reports,
     wire::{self, Frame},
 };
-use futures_core::Stream;
-use futures_util::stream::FuturesUnordered;
 use serde::de::DeserializeOwned;
 use std::{
     fmt,
@@ -44,7 +42,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R, T = ()> {
     reply: Option<Boxed<Result<R, Failure>>>,
-    deadline: Deadline,
+    pub(crate) deadline: Deadline,
     reports: Option<Arc<Reports>>,
     /// Reports that the deadline knows of.
     came: u64,
@@ -67,7 +65,7 @@ impl<R: DeserializeOwned + Send + 'static, T> Call<R, T> {
         let reports = has_reports.then(|| Arc::new(Reports::new(limits.reports)));
         let given = reports.clone();
         let reply = Box::pin(async move { Ok(decode(&ask(question?, given).await?)?) });
-        let deadline = Deadline { timeout: limits.call, sleep: None, runtime };
+        let deadline = Deadline::new(limits.call, runtime);
         Self { reply: Some(reply), deadline, reports, came: 0, done: None, progress: PhantomData }
     }
 }
@@ -229,78 +227,19 @@ impl<R, T> fmt::Debug for Call<R, T> {
     }
 }
 
-/// The replies of many sockets to one call, as they come: a stream of `(SocketId, Result)`.
-///
-/// It ends when every socket has replied or failed, at the latest at the deadline, when each that
-/// has not is a [`CallError::Timeout`]. It is a [`Stream`]; [`next`](Self::next) reads it as well.
-#[must_use = "a call is sent when its replies are read"]
-pub struct Replies<R> {
-    unsent: Vec<(SocketId, Call<R>)>,
-    waiting: FuturesUnordered<Tagged<R>>,
-}
-
-impl<R> Replies<R> {
-    pub(crate) fn new(calls: Vec<(SocketId, Call<R>)>) -> Self {
-        Self { unsent: calls, waiting: FuturesUnordered::new() }
-    }
-
-    /// Waits for at most `timeout` instead of [`Limits::call`](crate::Limits::call), counted from
-    /// the first poll.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        for (_, call) in &mut self.unsent {
-            call.deadline.timeout = timeout;
-        }
-        self
-    }
-
-    /// The next reply; `None` when there are no more. Cancel safe: no reply is lost.
-    pub async fn next(&mut self) -> Option<(SocketId, Result<R, CallError>)> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
-    }
-}
-
-impl<R> Stream for Replies<R> {
-    type Item = (SocketId, Result<R, CallError>);
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let unsent = mem::take(&mut self.unsent);
-        self.waiting.extend(unsent.into_iter().map(|(id, call)| Tagged(id, call)));
-        Pin::new(&mut self.waiting).poll_next(cx)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.unsent.len() + self.waiting.len();
-        (left, Some(left))
-    }
-}
-
-impl<R> fmt::Debug for Replies<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replies").field("left", &self.size_hint().0).finish_non_exhaustive()
-    }
-}
-
-/// A call that says whose reply it brings.
-struct Tagged<R>(SocketId, Call<R>);
-
-impl<R> Future for Tagged<R> {
-    type Output = (SocketId, Result<R, CallError>);
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let id = self.0;
-        Pin::new(&mut self.1).poll(cx).map(|reply| (id, reply))
-    }
-}
-
 /// A timer that begins when it is first polled, on the runtime of the sockets.
-struct Deadline {
-    timeout: Duration,
+pub(crate) struct Deadline {
+    pub(crate) timeout: Duration,
     sleep: Option<Pin<Box<Sleep>>>,
     runtime: Handle,
 }
 
 impl Deadline {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn new(timeout: Duration, runtime: Handle) -> Self {
+        Self { timeout, sleep: None, runtime }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (runtime, timeout) = (&self.runtime, self.timeout);
         let sleep = self.sleep.get_or_insert_with(|| {
             let _context = runtime.enter();
@@ -310,7 +249,9 @@ impl Deadline {
     }
 }
 
-fn decode<R: DeserializeOwned>((text, data): &(Utf8Bytes, Range<usize>)) -> Result<R, CallError> {
+pub(crate) fn decode<R: DeserializeOwned>(
+    (text, data): &(Utf8Bytes, Range<usize>),
+) -> Result<R, CallError> {
     read(text, data, |frame| match frame {
         Frame::Reply { data, .. } => Some(data),
         _ => None,

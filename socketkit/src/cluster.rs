@@ -16,6 +16,8 @@ mod channel;
 #[cfg(feature = "cluster")]
 mod codec;
 #[cfg(feature = "cluster")]
+mod elsewhere;
+#[cfg(feature = "cluster")]
 mod engine;
 #[cfg(feature = "cluster")]
 mod forward;

@@ -327,7 +327,14 @@ impl<P: Protocol> Hub<P> {
         let Some((frame, treatment)) = self.encode(Some(peer.id), event) else {
             return Delivery::default();
         };
-        let (pushed, flush) = peer.push(frame, treatment, Kind::Emit);
+        let (pushed, flush) = if peer.is_elsewhere() {
+            let selection = Selection::of(Of::Socket(peer.id));
+            let to = (treatment, index);
+            let forwarded = self.forward_event(&selection, &frame, to, Scope::Everywhere).send();
+            return Delivery { forwarded, ..Delivery::default() };
+        } else {
+            peer.push(frame, treatment, Kind::Emit)
+        };
         let delivery = Delivery::of(pushed);
         self.counters.emitted(index, delivery);
         self.flusher.flush(peer, flush);

@@ -66,11 +66,15 @@ impl<P: Protocol> Io<P> {
     }
 
     /// The socket of an id, unless it has ended.
+    ///
+    /// One of another node takes events, calls, joins, leaves and closes, wherever it is by now; whether it has ended
+    /// is not known before. What only its own node knows is as of a closed socket: the handshake, the rooms.
     pub fn socket(&self, id: SocketId) -> Option<Socket<P>> {
-        self.hub.peer(id).map(|peer| Socket::new(peer, self.clone()))
+        let here = self.hub.peer(id).map(|peer| Socket::new(peer, self.clone()));
+        here.or_else(|| self.hub.socket_elsewhere(id, self.scope))
     }
 
-    /// Every socket, in no order.
+    /// Every socket of this node, in no order.
     pub fn sockets(&self) -> Vec<Socket<P>> {
         self.all().sockets()
     }
@@ -81,8 +85,7 @@ impl<P: Protocol> Io<P> {
     }
 
     pub(crate) fn target(&self, of: Of<P::Room>) -> Target<P> {
-        let selection = Selection { of, except_sockets: Vec::new(), except_rooms: Vec::new() };
-        Target { io: self.clone(), selection }
+        Target { io: self.clone(), selection: Selection::of(of) }
     }
 
     pub(crate) fn ask<R, T>(
@@ -94,9 +97,12 @@ impl<P: Protocol> Io<P> {
         R: DeserializeOwned + Send + 'static,
     {
         let (limits, runtime) = (peer.limits.clone(), peer.runtime.clone());
-        let hub = self.hub.clone();
+        let (hub, within) = (self.hub.clone(), limits.call);
         Call::new(question, (&limits, runtime), async move |question, reports| {
             let id = peer.id;
+            if peer.is_elsewhere() {
+                return hub.ask_elsewhere(id, &question, reports, within).await;
+            }
             let asked = question.ask(peer, (&hub.flusher, reports), |draft| {
                 hub.hooks().inspect(|| Inspected::sent(Some(id), question.name, draft));
                 Ok(())

@@ -255,6 +255,7 @@ mod rate;
 mod reconnect;
 #[cfg(feature = "client")]
 mod remote;
+mod replies;
 mod reply;
 mod reports;
 #[cfg(feature = "server")]
@@ -295,7 +296,7 @@ mod upgrade;
 mod watchdog;
 mod wire;
 
-pub use call::{Call, Replies};
+pub use call::Call;
 #[cfg(feature = "client")]
 pub use client::Client;
 #[cfg(feature = "client")]
@@ -337,6 +338,7 @@ pub use progress::Progress;
 pub use protocol::{NoRoom, Protocol};
 #[cfg(feature = "client")]
 pub use remote::{Remote, Status};
+pub use replies::Replies;
 pub use reply::{CallError, IntoReply, Reject};
 #[cfg(feature = "http")]
 pub use routes::Routes;
@@ -354,7 +356,7 @@ pub use socketkit_macros::{Events, Protocol};
 #[cfg(feature = "server")]
 pub use stats::{EventStats, Stats};
 #[cfg(feature = "server")]
-pub use target::{Exclude, OneRoom, OneSocket, Target};
+pub use target::{Counted, Exclude, Fetched, OneRoom, OneSocket, Target};
 pub use wire::SUBPROTOCOL;
 
 #[doc(hidden)]

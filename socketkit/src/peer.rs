@@ -60,6 +60,7 @@ pub(crate) struct Peer {
     seat: Mutex<Seat>,
     pub(crate) role: Role,
     dismissed: AtomicBool,
+    is_elsewhere: AtomicBool,
     pub(crate) handshake: Handshake,
     pub(crate) runtime: Handle,
     calls: Mutex<Calls<Caller>>,
@@ -98,8 +99,35 @@ impl Peer {
             calls: Mutex::new(Calls::new()),
             tasks: Mutex::new(Tasks::None),
             dismissed: AtomicBool::new(false),
+            is_elsewhere: AtomicBool::new(false),
             limits,
         }
+    }
+
+    /// What stands for a socket of another node: here it is as if it had ended.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn elsewhere(id: SocketId, limits: Arc<Terms>, runtime: Handle) -> Self {
+        let mut queue = Queue::new(Role::Server, false, None, Instant::now());
+        queue.fail();
+        Self {
+            id,
+            role: Role::Server,
+            handshake: Handshake::default(),
+            runtime,
+            queue: Mutex::new(queue),
+            seat: Mutex::new(Seat::none()),
+            calls: Mutex::new(Calls::new()),
+            tasks: Mutex::new(Tasks::Ended),
+            dismissed: AtomicBool::new(true),
+            is_elsewhere: AtomicBool::new(true),
+            limits,
+        }
+    }
+
+    /// Whether its socket is, or went on, on another node.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere.load(Ordering::Relaxed)
     }
 
     /// Has the processor fetch what an emit and a flush need.

@@ -1,8 +1,11 @@
 //! One socket: a handle on the hub.
 
 use crate::{
-    Call, CloseCode, Delivery, Disconnect, Event, Handshake, Io, Protocol, SocketId, peer::Peer,
-    progress::ReplyPath, question::Question,
+    Call, CloseCode, Delivery, Disconnect, Event, Handshake, Io, Protocol, SocketId,
+    hub::{Of, Selection},
+    peer::Peer,
+    progress::ReplyPath,
+    question::Question,
 };
 use std::{borrow::Cow, fmt, future::Future, sync::Arc};
 
@@ -26,6 +29,11 @@ impl<P: Protocol> Socket<P> {
     /// Names this socket.
     pub fn id(&self) -> SocketId {
         self.peer.id
+    }
+
+    /// Whether it is on this node of a cluster.
+    pub fn is_here(&self) -> bool {
+        !self.peer.is_elsewhere()
     }
 
     /// Whether there is a connection. Without one the socket waits for its client to come back, or has
@@ -67,7 +75,8 @@ impl<P: Protocol> Socket<P> {
     /// An event whose future is dropped before it is ready is not sent.
     pub async fn send(&self, event: impl Into<P::Server>) -> Delivery {
         let event = event.into();
-        if !self.peer.queue().has_room(&self.peer.limits) {
+        let is_here = !self.peer.is_elsewhere();
+        if is_here && !self.peer.queue().has_room(&self.peer.limits) {
             let room = self.peer.queue().room();
             loop {
                 let mut notified = std::pin::pin!(room.notified());
@@ -103,14 +112,21 @@ impl<P: Protocol> Socket<P> {
     /// A room is given by anything that converts into one, such as `"lobby"` where rooms are
     /// `String`; so a bare number needs its type: `7_u64`.
     pub fn join(&self, room: impl Into<P::Room>) {
-        self.io.hub.join(self.id(), &room.into());
+        let (hub, room) = (&self.io.hub, room.into());
+        match self.elsewhere() {
+            Some(this) => hub.forward_join(&this, &room, self.io.scope),
+            None => hub.join(self.id(), &room),
+        }
     }
 
     /// Takes this socket out of a room, and of its presence.
     pub fn leave(&self, room: impl Into<P::Room>) {
-        let room = room.into();
-        self.io.hub.leave(self.id(), &room);
-        self.io.hub.absent(&self.peer, &room);
+        let (hub, room) = (&self.io.hub, room.into());
+        if let Some(this) = self.elsewhere() {
+            return hub.forward_leave(&this, &room, self.io.scope);
+        }
+        hub.leave(self.id(), &room);
+        hub.absent(&self.peer, &room);
     }
 
     /// The rooms that this socket is in, in no order.
@@ -135,7 +151,16 @@ impl<P: Protocol> Socket<P> {
 
     /// Closes this socket with a code and a reason of at most 123 bytes: see [`close`](Self::close).
     pub fn close_with(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
-        self.peer.dismiss(Disconnect::new(code, reason));
+        let disconnect = Disconnect::new(code, reason);
+        match self.elsewhere() {
+            Some(this) => self.io.hub.forward_close(&this, &disconnect, self.io.scope),
+            None => self.peer.dismiss(disconnect),
+        }
+    }
+
+    /// This socket, for another node, if it is there.
+    fn elsewhere(&self) -> Option<Selection<P::Room>> {
+        self.peer.is_elsewhere().then(|| Selection::of(Of::Socket(self.id())))
     }
 }
 

@@ -1,7 +1,8 @@
 //! A selection of sockets: a handle on the hub.
 
 use crate::{
-    CallError, CloseCode, Delivery, Disconnect, Event, Io, Protocol, Replies, Socket, SocketId,
+    CallError, CloseCode, Delivery, Disconnect, Event, Io, NodeId, Protocol, Replies, Socket,
+    SocketId,
     hub::{Of, Selection},
     peer::Peer,
     question::Question,
@@ -47,6 +48,9 @@ impl<P: Protocol> Target<P> {
     /// heard but the replies; dropping the stream cancels its handlers.
     pub fn call<E: Event<Enum = P::Server>>(self, event: E) -> Replies<E::Reply> {
         let question = Question::new(event).map(Question::unheard);
+        let Self { io: Io { hub, scope }, selection } = &self;
+        let others = question.as_ref().ok();
+        let others = others.and_then(|question| hub.ask_others(selection, question, *scope));
         let ask = |peer: Arc<Peer>| {
             let question = question.as_ref().map(Question::clone).map_err(|error| match error {
                 CallError::Encode(error) => CallError::Encode(serde::ser::Error::custom(error)),
@@ -57,10 +61,40 @@ impl<P: Protocol> Target<P> {
             });
             (peer.id, self.io.ask(peer, question))
         };
-        Replies::new(self.io.hub.select(&self.selection).into_iter().map(ask).collect())
+        Replies::new(hub.select(selection).into_iter().map(ask).collect(), others)
     }
 
-    /// How many sockets of this node are selected.
+    /// How many sockets are selected, on all nodes of a cluster.
+    ///
+    /// Ready at once without one; else when every node has said so, or did not within
+    /// [`Limits::call`](crate::Limits::call).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn count(&self) -> Counted {
+        let Io { hub, scope } = &self.io;
+        let here = hub.count(&self.selection);
+        let (there, missing) = hub.count_elsewhere(&self.selection, *scope).await;
+        Counted { sockets: here + there, missing }
+    }
+
+    /// The selected sockets, on all nodes of a cluster, in no order: see [`count`](Self::count).
+    ///
+    /// Of those of other nodes see [`Io::socket`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn fetch_sockets(&self) -> Fetched<P> {
+        let Io { hub, scope } = &self.io;
+        let mut sockets = self.sockets();
+        let (there, missing) = hub.fetch_elsewhere(&self.selection, *scope).await;
+        sockets.extend(there);
+        Fetched { sockets, missing }
+    }
+
+    /// How many sockets of this node are selected; [`count`](Self::count) asks the others.
     pub fn len(&self) -> usize {
         self.io.hub.count(&self.selection)
     }
@@ -70,7 +104,7 @@ impl<P: Protocol> Target<P> {
         self.len() == 0
     }
 
-    /// The selected sockets of this node, in no order.
+    /// The selected sockets of this node, in no order; [`fetch_sockets`](Self::fetch_sockets) asks the others.
     pub fn sockets(&self) -> Vec<Socket<P>> {
         let peers = self.io.hub.select(&self.selection).into_iter();
         peers.map(|peer| Socket::new(peer, self.io.clone())).collect()
@@ -109,6 +143,32 @@ impl<P: Protocol> Target<P> {
 impl<P: Protocol> fmt::Debug for Target<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("selection", &self.selection).finish_non_exhaustive()
+    }
+}
+
+/// How many sockets were meant: see [`Target::count`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counted {
+    /// As far as nodes have said.
+    pub sockets: usize,
+    /// Nodes that have not.
+    pub missing: Vec<NodeId>,
+}
+
+/// Which sockets were meant: see [`Target::fetch_sockets`].
+#[non_exhaustive]
+pub struct Fetched<P: Protocol> {
+    /// As far as nodes have said.
+    pub sockets: Vec<Socket<P>>,
+    /// Nodes that have not.
+    pub missing: Vec<NodeId>,
+}
+
+impl<P: Protocol> fmt::Debug for Fetched<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sockets, missing } = self;
+        f.debug_struct("Fetched").field("sockets", sockets).field("missing", missing).finish()
     }
 }
 

@@ -1,13 +1,16 @@
 //! A hub without a cluster: nothing is said to anybody.
 
 use crate::{
-    Disconnect, NodeId, Protocol,
+    CallError, Disconnect, NodeId, Protocol, Socket, SocketId,
     frame::FrameBytes,
     hub::{Hub, Selection},
-    peer::Peer,
+    peer::{Answer, Peer},
+    question::Question,
+    replies::AskOthers,
+    reports::Reports,
     treatment::Treatment,
 };
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 /// There is none.
 #[derive(Debug)]
@@ -57,6 +60,45 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn forward_close(&self, _: &Selection<P::Room>, _: &Disconnect, _: Scope) {}
 
     pub(crate) fn leave_cluster(&self) {}
+
+    pub(crate) fn ask_others(
+        &self,
+        _: &Selection<P::Room>,
+        _: &Question,
+        _: Scope,
+    ) -> Option<(AskOthers, Duration)> {
+        None
+    }
+
+    pub(crate) async fn ask_elsewhere(
+        &self,
+        _: SocketId,
+        _: &Question,
+        _: Option<Arc<Reports>>,
+        _: Duration,
+    ) -> Answer {
+        Err(CallError::Closed.into())
+    }
+
+    pub(crate) async fn count_elsewhere(
+        &self,
+        _: &Selection<P::Room>,
+        _: Scope,
+    ) -> (usize, Vec<NodeId>) {
+        (0, Vec::new())
+    }
+
+    pub(crate) async fn fetch_elsewhere(
+        &self,
+        _: &Selection<P::Room>,
+        _: Scope,
+    ) -> (Vec<Socket<P>>, Vec<NodeId>) {
+        (Vec::new(), Vec::new())
+    }
+
+    pub(crate) fn socket_elsewhere(&self, _: SocketId, _: Scope) -> Option<Socket<P>> {
+        None
+    }
 
     pub(crate) fn elsewhere(&self, _: Scope) -> (usize, usize) {
         (0, 0)

@@ -81,8 +81,7 @@ impl<P: Protocol> Hub<P> {
     fn members_of(&self, channel: Channel) -> Vec<Arc<crate::peer::Peer>> {
         let rooms = self.all_rooms().into_iter();
         let rooms = rooms.filter(|room| self.channel(room) == Some(channel)).collect();
-        let of = Of::Rooms(rooms);
-        self.select(&Selection { of, except_sockets: Vec::new(), except_rooms: Vec::new() })
+        self.select(&Selection::of(Of::Rooms(rooms)))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What this node has asked others, and their answers as they come.
 
-use super::message::{Outcome, Record};
+use super::{
+    channel::Channel,
+    message::{Outcome, Record},
+    shared::Shared,
+};
 use crate::{
     CallError, NodeId, Reject, SocketId,
     failure::Failure,
@@ -62,19 +66,23 @@ pub(crate) enum What {
 #[derive(Debug)]
 pub(crate) struct Asking {
     pub(crate) id: u64,
-    asks: Arc<Asks>,
+    shared: Arc<Shared>,
     pub(crate) answers: Receiver<Said>,
+    /// Nobody is at work for it any more.
+    pub(crate) is_over: bool,
+}
+
+impl Shared {
+    /// A question that is about to be asked.
+    pub(crate) fn ask(self: &Arc<Self>, reports: Option<Arc<Reports>>) -> Asking {
+        let id = self.asks.last.fetch_add(1, Ordering::Relaxed);
+        let (sender, answers) = mpsc::channel(WAITING);
+        lock(&self.asks.open).insert(id, Open { answers: sender, reports });
+        Asking { id, shared: self.clone(), answers, is_over: false }
+    }
 }
 
 impl Asks {
-    /// A question that is about to be asked.
-    pub(crate) fn ask(self: &Arc<Self>, reports: Option<Arc<Reports>>) -> Asking {
-        let id = self.last.fetch_add(1, Ordering::Relaxed);
-        let (sender, answers) = mpsc::channel(WAITING);
-        lock(&self.open).insert(id, Open { answers: sender, reports });
-        Asking { id, asks: self.clone(), answers }
-    }
-
     /// A node has answered something.
     pub(crate) fn hear(&self, node: NodeId, record: &Record, bytes: &Bytes) {
         let (id, what) = match record {
@@ -113,7 +121,10 @@ impl Asks {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        lock(&self.asks.open).remove(&self.id);
+        lock(&self.shared.asks.open).remove(&self.id);
+        if !self.is_over {
+            self.shared.say(Channel::Control, Record::Cancel { ask: self.id }, None);
+        }
     }
 }
 

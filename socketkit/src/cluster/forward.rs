@@ -56,7 +56,7 @@ impl Forward<'_> {
 
 impl<P: Protocol> Hub<P> {
     /// The cluster, if other nodes are meant.
-    fn reach(&self, scope: Scope) -> Option<&Joined<P>> {
+    pub(super) fn reach(&self, scope: Scope) -> Option<&Joined<P>> {
         self.cluster.get().filter(|_| scope == Scope::Everywhere)
     }
 

@@ -20,7 +20,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// Starts the task of a hub, unless it has one or is alone.
 pub(crate) fn start<P: Protocol>(hub: &Arc<Hub<P>>, runtime: &Handle) {
     let Some(shared) = hub.cluster.get().map(|joined| joined.shared.clone()) else { return };
-    if shared.begins() {
+    if shared.begins(runtime) {
         runtime.spawn(run(Arc::downgrade(hub), shared));
     }
 }

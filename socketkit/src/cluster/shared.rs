@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Limits, NodeId,
+    counters::Terms,
     flusher::Flusher,
     frame::FrameBytes,
     peer::{Peer, lock},
@@ -22,12 +23,15 @@ use serde_json::value::RawValue;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+};
 
 /// For how long after a room was joined from afar what is meant for it goes to all nodes: they may not listen to
 /// its channel yet.
@@ -56,11 +60,14 @@ pub(crate) struct Shared {
     /// The server is over.
     pub(crate) is_closed: AtomicBool,
     pub(crate) closed: Notify,
-    has_begun: AtomicBool,
     /// The number of sockets has changed.
     pub(crate) has_changed: AtomicBool,
     wide: Mutex<HashMap<Channel, Instant>>,
-    pub(crate) asks: Arc<Asks>,
+    pub(crate) asks: Asks,
+    /// That of the task.
+    pub(crate) runtime: OnceLock<Handle>,
+    /// The limits again, for sockets of other nodes.
+    pub(crate) terms: Arc<Terms>,
     pub(crate) errands: Errands,
 }
 
@@ -79,6 +86,7 @@ impl Shared {
         limits: Limits,
         flusher: Arc<Flusher>,
     ) -> Self {
+        let terms = Arc::new(Terms::from(limits.clone()));
         let interests = Mutex::new(Interests::new(limits.routed_rooms));
         Self {
             node: NodeId::new(),
@@ -94,17 +102,22 @@ impl Shared {
             failed: watch::Sender::new(None),
             is_closed: AtomicBool::new(false),
             closed: Notify::new(),
-            has_begun: AtomicBool::new(false),
             has_changed: AtomicBool::new(false),
             wide: Mutex::default(),
-            asks: Arc::default(),
+            asks: Asks::default(),
+            runtime: OnceLock::new(),
+            terms,
             errands: Errands::default(),
         }
     }
 
-    /// Whether it is for the caller to start the task.
-    pub(crate) fn begins(&self) -> bool {
-        !self.has_begun.swap(true, Ordering::AcqRel)
+    /// Whether it is for the caller to start the task, on this runtime.
+    pub(crate) fn begins(&self, runtime: &Handle) -> bool {
+        self.runtime.set(runtime.clone()).is_ok()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        *self.status.borrow() == ClusterStatus::Connected
     }
 
     /// A socket came or went, or its connection did.

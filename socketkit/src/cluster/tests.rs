@@ -1,6 +1,6 @@
 //! Several nodes in one process, over an engine that fails on demand.
 
-use super::memory::Memory;
+use super::{memory::Memory, message::Message};
 use crate::{Client, ClusterStatus, Events, Io, Limits, Protocol, Server, Service, Socket, Status};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -211,4 +211,92 @@ async fn sockets_of_all_nodes_are_moved_and_closed_by_one() {
         matches!(status, Status::Closed { code: crate::CloseCode::FORBIDDEN, .. }),
         "{status:?}"
     );
+}
+
+/// A client of a node that confirms what it is asked with its name.
+async fn confirming(node: &Service<Chat>, name: &'static str) -> Client<Chat> {
+    let confirm = async move |confirm: server_event::Confirm| format!("{name} {}", confirm.0);
+    soon(Client::to(node).on(confirm).connect()).await.unwrap()
+}
+
+async fn replies(mut replies: crate::Replies<String>) -> (Vec<String>, usize) {
+    let mut all = Vec::new();
+    while let Some((_, reply)) = soon(replies.next()).await {
+        all.push(reply.unwrap());
+    }
+    all.sort();
+    (all, replies.missing().len())
+}
+
+#[tokio::test]
+async fn sockets_of_all_nodes_answer_a_call() {
+    let engine = Memory::default();
+    let [one, two, three] = nodes(&engine).await;
+    let _ada = confirming(&one, "ada").await;
+    let bob = confirming(&two, "bob").await;
+    let _eve = confirming(&two, "eve").await;
+    let _dan = confirming(&three, "dan").await;
+    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    let io = one.io();
+    let call = |text: &str| server_event::Confirm(text.into());
+    let (all, missing) = replies(io.all().call(call("?"))).await;
+    assert_eq!((all.join(","), missing), ("ada ?,bob ?,dan ?,eve ?".into(), 0));
+    let (all, missing) = replies(io.to("lobby").to("hall").call(call("!"))).await;
+    assert_eq!((all.join(","), missing), ("bob !".into(), 0));
+    let (all, _) = replies(io.to("nowhere").call(call("!"))).await;
+    assert!(all.is_empty());
+    let (all, _) = replies(io.local().all().call(call("."))).await;
+    assert_eq!(all.join(","), "ada .");
+    assert_eq!(soon(io.all().count()).await.sockets, 4);
+    assert_eq!(soon(io.to("lobby").count()).await.sockets, 1);
+    let fetched = soon(io.to("lobby").fetch_sockets()).await;
+    let [socket] = &fetched.sockets[..] else { panic!("{fetched:?}") };
+    assert!(!socket.is_here() && fetched.missing.is_empty());
+    assert_eq!(soon(socket.call(call("you"))).await.unwrap(), "bob you");
+}
+
+#[tokio::test]
+async fn a_socket_of_another_node_is_reached_by_its_id() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let mut bob = confirming(&two, "bob").await;
+    let id = two.io().sockets()[0].id();
+    assert_eq!(id.to_string().parse(), Ok(id));
+    let socket = one.io().socket(id).unwrap();
+    assert!(socket.emit(ServerEvent::Said("hello".into())).forwarded);
+    assert_eq!(said(&mut bob).await, "hello");
+    assert_eq!(soon(socket.call(server_event::Confirm("?".into()))).await.unwrap(), "bob ?");
+    socket.join("lobby");
+    one.io().to("lobby").emit(ServerEvent::Said("in".into()));
+    assert_eq!(said(&mut bob).await, "in");
+    socket.leave("lobby");
+    until(|| two.io().room_count() == 0).await;
+    socket.close();
+    assert_eq!(soon(bob.recv()).await, None);
+    until(|| two.io().is_empty()).await;
+    let error = soon(socket.call(server_event::Confirm("?".into()))).await.unwrap_err();
+    assert!(matches!(error, crate::CallError::Closed), "{error:?}");
+    assert!(one.io().local().socket(id).is_none());
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_is_named() {
+    let engine = Memory::default();
+    let [one, two, three] = nodes(&engine).await;
+    let _bob = confirming(&two, "bob").await;
+    let _dan = confirming(&three, "dan").await;
+    let deaf = two.io().node();
+    engine.lose(move |_, channel, message| {
+        let says = |from| {
+            Message::read(bytes::Bytes::copy_from_slice(message))
+                .is_ok_and(|it| it.head.from == from)
+        };
+        matches!(channel, super::channel::Channel::Node(_)) && says(deaf)
+    });
+    let ask = one.io().all().call(server_event::Confirm("?".into()));
+    let (mut all, mut replies) = (Vec::new(), ask.timeout(Duration::from_millis(100)));
+    while let Some((_, reply)) = soon(replies.next()).await {
+        all.push(reply.unwrap());
+    }
+    assert_eq!((&all[..], replies.missing()), (&["dan ?".to_owned()][..], &[deaf][..]));
 }

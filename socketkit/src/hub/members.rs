@@ -38,6 +38,13 @@ pub(crate) struct Selection<R> {
     pub(crate) except_rooms: Vec<R>,
 }
 
+impl<R> Selection<R> {
+    /// Without exceptions.
+    pub(crate) fn of(of: Of<R>) -> Self {
+        Self { of, except_sockets: Vec::new(), except_rooms: Vec::new() }
+    }
+}
+
 /// What a selection is taken from.
 #[derive(Debug)]
 pub(crate) enum Of<R> {
