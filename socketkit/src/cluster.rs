@@ -15,6 +15,8 @@ mod asks;
 mod channel;
 #[cfg(feature = "cluster")]
 mod codec;
+#[cfg(all(test, any(feature = "nats", feature = "redis")))]
+mod conformance;
 #[cfg(feature = "cluster")]
 mod elsewhere;
 #[cfg(feature = "cluster")]
@@ -32,7 +34,7 @@ mod memory;
 #[cfg(feature = "cluster")]
 mod message;
 #[cfg(feature = "nats")]
-pub(crate) mod nats;
+pub mod nats;
 #[cfg(feature = "cluster")]
 mod nodes;
 #[cfg(feature = "cluster")]
@@ -45,6 +47,8 @@ mod run;
 mod said;
 #[cfg(feature = "cluster")]
 mod selected;
+#[cfg(all(test, any(feature = "nats", feature = "redis")))]
+mod server;
 #[cfg(feature = "cluster")]
 mod settings;
 #[cfg(feature = "cluster")]

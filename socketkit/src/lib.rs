@@ -304,6 +304,8 @@ pub use client_app::ClientContext;
 #[cfg(feature = "client")]
 pub use client_builder::ClientBuilder;
 pub use close::{CloseCode, Disconnect};
+#[cfg(feature = "nats")]
+pub use cluster::nats;
 #[cfg(feature = "cluster")]
 pub use cluster::{ClusterError, ClusterOptions, ClusterStatus};
 #[cfg(feature = "server")]
@@ -379,22 +381,7 @@ macro_rules! __schema {
     ($($tokens:tt)*) => {};
 }
 
-/// What the fuzzers run; no part of the public API.
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub mod __fuzz {
-    /// What comes after the handshake.
-    pub fn frame(data: &[u8]) {
-        crate::fuzzing::frame(data);
-    }
-
-    /// What is done in a session, and to one.
-    pub fn session(data: &[u8]) {
-        crate::fuzzing::session(data);
-    }
-
-    /// What a connection begins with.
-    pub fn upgrade(data: &[u8]) {
-        crate::fuzzing::upgrade(data);
-    }
-}
+#[path = "fuzz.rs"]
+pub mod __fuzz;

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// Time to make a connection.
-const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(8);
 
 /// Pauses between attempts: twice as long each time.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));

@@ -1,0 +1,151 @@
+//! What every engine has to do, with real servers.
+
+mod messages;
+mod trouble;
+
+use super::{
+    channel::{Channel, Interest},
+    engine::{Change, Engine, EngineError, Line, Outgoing},
+    server::Server,
+};
+use crate::NodeId;
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// For what has to come.
+const SOON: Duration = Duration::from_secs(20);
+
+/// An engine, and its server.
+struct Kind {
+    server: fn(&[&str]) -> Server,
+    engine: fn(String) -> Box<dyn Engine>,
+    /// Arguments with which the user `default` needs the password `right`.
+    password: &'static [&'static str],
+}
+
+#[cfg(feature = "nats")]
+const NATS: Kind = Kind {
+    server: Server::nats,
+    engine: |host| Box::new(super::nats::connect(format!("nats://{host}"))),
+    password: &["--user", "default", "--pass", "right"],
+};
+
+#[cfg(feature = "redis")]
+const REDIS: Kind = Kind {
+    server: Server::redis,
+    engine: |host| Box::new(super::redis::connect(format!("redis://{host}"))),
+    password: &["--requirepass", "right"],
+};
+
+impl Kind {
+    fn start(&self) -> (Server, Box<dyn Engine>) {
+        let server = (self.server)(&[]);
+        let engine = (self.engine)(format!("127.0.0.1:{}", server.port));
+        (server, engine)
+    }
+}
+
+/// One node.
+struct Node(Line, Channel);
+
+impl Node {
+    async fn of(engine: &dyn Engine) -> Self {
+        Self::of_cluster(engine, "forum").await
+    }
+
+    async fn of_cluster(engine: &dyn Engine, name: &str) -> Self {
+        Self(engine.connect(name).await.unwrap(), Channel::Node(NodeId::new()))
+    }
+
+    /// Asks, and waits until the server knows: others may say something then.
+    async fn begin(&mut self, interests: &[Interest]) {
+        self.ask(&[interests, &[Interest::In(self.1)]].concat()).await;
+        self.say(self.1, "begun").await;
+        assert_eq!(self.hear(1).await, ["begun"]);
+    }
+
+    async fn ask(&mut self, interests: &[Interest]) {
+        let changes = interests.iter().copied().map(Change::Begin).collect();
+        self.0.publisher.subscribe(changes).await.unwrap();
+    }
+
+    async fn end(&mut self, interest: Interest) {
+        self.0.publisher.subscribe(vec![Change::End(interest)]).await.unwrap();
+    }
+
+    async fn say(&mut self, channel: Channel, payload: impl Into<Bytes>) {
+        self.0.publisher.publish(vec![message(channel, payload)]).await.unwrap();
+    }
+
+    /// The next so many messages, and no more than these.
+    async fn hear(&mut self, count: usize) -> Vec<Bytes> {
+        let mut heard = Vec::new();
+        while heard.len() < count {
+            let received = timeout(SOON, self.0.receiver.receive()).await;
+            let received = received.unwrap_or_else(|_| panic!("{} of {count} came", heard.len()));
+            let received = received.unwrap();
+            assert!(!received.is_empty());
+            heard.extend(received);
+        }
+        assert_eq!(heard.len(), count);
+        heard
+    }
+
+    /// How it goes wrong, and after how long.
+    async fn fail(&mut self) -> (EngineError, Duration) {
+        let since = Instant::now();
+        loop {
+            match timeout(SOON, self.0.receiver.receive()).await.unwrap() {
+                Ok(_) => {}
+                Err(error) => return (error, since.elapsed()),
+            }
+        }
+    }
+}
+
+fn message(channel: Channel, payload: impl Into<Bytes>) -> Outgoing {
+    Outgoing { channel, payload: payload.into(), name: None }
+}
+
+fn numbered(numbers: std::ops::Range<u32>) -> Vec<Bytes> {
+    numbers.map(|number| number.to_string().into()).collect()
+}
+
+fn room(hash: u64) -> Interest {
+    Interest::In(Channel::Room(hash))
+}
+
+const CONTROL: Interest = Interest::In(Channel::Control);
+
+macro_rules! conformance {
+    ($($module:ident: $($test:ident)*;)*) => {
+        #[cfg(feature = "nats")]
+        mod nats { $($(#[tokio::test] async fn $test() { super::$module::$test(&super::NATS).await; })*)* }
+        #[cfg(feature = "redis")]
+        mod redis { $($(#[tokio::test] async fn $test() { super::$module::$test(&super::REDIS).await; })*)* }
+    };
+}
+
+conformance! {
+    messages:
+    messages_of_one_channel_come_in_order
+    a_node_hears_only_what_it_asks_for
+    nothing_comes_of_what_is_not_asked_for_any_more
+    what_is_asked_for_again_comes_once
+    a_node_hears_what_it_says_after_it_asked
+    whoever_hears_that_a_node_asked_reaches_it
+    clusters_of_two_names_do_not_hear_each_other
+    thousands_of_channels_are_told_apart
+    a_big_batch_arrives_whole
+    a_receive_that_is_given_up_loses_nothing;
+    trouble:
+    a_line_without_messages_stays
+    a_port_that_is_closed_is_an_error_at_once
+    a_server_that_does_not_answer_is_an_error_in_time
+    a_wrong_password_is_named_as_such
+    a_right_password_opens
+    the_end_of_the_server_ends_both_halves
+    a_server_that_hangs_ends_both_halves
+    a_half_that_is_dropped_ends_the_other;
+}

@@ -1,0 +1,104 @@
+//! What the halves of a connection share.
+
+use crate::{cluster::engine::EngineError, peer::lock};
+use async_nats::{Event, Subscriber};
+use futures_util::{stream::Abortable, task::AtomicWaker};
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Context,
+};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    state: Mutex<State>,
+    /// Of the half that listens.
+    waker: AtomicWaker,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Subscriptions that the half that listens has not seen yet: each was asked for, so that there are never more
+    /// of them than of those.
+    begun: Vec<Abortable<Subscriber>>,
+    /// Why it is over.
+    over: Option<String>,
+}
+
+impl Link {
+    pub(super) fn begin(&self, subscription: Abortable<Subscriber>) {
+        let mut state = lock(&self.state);
+        if state.over.is_none() {
+            state.begun.push(subscription);
+        }
+        drop(state);
+        self.waker.wake();
+    }
+
+    /// What has begun since. The task is woken when there is more, and when it is over.
+    pub(super) fn begun(&self, cx: &Context<'_>) -> Vec<Abortable<Subscriber>> {
+        self.waker.register(cx.waker());
+        mem::take(&mut lock(&self.state).begun)
+    }
+
+    /// It is over; the first to say why is believed.
+    pub(super) fn end(&self, why: impl Into<String>) {
+        lock(&self.state).over.get_or_insert_with(|| why.into());
+        self.waker.wake();
+    }
+
+    /// A half was dropped. What it has not seen yet would hold the connection, and this.
+    pub(super) fn close(&self) {
+        self.end("the connection was dropped");
+        lock(&self.state).begun.clear();
+    }
+
+    /// An error if it is over.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        match &lock(&self.state).over {
+            Some(why) => Err(format!("NATS: {why}").into()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn events(self: &Arc<Self>) -> Events {
+        Events { link: self.clone(), is_slow: AtomicBool::new(false) }
+    }
+}
+
+/// What the client says about the connection. When it is dropped, nobody keeps that any more.
+#[derive(Debug)]
+pub(super) struct Events {
+    link: Arc<Link>,
+    is_slow: AtomicBool,
+}
+
+impl Events {
+    pub(super) fn happened(&self, event: &Event) {
+        match event {
+            Event::Connected => {}
+            Event::SlowConsumer(_) => {
+                if !self.is_slow.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "NATS sends faster than this node receives: messages are dropped"
+                    );
+                }
+            }
+            Event::Disconnected => self.link.end("the connection was lost"),
+            Event::LameDuckMode => self.link.end("the server is going to stop"),
+            Event::Draining | Event::Closed => self.link.end("the connection was closed"),
+            Event::ServerError(error) => self.link.end(error.to_string()),
+            Event::ClientError(error) => self.link.end(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.link.end("the connection was closed");
+    }
+}
