@@ -1,9 +1,10 @@
 //! What the tests share: a browser to drive, a server that follows a script, a network that fails
-//! when it is told, and clients that are not ours.
+//! when it is told, the engines of a cluster, and clients that are not ours.
 
 pub mod browser;
 pub mod chat;
 pub mod dice;
+pub mod engine;
 pub mod node;
 pub mod process;
 pub mod proxy;
