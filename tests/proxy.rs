@@ -1,4 +1,5 @@
-//! A TCP proxy between a client and a server that does to connections what bad networks do.
+//! A TCP proxy between a client and a server that does to connections what bad networks do; between
+//! a client and several servers, it is their load balancer.
 //!
 //! Bytes of one connection are never lost or reordered while it lives, as TCP has it; what a test
 //! orders is when they arrive, how many, in what pieces, and how the connection ends. What is
@@ -8,13 +9,16 @@
 
 mod link;
 mod pump;
+mod route;
 
 pub use link::{Cut, Link, Way};
 
 use crate::chat::soon;
 use link::Terms;
+use route::Route;
 use std::{
     collections::VecDeque,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -46,7 +50,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    to: SocketAddr,
+    route: Route,
     /// What the next connection begins with.
     terms: Terms,
     refusing: bool,
@@ -71,11 +75,23 @@ impl Proxy {
     /// # Panics
     ///
     /// When there is no free port.
-    pub async fn seeded(to: SocketAddr, seed: u64) -> Self {
+    pub async fn seeded(addr: SocketAddr, seed: u64) -> Self {
+        Self::among(&[addr], seed).await
+    }
+
+    /// Balances connections between servers: each goes to one of them, by a die, and to another than
+    /// the one before if there is another.
+    ///
+    /// The die is of `seed`, as is where [`split`](Self::split) cuts.
+    ///
+    /// # Panics
+    ///
+    /// When there is no free port.
+    pub async fn among(servers: &[SocketAddr], seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("an address");
         let state = State {
-            to,
+            route: Route::new(servers, seed),
             terms: Terms::default(),
             refusing: false,
             next: 0,
@@ -98,7 +114,30 @@ impl Proxy {
 
     /// Forwards the connections to come to another server, such as one that was started again.
     pub fn redirect(&self, to: SocketAddr) {
-        self.shared.state().to = to;
+        self.spread(&[to]);
+    }
+
+    /// Balances the connections to come between these servers; see [`among`](Self::among).
+    pub fn spread(&self, servers: &[SocketAddr]) {
+        self.shared.state().route.lead_to(servers);
+    }
+
+    /// Forwards no further connection to this server; those that there are go on. Where there is no
+    /// other server, connections are reset as soon as they are accepted.
+    pub fn exclude(&self, server: SocketAddr) {
+        self.shared.state().route.exclude(server);
+    }
+
+    /// Forwards connections to this server again.
+    pub fn include(&self, server: SocketAddr) {
+        self.shared.state().route.include(server);
+    }
+
+    /// Cuts the connections to this server, and forwards no further one to it.
+    pub fn drain(&self, server: SocketAddr, how: Cut) {
+        self.exclude(server);
+        let links = self.links().into_iter();
+        links.filter(|link| link.server() == Some(server)).for_each(|link| link.cut(how));
     }
 
     /// The next connection that was accepted, each once and in order.
@@ -237,6 +276,14 @@ impl Shared {
         self.accepted.notify_one();
         Some(link)
     }
+
+    /// Which server a connection goes to, in one step: who excludes one finds all that go there.
+    fn lead(&self, link: &Link) -> Option<SocketAddr> {
+        let mut state = self.state();
+        let server = state.route.next()?;
+        link.leads_to(server);
+        Some(server)
+    }
 }
 
 async fn listen(listener: TcpListener, shared: Arc<Shared>, seed: u64) {
@@ -251,8 +298,8 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, seed: u64) {
         let shared = Arc::clone(&shared);
         tasks.spawn(async move {
             let connect = async {
-                let to = shared.state().to;
-                TcpStream::connect(to).await
+                let server = shared.lead(&link).ok_or(io::ErrorKind::NotConnected)?;
+                TcpStream::connect(server).await
             };
             link.carry(client, connect, seed).await;
         });

@@ -3,7 +3,7 @@
 use super::pump::{self, End};
 use crate::chat::soon;
 use crate::dice::Dice;
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncWriteExt, copy, sink},
     net::TcpStream,
@@ -41,6 +41,7 @@ pub struct Link {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Terms {
     pub(super) held: bool,
+    pub(super) server: Option<SocketAddr>,
     pub(super) delay: Duration,
     pub(super) rate: Option<u32>,
     pub(super) split: Option<u32>,
@@ -69,6 +70,11 @@ impl Link {
     /// Which connection of its proxy it is, from 0.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Which server it goes to; `None` before it is connected to any.
+    pub fn server(&self) -> Option<SocketAddr> {
+        self.terms.borrow().server
     }
 
     /// Bytes that were forwarded, in both directions together for [`Way::Both`].
@@ -151,6 +157,10 @@ impl Link {
 
     pub(super) fn watch(&self) -> watch::Receiver<Terms> {
         self.terms.subscribe()
+    }
+
+    pub(super) fn leads_to(&self, server: SocketAddr) {
+        self.change(|terms| terms.server = Some(server));
     }
 
     /// So many bytes were written.
