@@ -1,11 +1,12 @@
 //! What the tests share: a browser to drive, a server that follows a script, a network that fails
-//! when it is told, the engines of a cluster, and clients that are not ours.
+//! when it is told, the nodes and the engines of a cluster, and clients that are not ours.
 
 pub mod browser;
 pub mod chat;
 pub mod dice;
 pub mod engine;
 pub mod node;
+pub mod nodes;
 pub mod process;
 pub mod proxy;
 pub mod raw;
