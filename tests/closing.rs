@@ -1,6 +1,6 @@
 //! A socket that is sent away: what of it is still handled, answered and run.
 
-use socketkit::{Disconnect, Io, Limits, Reject, Server, Service, Socket, State};
+use socketkit::{Disconnect, Io, Limits, Reject, Server, Socket, State};
 use std::{sync::Arc, time::Duration};
 use tests::{
     chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, listen, soon, until},
@@ -72,52 +72,6 @@ async fn a_handler_that_closes_its_socket_answers_and_is_the_last() {
     let (first, payload) = soon(peer.frame()).await.unwrap();
     assert_eq!((first, code(&payload)), (CLOSE, 1000));
     for expected in ["one", "1000"] {
-        assert_eq!(soon(seen.recv()).await.as_deref(), Some(expected));
-    }
-}
-
-/// A peer that asked something, whose handler is at work until `gate` opens, and then sent more.
-async fn behind_a_handler(
-    more: Vec<u8>,
-) -> (Service<Chat>, Bytes, mpsc::UnboundedReceiver<String>, Arc<Notify>) {
-    let (sender, seen) = mpsc::unbounded_channel();
-    let (begun, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (at_work, wait) = (begun.clone(), gate.clone());
-    let service = Server::<Chat>::new()
-        .state(sender)
-        .on(async move |_: Ask| {
-            at_work.notify_one();
-            wait.notified().await;
-            String::new()
-        })
-        .on(tell)
-        .on_disconnect(ended)
-        .fallback(async |_: ClientEvent| {})
-        .build();
-    let mut peer = Bytes::greeted(listen(&service).await).await;
-    let ask = frame(TEXT, r#"{"event":"ask","id":1,"data":{"text":""}}"#);
-    peer.write(&[ask, more].concat()).await;
-    soon(begun.notified()).await;
-    (service, peer, seen, gate)
-}
-
-#[tokio::test]
-async fn events_that_wait_are_dropped_when_somebody_else_closes_their_socket() {
-    let (service, mut peer, mut seen, gate) = behind_a_handler(tells(&["one"])).await;
-    service.io().all().close();
-    assert_eq!(peer.closed().await, 1000);
-    gate.notify_one();
-    assert_eq!(soon(seen.recv()).await.as_deref(), Some("1000"), "and nothing before it");
-}
-
-#[tokio::test]
-async fn what_came_before_a_peer_left_is_handled() {
-    let leave = frame(CLOSE, 1000_u16.to_be_bytes());
-    let more = [tells(&["one", "two"]), leave].concat();
-    let (_service, mut peer, mut seen, gate) = behind_a_handler(more).await;
-    assert_eq!(peer.closed().await, 1000);
-    gate.notify_one();
-    for expected in ["one", "two", "1000"] {
         assert_eq!(soon(seen.recv()).await.as_deref(), Some(expected));
     }
 }

@@ -45,19 +45,6 @@ async fn the_struct_of_an_event_is_emitted_as_well_as_the_enum() {
 }
 
 #[tokio::test]
-async fn events_without_a_handler_reach_the_fallback_as_the_enum() {
-    let (sender, mut seen) = mpsc::unbounded_channel();
-    let service = Server::<Chat>::new()
-        .ignore::<Blip>()
-        .fallback(async move |event: ClientEvent| drop(sender.send(event)))
-        .build();
-    let [client] = clients(&service).await;
-    client.emit(ClientEvent::Blip);
-    client.emit(ClientEvent::Join("a".into()));
-    assert_eq!(soon(seen.recv()).await, Some(ClientEvent::Join("a".into())));
-}
-
-#[tokio::test]
 async fn handlers_registered_before_the_state_still_run() {
     let (sender, mut seen) = mpsc::unbounded_channel();
     let (early, late) = (sender.clone(), sender);
@@ -78,46 +65,6 @@ async fn handlers_registered_before_the_state_still_run() {
     for expected in ["connect", "before", "after 7"] {
         assert_eq!(soon(seen.recv()).await.as_deref(), Some(expected));
     }
-}
-
-#[tokio::test]
-async fn several_listeners_run_in_order_on_connect_and_on_disconnect() {
-    let (sender, mut seen) = mpsc::unbounded_channel();
-    let say = |word: &'static str| {
-        let sender = sender.clone();
-        move |id: SocketId| {
-            let _ = sender.send((word, id));
-            std::future::ready(())
-        }
-    };
-    let server = Server::<Chat>::new().on_connect(say("one")).on_connect(say("two"));
-    let service = quiet!(server.on_disconnect(say("three")).on_disconnect(say("four")));
-    service.io().on_connect(say("later"));
-    let [client] = clients(&service).await;
-    drop(client);
-    let mut id = None;
-    for expected in ["one", "two", "later", "three", "four"] {
-        let (word, socket) = soon(seen.recv()).await.unwrap();
-        assert_eq!((word, socket), (expected, *id.get_or_insert(socket)));
-    }
-    until(|| service.io().is_empty()).await;
-    assert!(seen.try_recv().is_err(), "each ran once");
-}
-
-#[tokio::test]
-async fn what_on_connect_emits_comes_before_what_is_broadcast_meanwhile() {
-    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
-    let wait = gate.clone();
-    let service = quiet!(Server::<Chat>::new().on_connect(async move |socket: Socket<Chat>| {
-        wait.notified().await;
-        socket.emit(ServerEvent::Told("snapshot".into()));
-    }));
-    let mut client = soon(service.local()).await;
-    until(|| service.io().len() == 1).await;
-    service.io().broadcast(ServerEvent::Told("live".into()));
-    gate.notify_one();
-    assert_eq!(next(&mut client).await, ServerEvent::Told("snapshot".into()));
-    assert_eq!(next(&mut client).await, ServerEvent::Told("live".into()));
 }
 
 #[tokio::test]
@@ -161,42 +108,6 @@ async fn inspect_sees_calls_of_the_server_and_may_panic() {
     let told = (Direction::In, Some(socket.id()), "tell".to_owned());
     for expected in [question.clone(), question, told] {
         assert_eq!(soon(seen.recv()).await, Some(expected));
-    }
-}
-
-#[tokio::test]
-async fn a_panic_in_a_handler_is_answered_and_the_socket_lives() {
-    async fn tell(Tell(text): Tell, socket: Socket<Chat>) {
-        assert_ne!(text, "boom");
-        socket.emit(ServerEvent::Told(text));
-    }
-    let service = quiet!(
-        Server::<Chat>::new().on(tell).on(async |ask: Ask| -> String { panic!("{}", ask.text) }),
-    );
-    let [mut client] = clients(&service).await;
-    client.emit(Tell("boom".into()));
-    let error = soon(client.call(Ask { text: "why".into() })).await.unwrap_err();
-    assert_eq!(error.to_string(), "refused: internal error (internal)");
-    client.emit(Tell("alive".into()));
-    assert_eq!(next(&mut client).await, ServerEvent::Told("alive".into()));
-}
-
-#[tokio::test]
-async fn send_waits_for_room_and_loses_nothing() {
-    let service = quiet!(
-        Server::<Chat>::new().limits(Limits::default().queue(4).queue_hard_bytes(64 * 1024)).on(
-            async |_: Tell, socket: Socket<Chat>| {
-                for number in 0..2_000 {
-                    let delivery = socket.send(ServerEvent::Told(format!("{number:0>1000}"))).await;
-                    assert_eq!(delivery.queued, 1);
-                }
-            },
-        ),
-    );
-    let [mut client] = clients(&service).await;
-    client.emit(Tell("go".into()));
-    for number in 0..2_000 {
-        assert_eq!(next(&mut client).await, ServerEvent::Told(format!("{number:0>1000}")));
     }
 }
 

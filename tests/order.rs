@@ -1,34 +1,8 @@
-//! What is in order: the events of one socket, and what several emit to the same receivers.
+//! What is in order on one node: what several emit to the same receivers, and what a client sends.
 
 use socketkit::{Client, Io, Limits, Server, Service};
 use std::sync::{Arc, Mutex};
-use tests::chat::{
-    Chat, ClientEvent, ServerEvent, client_event::*, clients, listen, next, soon, until,
-};
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_of_one_socket_are_handled_one_after_the_other() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let service = Server::<Chat>::new()
-        .on(async move |Tell(text): Tell| {
-            // Later events would overtake this one if they were handled beside it.
-            for _ in 0..text.len() % 7 {
-                tokio::task::yield_now().await;
-            }
-            log.lock().unwrap().push(text);
-        })
-        .fallback(async |_: ClientEvent| {})
-        .build();
-    let [client] = clients(&service).await;
-    let texts: Vec<_> =
-        (0..2_000usize).map(|number| "x".repeat(number % 11) + &number.to_string()).collect();
-    for text in &texts {
-        client.emit(Tell(text.clone()));
-    }
-    until(|| seen.lock().unwrap().len() == texts.len()).await;
-    assert_eq!(*seen.lock().unwrap(), texts);
-}
+use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, next, soon, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sockets_are_handled_beside_each_other() {
@@ -114,22 +88,6 @@ async fn all_receivers_see_broadcasts_in_one_order_over_pipes() {
         open.push(soon(sender.connect()).await.unwrap());
     }
     agree(&service, receivers.into(), open).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_receivers_see_broadcasts_in_one_order_over_tcp() {
-    let service = service();
-    let url = format!("ws://{}/ws", listen(&service).await);
-    let (mut receivers, mut senders) = (Vec::new(), Vec::new());
-    for _ in 0..4 {
-        receivers.push(soon(Client::connect(&url)).await.unwrap());
-    }
-    for _ in 0..2 {
-        let sender = Client::builder(&url).ignore::<tests::chat::server_event::Told>();
-        senders.push(soon(sender.connect()).await.unwrap());
-    }
-    until(|| service.io().len() == 6).await;
-    agree(&service, receivers, senders).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
-//! Rooms and selections: who is reached, and what is left when sockets go.
+//! Rooms and selections of one node: what counts at once, and what is left when sockets go.
 
-use socketkit::{Disconnect, Events, Io, Limits, Protocol, Server, Service, Socket, SocketId};
+use socketkit::{Disconnect, Events, Io, Limits, Protocol, Server, Service, Socket};
 use std::sync::Arc;
-use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, next, soon, until};
+use tests::chat::{Chat, ClientEvent, ServerEvent, client_event::*, clients, soon, until};
 use tokio::sync::mpsc;
 
 fn service() -> Service<Chat> {
@@ -17,92 +17,24 @@ fn told(text: &str) -> ServerEvent {
     ServerEvent::Told(text.into())
 }
 
-/// Ids of sockets in the order in which they connected.
-fn ids(io: &Io<Chat>) -> Vec<SocketId> {
-    let mut ids: Vec<_> = io.sockets().iter().map(Socket::id).collect();
-    ids.sort();
-    ids
-}
-
 #[tokio::test]
-async fn a_room_reaches_those_who_joined_and_not_those_who_left() {
+async fn a_selection_and_a_delivery_count_each_socket_once_and_at_once() {
     let service = service();
-    let [mut a, mut b, mut c] = clients(&service).await;
-    soon(a.call(Join("x".into()))).await.unwrap();
-    soon(b.call(Join("x".into()))).await.unwrap();
+    let [a, b, _c] = clients(&service).await;
+    for (client, room) in [(&a, "x"), (&a, "y"), (&b, "x"), (&b, "y")] {
+        soon(client.call(Join(room.into()))).await.unwrap();
+    }
     soon(b.call(Leave("x".into()))).await.unwrap();
-    assert_eq!(service.io().to("x").emit(told("in x")).queued, 1);
-    service.io().broadcast(told("all"));
-    assert_eq!(next(&mut a).await, told("in x"));
-    for client in [&mut a, &mut b, &mut c] {
-        assert_eq!(next(client).await, told("all"));
-    }
-}
-
-#[tokio::test]
-async fn a_socket_in_two_selected_rooms_is_reached_once() {
-    let service = service();
-    let [mut a, b] = clients(&service).await;
-    for room in ["x", "y"] {
-        soon(a.call(Join(room.into()))).await.unwrap();
-    }
-    soon(b.call(Join("y".into()))).await.unwrap();
     let io = service.io();
+    assert_eq!(io.to("x").emit(told("in x")).queued, 1);
     assert_eq!(io.to("x").to("y").len(), 2);
     assert_eq!(io.to("x").to("y").emit(told("once")).queued, 2);
-    io.broadcast(told("end"));
-    assert_eq!(next(&mut a).await, told("once"));
-    assert_eq!(next(&mut a).await, told("end"));
-}
-
-#[tokio::test]
-async fn except_removes_a_socket_or_a_room() {
-    let service = service();
-    let [_a, b, c] = clients(&service).await;
-    soon(b.call(Join("quiet".into()))).await.unwrap();
-    soon(c.call(Join("x".into()))).await.unwrap();
-    let io = service.io();
-    let [first, second, third] = ids(&io)[..] else { panic!("three sockets") };
-    let chosen = |target: socketkit::Target<Chat>| {
-        let mut ids: Vec<_> = target.sockets().iter().map(Socket::id).collect();
-        ids.sort();
-        ids
-    };
-    assert_eq!(chosen(io.all().except(first)), [second, third]);
-    assert_eq!(chosen(io.all().except("quiet")), [first, third]);
-    assert_eq!(chosen(io.to("quiet").to("x").except(third).except("quiet")), []);
+    assert_eq!(io.broadcast(told("all")).queued, 3);
     assert!(io.to("nobody").is_empty());
-}
-
-#[tokio::test]
-async fn broadcast_of_a_socket_reaches_all_others() {
-    let service = Server::<Chat>::new()
-        .on(async |Tell(text): Tell, socket: Socket<Chat>| {
-            socket.broadcast(ServerEvent::Told(text))
-        })
-        .fallback(async |_: ClientEvent| {})
-        .build();
-    let [mut a, mut b] = clients(&service).await;
-    soon(a.call(Tell("from a".into()))).await.unwrap();
-    soon(b.call(Tell("from b".into()))).await.unwrap();
-    assert_eq!(next(&mut a).await, told("from b"));
-    assert_eq!(next(&mut b).await, told("from a"));
-}
-
-#[tokio::test]
-async fn a_selection_joins_leaves_and_closes_as_one() {
-    let service = service();
-    let [_a, _b, c] = clients(&service).await;
-    let io = service.io();
-    let third = ids(&io)[2];
-    io.all().except(third).join("pair");
-    assert_eq!(io.to("pair").len(), 2);
-    io.to("pair").leave("pair");
-    assert!(io.to("pair").is_empty());
-    io.all().except(third).close();
-    until(|| io.len() == 1).await;
-    assert!(io.socket(third).is_some());
-    soon(c.call(Tell("alive".into()))).await.unwrap();
+    io.all().join("all");
+    assert_eq!(io.to("all").len(), 3);
+    io.to("all").leave("all");
+    assert!(io.to("all").is_empty());
 }
 
 #[tokio::test]

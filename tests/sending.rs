@@ -44,28 +44,6 @@ async fn many_who_send_to_one_socket_all_get_their_turn() {
 }
 
 #[tokio::test]
-async fn on_connect_may_send_however_much_is_broadcast_meanwhile() {
-    let service = Server::<Chat>::new()
-        .limits(Limits::default().queue(4))
-        .on_connect(async |socket: Socket<Chat>, io: Io<Chat>| {
-            for number in 0..300 {
-                io.broadcast(ServerEvent::Told(format!("live {number}")));
-            }
-            for number in 0..10 {
-                socket.send(ServerEvent::Told(format!("snapshot {number}"))).await;
-            }
-        })
-        .fallback(async |_: ClientEvent| {})
-        .build();
-    let mut client = soon(service.local()).await;
-    for (what, count) in [("snapshot", 10), ("live", 300)] {
-        for number in 0..count {
-            assert_eq!(next(&mut client).await, ServerEvent::Told(format!("{what} {number}")));
-        }
-    }
-}
-
-#[tokio::test]
 async fn of_what_is_held_volatile_is_dropped_and_latest_replaced() {
     let service = Server::<Chat>::new()
         .limits(Limits::default().queue(8).queue_bytes(8_000).queue_hard_bytes(64_000))
