@@ -9,7 +9,13 @@ mod calls;
 mod closing;
 #[path = "conformance/events.rs"]
 mod events;
+#[path = "conformance/guest.rs"]
+mod guest;
 #[path = "conformance/order.rs"]
 mod order;
+#[path = "conformance/resume.rs"]
+mod resume;
 #[path = "conformance/rooms.rs"]
 mod rooms;
+#[path = "conformance/takeover.rs"]
+mod takeover;

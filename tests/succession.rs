@@ -1,6 +1,6 @@
 //! Where a session does not simply go on: who has it and its place, and what of it counts as processed.
 
-#[path = "resume/guest.rs"]
+#[path = "conformance/guest.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod guest;
 
@@ -96,7 +96,8 @@ async fn what_a_socket_that_was_closed_did_not_handle_is_not_said_to_be_processe
 
 #[tokio::test]
 async fn what_comes_while_a_server_stops_is_not_said_to_be_processed() {
-    let (service, mut seen) = service(Limits::default());
+    let (see, mut seen) = mpsc::unbounded_channel();
+    let service = service(Server::new(), Limits::default(), see);
     let mut guest = Guest::new(listen(&service).await).await;
     guest.peer.send(r#"{"event":"ask","id":1,"data":{"text":"wait"}}"#).await;
     let Some(Seen::Waiting(go_on)) = soon(seen.recv()).await else { panic!("it does not wait") };

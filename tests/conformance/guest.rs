@@ -5,6 +5,7 @@ use socketkit::{CloseCode, Disconnect, Limits, Replayed, Server, Service, State}
 use std::net::SocketAddr;
 use tests::{
     chat::{Chat, ClientEvent, client_event::*, soon},
+    nodes::{Fixture, Nodes},
     raw::{Bytes, CLOSE, Plain, code},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -33,9 +34,12 @@ impl PartialEq for Seen {
 type See = State<mpsc::UnboundedSender<Seen>>;
 
 /// A server that answers what it is asked, and waits before if it is asked to.
-pub(crate) fn service(limits: Limits) -> (Service<Chat>, mpsc::UnboundedReceiver<Seen>) {
-    let (see, seen) = mpsc::unbounded_channel();
-    let service = Server::<Chat>::new()
+pub(crate) fn service(
+    server: Server<Chat>,
+    limits: Limits,
+    see: mpsc::UnboundedSender<Seen>,
+) -> Service<Chat> {
+    server
         .limits(limits)
         .state(see)
         .on_suspend(async |why: Disconnect, see: See| {
@@ -56,8 +60,16 @@ pub(crate) fn service(limits: Limits) -> (Service<Chat>, mpsc::UnboundedReceiver
             ask.text
         })
         .fallback(async |_: ClientEvent| {})
-        .build();
-    (service, seen)
+        .build()
+}
+
+/// Nodes with such servers, and what these see.
+pub(crate) async fn nodes(
+    on: Fixture,
+    limits: Limits,
+) -> (Nodes<Chat>, mpsc::UnboundedReceiver<Seen>) {
+    let (see, seen) = mpsc::unbounded_channel();
+    (on.nodes(|server| service(server, limits.clone(), see.clone())).await, seen)
 }
 
 /// A client and the token of its session.
@@ -85,6 +97,12 @@ impl Guest {
                 return message.as_str().to_owned();
             }
         }
+    }
+
+    /// Its session goes on over the connection that it has.
+    pub(crate) async fn is_undisturbed(&mut self) {
+        self.peer.send(r#"{"event":"ask","id":1,"data":{"text":"undisturbed"}}"#).await;
+        assert_eq!(self.peer.line().await, r#"{"reply":1,"data":"undisturbed"}"#);
     }
 
     /// One that answers no pings.
