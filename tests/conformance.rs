@@ -13,9 +13,14 @@ mod events;
 mod guest;
 #[path = "conformance/order.rs"]
 mod order;
+#[path = "conformance/presence.rs"]
+mod presence;
 #[path = "conformance/resume.rs"]
 mod resume;
 #[path = "conformance/rooms.rs"]
 mod rooms;
+#[path = "presence/scene.rs"]
+#[allow(dead_code, reason = "not all of it is needed here")]
+mod scene;
 #[path = "conformance/takeover.rs"]
 mod takeover;

@@ -4,10 +4,8 @@
 mod scene;
 
 use scene::*;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use socketkit::{
-    Events, Member, Present, Protocol, Server, Service, Socket,
+    Server, Service, Socket,
     test::{Kit, Node},
 };
 use std::{
@@ -26,7 +24,7 @@ use tokio::io::AsyncReadExt;
 
 #[tokio::test]
 async fn who_comes_is_told_the_list_and_the_others_of_one_entry() {
-    let service = service();
+    let service = service(Server::new());
     let addr = listen(&service).await;
     let (mut ada, first) = enter(addr, "ada").await;
     let entry = |key: &str, sockets: &str| {
@@ -62,7 +60,7 @@ async fn who_comes_is_told_the_list_and_the_others_of_one_entry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reload_is_no_leave_and_a_lost_connection_is_one_after_a_while() {
-    let kit = Kit::new(service());
+    let kit = Kit::new(service(Server::new()));
     let watcher = kit.connect().await;
     watcher.emit(Watch);
     let mut presence = watcher.presence(ROOM);
@@ -101,50 +99,9 @@ async fn a_reload_is_no_leave_and_a_lost_connection_is_one_after_a_while() {
     assert_eq!(names(&presence.borrow()), [""; 0]);
 }
 
-#[tokio::test]
-async fn what_a_person_says_anew_replaces_what_it_said() {
-    let service = service();
-    let [ada, bob] = [soon(service.local()).await, soon(service.local()).await];
-    let mut presence = bob.remote().presence(ROOM);
-    assert_eq!(names(&presence.borrow()), [""; 0], "nobody until it is told");
-    soon(bob.call(Enter(reader("bob")))).await.unwrap();
-    soon(ada.call(Enter(reader("ada")))).await.unwrap();
-    told(&mut presence, &["ada", "bob"]).await;
-    let mood = Some("merry".to_owned());
-    soon(ada.call(Enter(Reader { mood: mood.clone(), ..reader("ada") }))).await.unwrap();
-    soon(presence.wait_for(|all| all[0].member.mood == mood)).await.unwrap();
-    // Under another name it is somebody else.
-    soon(ada.call(Enter(reader("zoe")))).await.unwrap();
-    told(&mut presence, &["bob", "zoe"]).await;
-    assert_eq!(presence.borrow().to_vec(), service.io().presence(ROOM));
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-struct Anybody;
-
-impl Member for Anybody {
-    fn key(&self) -> String {
-        "anybody".into()
-    }
-}
-
-#[derive(Debug, Protocol)]
-#[protocol(server = ServerEvent, room = (), presence = Anybody)]
-struct Crowd;
-
-#[tokio::test]
-async fn a_member_without_anything_to_say_is_there_all_the_same() {
-    let present = async |socket: Socket<Crowd>| socket.present((), Anybody);
-    let service = Server::<Crowd>::new().on_connect(present).build();
-    let client = soon(service.local()).await;
-    let mut presence = client.remote().presence(());
-    let all = soon(presence.wait_for(|all| !all.is_empty())).await.unwrap().clone();
-    assert_eq!(all, service.io().presence(()));
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_new_session_is_told_anew() {
-    let kit = Kit::new(service());
+    let kit = Kit::new(service(Server::new()));
     let ada = kit.connect().await;
     ada.call(Enter(reader("ada"))).await.unwrap();
     let bob = kit.connect().await;
@@ -164,7 +121,7 @@ async fn a_new_session_is_told_anew() {
 #[tokio::test]
 async fn who_has_ended_is_shown_by_nobody() {
     let (addr, later) =
-        (tests::chat::listen(&service()).await, Arc::new(tokio::sync::Notify::new()));
+        (tests::chat::listen(&service(Server::new())).await, Arc::new(tokio::sync::Notify::new()));
     let held = later.clone();
     let service = Server::<Library>::new()
         .on(async move |Enter(reader): Enter, socket: Socket<Library>| {
@@ -183,17 +140,6 @@ async fn who_has_ended_is_shown_by_nobody() {
     let (mut bob, _) = enter(addr, "bob").await;
     bob.line().await;
     assert_eq!(service.io().presence_len(ROOM), 0);
-}
-
-#[tokio::test]
-async fn who_is_sent_away_leaves_within_the_grace() {
-    let service = service();
-    let client = soon(service.local()).await;
-    soon(client.call(Enter(reader("ada")))).await.unwrap();
-    let _ = soon(client.call(Kick)).await;
-    until(|| service.io().is_empty()).await;
-    assert_eq!(service.io().presence_len(ROOM), 1, "as for any page that is closed");
-    until(|| service.io().presence_len(ROOM) == 0).await;
 }
 
 /// Everybody is present from the beginning, under the name in the query.
@@ -260,7 +206,7 @@ async fn in_any_weather_everybody_is_told_in_the_end_who_is_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_join_among_10_000_costs_each_one_small_frame() {
-    let (service, bytes) = (service(), Arc::new(AtomicUsize::new(0)));
+    let (service, bytes) = (service(Server::new()), Arc::new(AtomicUsize::new(0)));
     for _ in 0..=10_000 {
         let (mut ours, theirs) = tokio::io::duplex(64 * 1024);
         let (parts, ()) = http::Request::new(()).into_parts();
@@ -300,67 +246,10 @@ async fn a_join_among_10_000_costs_each_one_small_frame() {
     assert_eq!(service.io().len(), 10_001, "nobody was too slow");
 }
 
-/// A member that may not serialise, or may panic.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Odd(String);
-
-impl Serialize for Odd {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self.0.as_str() {
-            "fails" => Err(serde::ser::Error::custom("no")),
-            "panics" => panic!("no"),
-            name => name.serialize(to),
-        }
-    }
-}
-
-impl Member for Odd {
-    fn key(&self) -> String {
-        if self.0 == "keyless" { panic!("no") } else { self.0.clone() }
-    }
-}
-
-#[derive(Debug, Events)]
-enum OddEvent {
-    #[event(reply = ())]
-    Come(String),
-}
-
-#[derive(Debug, Protocol)]
-#[protocol(client = OddEvent, server = ServerEvent, room = u32, presence = Odd)]
-struct Odds;
-
-#[tokio::test]
-async fn a_member_that_does_not_serialise_is_shown_to_nobody_and_hides_nobody() {
-    use odd_event::Come;
-    let service = Server::<Odds>::new()
-        .on(async |Come(name): Come, socket: Socket<Odds>| socket.present(ROOM, Odd(name)))
-        .build();
-    let ada = soon(service.local()).await;
-    let mut presence = ada.remote().presence(ROOM);
-    soon(ada.call(Come("ada".into()))).await.unwrap();
-    let mut others = Vec::new();
-    for (name, is_shown) in
-        [("fails", true), ("panics", false), ("keyless", false), ("bob", true), ("zoe", true)]
-    {
-        let other = soon(service.local()).await;
-        assert_eq!(soon(other.call(Come(name.into()))).await.is_ok(), is_shown, "{name}");
-        others.push(other);
-    }
-    let keys = |all: &[Present<Odd>]| all.iter().map(|it| it.key.clone()).collect::<Vec<_>>();
-    soon(presence.wait_for(|all| keys(all) == ["ada", "bob", "zoe"])).await.unwrap();
-    let mut told = others[4].remote().presence(ROOM);
-    soon(told.wait_for(|all| keys(all) == ["ada", "bob", "zoe"])).await.unwrap();
-    assert_eq!(keys(&service.io().presence(ROOM)), ["ada", "bob", "zoe"]);
-    // What is shown already stays when what is said then does not serialise.
-    soon(ada.call(Come("fails".into()))).await.unwrap();
-    assert_eq!(keys(&service.io().presence(ROOM)), ["ada", "bob", "zoe"]);
-}
-
 #[test]
 fn a_runtime_that_ends_silences_no_room() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (one, other, service) = (runtime(), runtime(), service());
+    let (one, other, service) = (runtime(), runtime(), service(Server::new()));
     one.block_on(async {
         let ada = soon(service.local()).await;
         let mut presence = ada.remote().presence(ROOM);

@@ -43,8 +43,8 @@ pub(crate) use client_event::{Enter, Kick, Leave, Watch};
 
 pub(crate) const ROOM: u32 = 7;
 
-pub(crate) fn service() -> Service<Library> {
-    Server::<Library>::new()
+pub(crate) fn service(server: Server<Library>) -> Service<Library> {
+    server
         .on(async |Enter(reader): Enter, socket: Socket<Library>| {
             socket.present(ROOM, reader);
             socket.io().presence_len(ROOM)
