@@ -235,8 +235,10 @@ where
 
     fn leaving(&self, why: &Disconnect) {
         let (hub, peer) = (&self.app.hub, self.context.socket().peer());
-        hub.leaving(peer.id);
-        hub.presence_ended(peer, why);
+        if !peer.is_elsewhere() {
+            hub.leaving(peer.id);
+            hub.presence_ended(peer, why);
+        }
     }
 
     fn ended(&self, why: Disconnect) -> Listening {
@@ -246,7 +248,10 @@ where
     }
 
     fn left(&self) {
-        self.app.hub.exit(self.context.socket().id());
+        // A session that left may have come back meanwhile.
+        if self.context.socket().is_here() {
+            self.app.hub.exit(self.context.socket().id());
+        }
     }
 }
 
@@ -254,8 +259,10 @@ impl<P: Protocol, St, Se> Drop for Member<P, St, Se> {
     /// Where a panic or the end of the runtime kept it from leaving.
     fn drop(&mut self) {
         let (hub, peer) = (&self.app.hub, self.context.socket().peer());
-        hub.exit(peer.id);
-        hub.presence_ended(peer, &CloseCode::LOST.into());
+        if !peer.is_elsewhere() {
+            hub.exit(peer.id);
+            hub.presence_ended(peer, &CloseCode::LOST.into());
+        }
     }
 }
 

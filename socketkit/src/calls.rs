@@ -17,6 +17,17 @@ impl<C> Calls<C> {
         Self { last: 0, over: 0, waiting: BTreeMap::new() }
     }
 
+    /// Those of a session that another node has had, whose last call had this id.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn after(last: u32) -> Self {
+        Self { last, ..Self::new() }
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn last(&self) -> u32 {
+        self.last
+    }
+
     /// Begins a call and gives its id, or `waiter` back if `limit` are in flight.
     pub(crate) fn begin(&mut self, waiter: C, limit: usize) -> Result<u32, C> {
         if self.waiting.len() >= limit {

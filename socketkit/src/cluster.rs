@@ -10,6 +10,8 @@ mod answering;
 #[cfg(feature = "cluster")]
 mod apply;
 #[cfg(feature = "cluster")]
+mod arrivals;
+#[cfg(feature = "cluster")]
 mod asks;
 #[cfg(feature = "cluster")]
 mod channel;
@@ -17,6 +19,8 @@ mod channel;
 mod codec;
 #[cfg(all(test, any(feature = "nats", feature = "redis")))]
 mod conformance;
+#[cfg(feature = "cluster")]
+mod departure;
 #[cfg(feature = "cluster")]
 mod elsewhere;
 #[cfg(feature = "cluster")]
@@ -33,6 +37,8 @@ mod join;
 mod memory;
 #[cfg(feature = "cluster")]
 mod message;
+#[cfg(feature = "cluster")]
+mod moving;
 #[cfg(feature = "nats")]
 pub mod nats;
 #[cfg(feature = "cluster")]
@@ -56,6 +62,8 @@ mod shared;
 #[cfg(feature = "cluster")]
 mod status;
 #[cfg(feature = "cluster")]
+mod takeover;
+#[cfg(feature = "cluster")]
 mod talk;
 #[cfg(all(test, feature = "cluster", feature = "client", feature = "macros"))]
 mod tests;
@@ -65,9 +73,13 @@ mod waiting;
 #[cfg(not(feature = "cluster"))]
 pub(crate) use alone::{Forward, Joined, Scope};
 #[cfg(feature = "cluster")]
+pub(crate) use departure::{Lost, Mover, supersede};
+#[cfg(feature = "cluster")]
 pub(crate) use forward::{Forward, Joined, Scope};
 #[cfg(feature = "cluster")]
 pub(crate) use join::Joining;
+#[cfg(feature = "cluster")]
+pub(crate) use moving::NoSession;
 #[cfg(feature = "cluster")]
 pub use settings::ClusterOptions;
 #[cfg(feature = "cluster")]

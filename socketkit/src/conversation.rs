@@ -109,6 +109,24 @@ impl Conversation {
         }
     }
 
+    /// That of a session which another node has had.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn moved(peer: Arc<Peer>, app: Box<dyn Application>, tally: Tally) -> Self {
+        let mut conversation = Self::new(peer, app, true);
+        // `on_connect` has run.
+        (conversation.work, conversation.tally) = (Work::Idle, tally);
+        conversation
+    }
+
+    /// Handles nothing any more but what is at work, since the session goes on elsewhere: its client sends the rest
+    /// again. Whether `on_connect` is over.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn let_go(&mut self) -> bool {
+        self.forgo(self.backlog.first());
+        self.backlog.clear();
+        !matches!(self.work, Work::Opening(_))
+    }
+
     /// Another connection begins.
     pub(crate) fn begin_connection(&mut self) {
         self.pulse.begin(Instant::now().into_std());

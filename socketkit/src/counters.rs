@@ -1,6 +1,6 @@
 //! What became of a server's events, counted by event: see [`Stats`](crate::Stats).
 
-use crate::{Delivery, Events, Limits, frame, outbox::Lost};
+use crate::{Delivery, Events, Limits, NodeId, frame, outbox::Lost};
 use std::{
     ops::Deref,
     sync::{
@@ -129,13 +129,20 @@ impl Counters {
 pub(crate) struct Terms {
     limits: Limits,
     counters: Option<Arc<Counters>>,
+    /// Which node of a cluster it is.
+    pub(crate) node: NodeId,
     /// The hash of the contract, where a server says it to its clients.
     pub(crate) schema: Option<Box<str>>,
 }
 
 impl Terms {
-    pub(crate) fn new(limits: Limits, counters: Arc<Counters>, schema: Option<&str>) -> Self {
-        Self { limits, counters: Some(counters), schema: schema.map(Into::into) }
+    pub(crate) fn new(
+        limits: Limits,
+        counters: Arc<Counters>,
+        node: NodeId,
+        schema: Option<&str>,
+    ) -> Self {
+        Self { limits, counters: Some(counters), node, schema: schema.map(Into::into) }
     }
 
     pub(crate) fn counters(&self) -> Option<&Arc<Counters>> {
@@ -152,7 +159,7 @@ impl Terms {
 
 impl From<Limits> for Terms {
     fn from(limits: Limits) -> Self {
-        Self { limits, counters: None, schema: None }
+        Self { limits, counters: None, node: NodeId::default(), schema: None }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     frame::{Draft, FrameBytes},
     life::Life,
     peer::Peer,
-    seat::Seat,
+    seat::{Newcomer, Seat},
     ticket::{Secret, Ticket},
     transport::{Stream, Transport},
     wire::{self, Hello},
@@ -58,6 +58,13 @@ impl Successor {
     pub(crate) fn refuse(self, why: Disconnect) {
         let life = (self.otherwise)(self.entry, self.permit, Err(why));
         life.start();
+    }
+}
+
+/// Says to whoever was about to take over that somebody else does.
+pub(crate) fn supersede(newcomer: Newcomer) {
+    if let Ok(late) = newcomer.downcast::<Successor>() {
+        late.refuse(CloseCode::SUPERSEDED.into());
     }
 }
 
@@ -134,7 +141,7 @@ impl<P: Protocol> Service<P> {
         let seat = resumes.then(|| Seat::new(Secret::new(), identity));
         let (peer, closed) = hub.enter(|id| {
             let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write, seat);
-            let hello = hello(&peer, peer.seat().token(id), None, gap);
+            let hello = hello(&peer, peer.seat().token(id, hub.node()), None, gap);
             // Before anybody can find the socket, and emit to it.
             if let Some(first) = Entry::first(reply, Some(hello)) {
                 peer.queue().push_first(first);
@@ -180,20 +187,14 @@ impl<P: Protocol> Service<P> {
         ticket: &Ticket,
     ) -> Option<Life> {
         let Some(peer) = ticket.session().and_then(|id| self.hub().peer(id)) else {
-            return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
+            return self.go_on_elsewhere(entry, admitted, permit, ticket);
         };
         let mut seat = peer.seat();
         if !seat.fits(ticket, admitted.identity.as_deref()) {
             drop(seat);
             return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
         }
-        let service = self.clone();
-        let otherwise: Otherwise = Box::new(move |entry, permit, how| match how {
-            Ok((admitted, gap)) => service.begin(entry, admitted, permit, Some(gap)),
-            Err(refusal) => service.refuse(entry, permit, refusal),
-        });
-        let seen = ticket.seen;
-        let successor = Successor { entry, seen, admitted, permit, otherwise };
+        let successor = self.successor(entry, admitted, permit, ticket);
         let late = match seat.claim(ticket, Box::new(successor)) {
             Ok(earlier) => {
                 peer.queue().hold();
@@ -202,9 +203,67 @@ impl<P: Protocol> Service<P> {
             Err(late) => Some(late),
         };
         drop(seat);
-        if let Some(late) = late.and_then(|late| late.downcast::<Successor>().ok()) {
-            late.refuse(CloseCode::SUPERSEDED.into());
+        late.into_iter().for_each(|late| self.supersede(late));
+        None
+    }
+
+    #[cfg(not(feature = "cluster"))]
+    fn supersede(&self, late: Newcomer) {
+        supersede(late);
+    }
+
+    #[cfg(feature = "cluster")]
+    fn supersede(&self, late: Newcomer) {
+        crate::cluster::supersede(late);
+    }
+
+    fn successor(
+        &self,
+        entry: Entry,
+        admitted: Admitted,
+        permit: Option<Permit>,
+        ticket: &Ticket,
+    ) -> Successor {
+        let service = self.clone();
+        let otherwise: Otherwise = Box::new(move |entry, permit, how| match how {
+            Ok((admitted, gap)) => service.begin(entry, admitted, permit, Some(gap)),
+            Err(refusal) => service.refuse(entry, permit, refusal),
+        });
+        Successor { entry, seen: ticket.seen, admitted, permit, otherwise }
+    }
+
+    /// Begins a session in place of one that is not here.
+    #[cfg(not(feature = "cluster"))]
+    fn go_on_elsewhere(
+        &self,
+        entry: Entry,
+        admitted: Admitted,
+        permit: Option<Permit>,
+        _: &Ticket,
+    ) -> Option<Life> {
+        Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)))
+    }
+
+    /// The same, unless another node has it: then it comes.
+    #[cfg(feature = "cluster")]
+    fn go_on_elsewhere(
+        &self,
+        entry: Entry,
+        admitted: Admitted,
+        permit: Option<Permit>,
+        ticket: &Ticket,
+    ) -> Option<Life> {
+        let Some(owner) = self.elsewhere(ticket) else {
+            return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
+        };
+        let identity = admitted.identity.as_ref();
+        let name = identity.map(|identity| identity.name());
+        // Who cannot be named is nobody whom another node could know.
+        if let Some(None) = name {
+            return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
         }
+        let successor = self.successor(entry, admitted, permit, ticket);
+        self.fetch(successor, *ticket, owner, name.flatten());
         None
     }
 

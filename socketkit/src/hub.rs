@@ -35,6 +35,15 @@ pub(crate) type Opened<P> =
     Arc<dyn Fn(Arc<Hub<P>>, Arc<Peer>) -> Result<Opening, Reject> + Send + Sync>;
 type Opening = Pin<Box<dyn Future<Output = Result<(), Reject>> + Send>>;
 
+/// Why a socket was not let go.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum LetGo {
+    /// It is in other rooms.
+    Changed,
+    Gone,
+}
+
 /// All sockets of one server.
 pub(crate) struct Hub<P: Protocol> {
     members: Mutex<Members<P::Room>>,
@@ -147,21 +156,67 @@ impl<P: Protocol> Hub<P> {
     /// Forgets a socket and takes it out of its rooms.
     pub(crate) fn exit(&self, id: SocketId) {
         let mut members = lock(&self.members);
-        if members.member(id).is_none() {
-            return;
-        }
-        let member = members.sockets.remove(id.slot() as usize);
-        members.leaving -= usize::from(member.leaving);
-        members.away -= usize::from(member.away);
-        let rooms = members.rooms.exit(id.slot());
+        let Some((member, rooms)) = members.remove(id) else { return };
         let emptied = members.sockets.is_empty();
         drop(members);
         self.left_rooms(rooms.iter().map(|(room, _)| room));
+        self.socket_left(id);
         // Only now: what a room does when it is dropped is its own, and what a waker does.
         drop((member, rooms));
         if emptied {
             self.emptied.notify_waiters();
         }
+    }
+
+    /// Lets a socket go to another node, if it is in just these rooms: from one moment to the next it is not here any
+    /// more, and what it has is sent.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn let_go(
+        &self,
+        peer: &Arc<Peer>,
+        rooms: &[P::Room],
+        send: impl FnOnce(crate::outbox::Packed),
+    ) -> Result<(), LetGo> {
+        let mut members = lock(&self.members);
+        let slot = members.slot(peer.id).ok_or(LetGo::Gone)?;
+        let is_same = members.rooms.of(slot).count() == rooms.len()
+            && members.rooms.of(slot).all(|room| rooms.contains(room));
+        if !is_same {
+            return Err(LetGo::Changed);
+        }
+        peer.goes_elsewhere();
+        let gone = members.remove(peer.id);
+        send(peer.queue().pack());
+        drop(members);
+        if let Some((member, rooms)) = gone {
+            self.left_rooms(rooms.iter().map(|(room, _)| room));
+            drop((member, rooms));
+        }
+        self.socket_left(peer.id);
+        self.has_changed();
+        Ok(())
+    }
+
+    /// Takes in a socket of another node, in its rooms. `and` is done before anything is emitted to it.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn take_in<T>(
+        &self,
+        peer: &Arc<Peer>,
+        rooms: &[P::Room],
+        and: impl FnOnce() -> T,
+    ) -> T {
+        let channels: Vec<_> = rooms.iter().map(|room| self.channel(room)).collect();
+        let mut members = lock(&self.members);
+        members.admit(peer.clone());
+        let joined: Vec<_> = rooms.iter().map(|room| members.join(peer.id, room)).collect();
+        let done = and();
+        drop(members);
+        for (channel, is_first) in channels.into_iter().zip(joined) {
+            self.joined_room(channel, is_first, peer);
+        }
+        self.socket_came(peer.id);
+        self.has_changed();
+        done
     }
 
     /// Waits until no socket is left.
@@ -190,11 +245,9 @@ impl<P: Protocol> Hub<P> {
     }
 
     pub(crate) fn rooms(&self, id: SocketId) -> Vec<P::Room> {
-        let mut members = lock(&self.members);
-        match members.member(id) {
-            Some(_) => members.rooms.of(id.slot()).cloned().collect(),
-            None => Vec::new(),
-        }
+        let members = lock(&self.members);
+        let slot = members.slot(id).into_iter();
+        slot.flat_map(|slot| members.rooms.of(slot)).cloned().collect()
     }
 
     /// Puts a socket into a room, if it is connected.

@@ -10,13 +10,26 @@ use crate::{
     entry::{Entry, Successor, Told, hello},
     outbox::{Gate, Summons},
 };
+#[cfg(feature = "cluster")]
+use crate::{
+    cluster::{Mover, NoSession},
+    peer::Peer,
+};
 use std::{
     future::{Future, poll_fn, ready},
     mem,
     pin::Pin,
     task::{Context, Poll},
 };
+#[cfg(feature = "cluster")]
+use std::{sync::Arc, time::Duration};
+#[cfg(feature = "cluster")]
+use tokio::time::timeout;
 use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// What a handler has for its work when another node is to have the session; its reply is late otherwise.
+#[cfg(feature = "cluster")]
+const AT_WORK: Duration = Duration::from_millis(500);
 
 /// See the module.
 pub(crate) struct Life {
@@ -57,6 +70,13 @@ impl Life {
                 Line::Up(connection) => connection.serve(&mut life.conversation).await,
                 Line::Down(lost) => Box::pin(without(&mut life.conversation, lost)).await,
             };
+            #[cfg(feature = "cluster")]
+            if let (Over::Superseded, Some(mover)) = (&over, life.mover()) {
+                match Box::pin(life.depart(mover)).await {
+                    Some(end) => break end,
+                    None => return None,
+                }
+            }
             match over {
                 Over::Superseded => match life.take_over() {
                     Ok(()) => {}
@@ -121,7 +141,7 @@ impl Life {
         let replayed = queue.resume(seen).unwrap_or_default();
         // Everything that came over the old connection is counted, and nothing more will.
         let numbers = (self.conversation.tally.resume(), replayed);
-        let hello = hello(&peer, seat.token(peer.id), Some(numbers), None);
+        let hello = hello(&peer, seat.token(peer.id, peer.limits.node), Some(numbers), None);
         if let Some(first) = Entry::first(reply, Some(hello)) {
             queue.push_first(first);
         }
@@ -141,6 +161,54 @@ impl Life {
         self.conversation.app.renew(Box::new(Renewed { session: admitted.session, permit }));
         self.conversation.resume(replayed);
         Ok(())
+    }
+
+    /// One that waits for whoever comes for it, since it has come from another node.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn waiting(conversation: Conversation) -> Self {
+        let until = Instant::now() + conversation.peer.limits.resume;
+        let lost = Lost { why: CloseCode::LOST.into(), until };
+        Self { line: Line::Down(Box::new(lost)), conversation, told: None }
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.conversation.peer
+    }
+
+    /// Another node that is to have the session.
+    #[cfg(feature = "cluster")]
+    fn mover(&self) -> Option<Mover> {
+        self.conversation.peer.seat().take_if::<Mover>()
+    }
+
+    /// Lets another node have the session, when what is at work is done. How it ends if it does not go; it ends here
+    /// as well when nobody says that it has arrived.
+    #[cfg(feature = "cluster")]
+    async fn depart(&mut self, mover: Mover) -> Option<End> {
+        let peer = self.conversation.peer.clone();
+        let last = peer.queue().detach();
+        let lost = Lost { why: CloseCode::LOST.into(), until: Instant::now() };
+        if let Line::Up(old) = mem::replace(&mut self.line, Line::Down(Box::new(lost))) {
+            tokio::spawn(old.leave(last, CloseCode::SUPERSEDED.into(), peer.clone()));
+            self.tell(CloseCode::SUPERSEDED.into());
+        }
+        let is_open = self.conversation.let_go();
+        let conversation = &mut self.conversation;
+        let work = poll_fn(|cx| conversation.poll_work(cx));
+        let is_done = timeout(AT_WORK, work).await.is_ok();
+        if !is_open && !is_done {
+            return Some(CloseCode::LOST.into());
+        }
+        let received = self.conversation.tally.received();
+        match mover.take(peer, received).await {
+            Ok(arrival) => arrival.err().map(|_| CloseCode::LOST.into()),
+            Err(NoSession::Overflow) => {
+                let why = "more was missed than is kept";
+                Some(Disconnect::new(CloseCode::LOST, why).into())
+            }
+            Err(_) => Some(CloseCode::LOST.into()),
+        }
     }
 
     fn tell(&mut self, disconnect: Disconnect) {

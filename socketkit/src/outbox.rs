@@ -9,11 +9,15 @@
 mod line;
 mod locked;
 mod loss;
+#[cfg(feature = "cluster")]
+mod moving;
 mod pressure;
 
 pub(crate) use line::{Gate, Last, Summons};
 pub(crate) use locked::{Locked, Signals};
 pub(crate) use loss::Lost;
+#[cfg(feature = "cluster")]
+pub(crate) use moving::Packed;
 
 use crate::{
     Disconnect, Limits, Policy,

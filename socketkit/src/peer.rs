@@ -124,6 +124,26 @@ impl Peer {
         }
     }
 
+    /// One whose session comes from another node, with its queue.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn moved(
+        id: SocketId,
+        limits: Arc<Terms>,
+        handshake: Handshake,
+        (queue, seat, calls): (Queue, Seat, Calls<Caller>),
+    ) -> Self {
+        let peer = Self::new(id, Role::Server, limits, handshake, None, Some(seat));
+        *lock(&peer.queue) = queue;
+        *lock(&peer.calls) = calls;
+        peer
+    }
+
+    /// It goes on on another node.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn goes_elsewhere(&self) {
+        self.is_elsewhere.store(true, Ordering::Relaxed);
+    }
+
     /// Whether its socket is, or went on, on another node.
     #[cfg(feature = "server")]
     pub(crate) fn is_elsewhere(&self) -> bool {

@@ -69,7 +69,9 @@ impl<P: Protocol> Service<P> {
         let admission = Arc::new(Admission::new(limits.sockets, limits.sockets_per_address));
         let refusals = Arc::new(Admission::new(limits.handshakes, limits.handshakes_per_address));
         let files = browser::Files::new::<P>(&limits);
-        let terms = Arc::new(Terms::new((*limits).clone(), hub.counters.clone(), files.schema()));
+        let counters = hub.counters.clone();
+        let terms = Terms::new((*limits).clone(), counters, hub.node(), files.schema());
+        let terms = Arc::new(terms);
         let inner = Inner { app, hub, limits, terms, origins, admission, refusals, files };
         Self { inner: Arc::new(inner) }
     }

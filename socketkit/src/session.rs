@@ -29,6 +29,18 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// That of a session of which another node has had so many frames.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of(received: u64) -> Self {
+        Self { received, reported: received, since: None }
+    }
+
+    /// How many frames came, and are processed or at work.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
     /// Numbers a frame that came.
     pub(crate) fn count(&mut self) -> u64 {
         self.received += 1;

@@ -1,6 +1,6 @@
 //! What a client offers to go on with its session: `resume.TOKEN.SEEN.ATTEMPT`, as a subprotocol.
 
-use crate::{Handshake, SocketId};
+use crate::{Handshake, NodeId, SocketId};
 use data_encoding::BASE64URL_NOPAD;
 use std::fmt;
 
@@ -25,8 +25,22 @@ impl Secret {
     }
 
     /// What the client is given: where the session is, and the secret.
-    pub(crate) fn token(&self, id: SocketId) -> String {
-        BASE64URL_NOPAD.encode(&[&id.to_bytes(), &self.0[..]].concat())
+    pub(crate) fn token(&self, id: SocketId, owner: NodeId) -> String {
+        let owner = owner.to_bytes();
+        // Nothing else is said where there is no cluster.
+        let owner = if id.node().is_none() { &[][..] } else { &owner };
+        BASE64URL_NOPAD.encode(&[owner, &id.to_bytes(), &self.0].concat())
+    }
+
+    /// As text, for the node that the session moves to.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn write(&self) -> String {
+        BASE64URL_NOPAD.encode(&self.0)
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 }
 
@@ -39,12 +53,20 @@ impl fmt::Debug for Secret {
 /// What a client offers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ticket {
-    /// Where the session is, and the secret; `None` for a token that is none of ours.
-    token: Option<(SocketId, Secret)>,
+    /// What the token says; `None` for one that is none of ours.
+    token: Option<Token>,
     /// Counted frames that the client has processed.
     pub(crate) seen: u64,
     /// Connections that it has tried since the session began.
     pub(crate) attempt: u32,
+}
+
+/// Where a session is, which, and the secret of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token {
+    pub(crate) owner: NodeId,
+    pub(crate) id: SocketId,
+    pub(crate) secret: Secret,
 }
 
 /// A ticket with numbers that are none.
@@ -71,24 +93,39 @@ impl Ticket {
 
     /// The session that it is for.
     pub(crate) fn session(&self) -> Option<SocketId> {
-        self.token.map(|(id, _)| id)
+        self.token.map(|token| token.id)
+    }
+
+    /// All that its token says.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn token(&self) -> Option<Token> {
+        self.token
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn new(token: Token, seen: u64, attempt: u32) -> Self {
+        Self { token: Some(token), seen, attempt }
     }
 
     /// Whether it is for the session with this secret.
     pub(crate) fn proves(&self, secret: &Secret) -> bool {
-        self.token.is_some_and(|(_, offered)| offered.is(secret))
+        self.token.is_some_and(|token| token.secret.is(secret))
     }
 }
 
-fn read(token: &str) -> Option<(SocketId, Secret)> {
+fn read(token: &str) -> Option<Token> {
     // A longer one is not even decoded.
     let bytes = if token.len() <= 64 {
         BASE64URL_NOPAD.decode(token.as_bytes()).ok()?
     } else {
         return None;
     };
-    let (id, secret) = bytes.split_last_chunk()?;
-    Some((SocketId::from_bytes(id)?, Secret(*secret)))
+    let (place, secret) = bytes.split_last_chunk()?;
+    let (owner, id) = match place.split_first_chunk() {
+        Some((owner, id @ [_, ..])) => (NodeId::from_bytes(*owner), id),
+        _ => (NodeId::default(), place),
+    };
+    Some(Token { owner, id: SocketId::from_bytes(id)?, secret: Secret(*secret) })
 }
 
 fn number(digits: &str) -> Result<u64, Malformed> {
@@ -101,7 +138,6 @@ fn number(digits: &str) -> Result<u64, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NodeId;
 
     fn ticket(offered: &str) -> Result<Option<Ticket>, Malformed> {
         let request = http::Request::builder().header("sec-websocket-protocol", offered);
@@ -111,7 +147,7 @@ mod tests {
     #[test]
     fn a_ticket_proves_what_its_token_was_made_of() {
         let (id, secret) = (SocketId::nowhere(NodeId::default(), 7), Secret::new());
-        let token = secret.token(id);
+        let token = secret.token(id, NodeId::default());
         let ticket = ticket(&format!("socketkit.v1.json, resume.{token}.7.2")).unwrap().unwrap();
         assert_eq!((ticket.session(), ticket.seen, ticket.attempt), (Some(id), 7, 2));
         assert!(ticket.proves(&secret) && !ticket.proves(&Secret::new()));
@@ -123,7 +159,8 @@ mod tests {
             let ticket = ticket(&format!("resume.{token}.0.1")).unwrap().unwrap();
             assert!(ticket.session().is_none() && !ticket.proves(&Secret::new()), "{token}");
         }
-        let token = Secret::new().token(SocketId::nowhere(NodeId::default(), 1));
+        let id = SocketId::nowhere(NodeId::default(), 1);
+        let token = Secret::new().token(id, NodeId::default());
         for numbers in
             ["", ".", ".1", ".1.", ".-1.1", ".1.01", ".1.1.1", ".+1.1", ".9007199254740992.1"]
         {

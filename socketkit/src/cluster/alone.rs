@@ -110,5 +110,7 @@ impl<P: Protocol> Hub<P> {
 
     pub(crate) fn left_rooms<'a>(&self, _: impl Iterator<Item = &'a P::Room>) {}
 
+    pub(crate) fn socket_left(&self, _: SocketId) {}
+
     pub(crate) fn has_changed(&self) {}
 }

@@ -1,6 +1,7 @@
 //! What a node answers when others ask.
 
 use super::{
+    apply::Whom,
     channel::Channel,
     forward::Joined,
     message::{Outcome, Record},
@@ -50,7 +51,13 @@ impl Errands {
 
 impl<P: Protocol> Hub<P> {
     /// Answers a question of another node; its own sockets are asked by a task.
-    pub(super) fn answer(self: &Arc<Self>, from: NodeId, record: &Record, bytes: &[u8]) {
+    pub(super) fn answer(
+        self: &Arc<Self>,
+        from: NodeId,
+        record: &Record,
+        bytes: &[u8],
+        whom: &Whom<'_>,
+    ) {
         let Some(Joined { shared, .. }) = self.cluster.get() else { return };
         let say = |record| shared.say(Channel::Node(from), record, None);
         match record {
@@ -65,18 +72,23 @@ impl<P: Protocol> Hub<P> {
                 say(Record::Hears { ask: *ask, on });
             }
             Record::Count { ask, to } => {
-                let sockets = self.meant(to).map_or(0, |selection| self.count(&selection));
+                let sockets = self.meant(to, whom).map_or(0, |selection| self.count(&selection));
                 say(Record::Counted { ask: *ask, sockets });
             }
             Record::Fetch { ask, to } => {
-                let peers = self.meant(to).map(|selection| self.select(&selection));
+                let peers = self.meant(to, whom).map(|selection| self.select(&selection));
                 let sockets = peers.into_iter().flatten().map(|peer| peer.id).collect();
                 say(Record::Sockets { ask: *ask, sockets });
             }
             Record::Call { ask, to, event, within, hears, .. } => {
                 let question = question::<P>(event, bytes, *hears);
-                let peers = question.as_ref().and(self.meant(to)).map(|of| self.select(&of));
+                let peers = question.as_ref().and(self.meant(to, whom)).map(|of| self.select(&of));
                 let (at, peers) = (to.at.unwrap_or(0), peers.unwrap_or_default());
+                let has_left = |id| shared.departures.find(id).is_some();
+                if peers.is_empty() && to.socket.is_some_and(has_left) {
+                    // The node on which it is by now hears of it as well.
+                    return;
+                }
                 say(Record::Asked { ask: *ask, at, sockets: peers.len() });
                 if let Some(question) = question.filter(|_| !peers.is_empty()) {
                     let within = Duration::from_millis(*within);
@@ -84,6 +96,9 @@ impl<P: Protocol> Hub<P> {
                 }
             }
             Record::Cancel { ask } => shared.errands.cancel(from, *ask),
+            Record::Take { ask, pass } => self.part(from, *ask, pass, false),
+            Record::Go { ask, pass } => self.part(from, *ask, pass, true),
+            Record::Kept { id } => shared.departures.arrived(*id),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use super::{
     selected::Selected,
 };
 use crate::{
-    CloseCode, Disconnect, Events, NodeId, Policy, Protocol,
+    CloseCode, Disconnect, Events, NodeId, Policy, Protocol, SocketId,
     frame::{self, FrameBytes},
     hub::{Hub, Of, Selection},
     latest::Key,
@@ -18,12 +18,25 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use tokio::time::Instant;
 
+/// Of those whom another node means: one that has just come here, or all but those that came and know of it.
+#[derive(Debug, Default)]
+pub(crate) struct Whom<'a> {
+    pub(crate) only: Option<SocketId>,
+    pub(crate) except: &'a [SocketId],
+}
+
 impl<P: Protocol> Hub<P> {
     /// Does for the sockets that are here what another node means for all.
-    pub(crate) fn apply(self: &Arc<Self>, from: NodeId, record: &Record, bytes: &[u8]) {
+    pub(crate) fn apply(
+        self: &Arc<Self>,
+        from: NodeId,
+        record: &Record,
+        bytes: &[u8],
+        whom: &Whom<'_>,
+    ) {
         match record {
             Record::Emit(Emit { to, policy, .. }) => {
-                let Some(selection) = self.meant(to) else { return };
+                let Some(selection) = self.meant(to, whom) else { return };
                 let index = frame::event_name(bytes).and_then(P::Server::index_of);
                 let treatment = Treatment::of_other(*policy, index, from);
                 let (frame, none) = (FrameBytes::from(bytes), Forward::none());
@@ -33,33 +46,35 @@ impl<P: Protocol> Hub<P> {
                 }
             }
             Record::Join { to, room } => {
-                if let (Some(selection), Some(room)) = (self.meant(to), self.room(room)) {
+                if let (Some(selection), Some(room)) = (self.meant(to, whom), self.room(room)) {
                     self.join_all(&selection, &room);
                 }
             }
             Record::Leave { to, room } => {
-                if let (Some(selection), Some(room)) = (self.meant(to), self.room(room)) {
+                if let (Some(selection), Some(room)) = (self.meant(to, whom), self.room(room)) {
                     self.leave_all(&selection, &room);
                 }
             }
             Record::Close { to, code, reason } => {
-                if let Some(selection) = self.meant(to) {
+                if let Some(selection) = self.meant(to, whom) {
                     let disconnect = Disconnect::new(CloseCode(*code), reason.clone());
                     self.close_all(&selection, &disconnect);
                 }
             }
-            record => self.answer(from, record, bytes),
+            record => self.answer(from, record, bytes, whom),
         }
     }
 
     /// Which sockets another node means; `None` while this one stops.
-    pub(super) fn meant(&self, to: &Selected) -> Option<Selection<P::Room>> {
+    pub(super) fn meant(&self, to: &Selected, whom: &Whom<'_>) -> Option<Selection<P::Room>> {
         let codec = self.cluster.get().map(|Joined { codec, .. }| codec)?;
-        let selection = codec.read_selection(to);
-        selection.filter(|_| self.stopping.deadline().is_none())
+        let mut selection = codec.read_selection(to)?;
+        selection.only = whom.only;
+        selection.except_sockets.extend(whom.except);
+        self.stopping.deadline().is_none().then_some(selection)
     }
 
-    fn room(&self, name: &RawValue) -> Option<P::Room> {
+    pub(super) fn room(&self, name: &RawValue) -> Option<P::Room> {
         self.cluster.get()?.codec.read(name)
     }
 

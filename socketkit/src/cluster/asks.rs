@@ -3,6 +3,7 @@
 use super::{
     channel::Channel,
     message::{Outcome, Record},
+    moving::NoSession,
     shared::Shared,
 };
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     reports::Reports,
 };
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use std::{
     collections::HashMap,
     sync::{
@@ -58,6 +60,9 @@ pub(crate) enum What {
     Replied(SocketId, Answer),
     Sockets(Vec<SocketId>),
     Count(usize),
+    /// The rooms of a session that may come.
+    Offer(Vec<Box<RawValue>>),
+    NoSession(NoSession),
     /// The node is gone.
     Gone,
 }
@@ -93,6 +98,8 @@ impl Asks {
             }
             Record::Sockets { ask, sockets } => (ask, What::Sockets(sockets.clone())),
             Record::Counted { ask, sockets } => (ask, What::Count(*sockets)),
+            Record::Offer { ask, rooms } => (ask, What::Offer(rooms.clone())),
+            Record::NoSession { ask, why } => (ask, What::NoSession(*why)),
             Record::Progress { ask, .. } => {
                 let reports = lock(&self.open).get(ask).and_then(|open| open.reports.clone());
                 if let (Some(reports), Ok(text)) = (reports, text(bytes)) {

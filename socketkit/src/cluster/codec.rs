@@ -63,6 +63,6 @@ impl<R> Codec<R> {
             (None, rooms, Some(at)) => Of::Within(read(rooms)?, at),
         };
         let except_rooms = read(&selected.except_rooms)?;
-        Some(Selection { of, except_sockets: selected.except.clone(), except_rooms })
+        Some(Selection { of, except_sockets: selected.except.clone(), except_rooms, only: None })
     }
 }

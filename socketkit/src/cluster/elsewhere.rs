@@ -118,7 +118,8 @@ impl<P: Protocol> Hub<P> {
         scope: Scope,
     ) -> Option<Socket<P>> {
         let shared = &self.reach(scope)?.shared;
-        if id.node() == shared.node || id.node().is_none() {
+        let began_here = id.node() == shared.node;
+        if id.node().is_none() || (began_here && shared.departures.find(id).is_none()) {
             return None;
         }
         let runtime = shared.runtime.get()?.clone();
@@ -260,6 +261,7 @@ impl Elsewhere {
                     progress.hears = Some(Vec::new());
                     return Poll::Ready(Some(what));
                 }
+                What::Offer(_) | What::NoSession(_) => {}
                 What::Gone => {
                     if self.nodes.remove(&node).is_some_and(|progress| !progress.is_done()) {
                         self.missing.push(node);

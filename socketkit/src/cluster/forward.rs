@@ -9,7 +9,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    Disconnect, Events, NodeId, Policy, Protocol,
+    Disconnect, Events, NodeId, Policy, Protocol, SocketId,
     frame::FrameBytes,
     hub::{Hub, Selection},
     peer::{Peer, lock},
@@ -171,6 +171,20 @@ impl<P: Protocol> Hub<P> {
         if let Some(joined) = self.cluster.get() {
             let channels = rooms.filter_map(|room| self.channel(room));
             channels.for_each(|channel| joined.shared.end(channel));
+        }
+    }
+
+    /// A socket is here that began on another node: what is for it comes on a channel of its own.
+    pub(crate) fn socket_came(&self, id: SocketId) {
+        if let Some(joined) = self.cluster.get().filter(|joined| joined.node() != id.node()) {
+            joined.shared.listen_to(&[Channel::Socket(id)]);
+        }
+    }
+
+    /// It has ended, or is elsewhere.
+    pub(crate) fn socket_left(&self, id: SocketId) {
+        if let Some(joined) = self.cluster.get().filter(|joined| joined.node() != id.node()) {
+            joined.shared.end(Channel::Socket(id));
         }
     }
 

@@ -156,6 +156,17 @@ impl Heard {
         acts.retain(|act| !matches!(act, Act::Ask(asked, _) if *asked == node));
     }
 
+    /// How far the senders were heard on some channels.
+    pub(crate) fn far(&self, channels: &[Channel]) -> Vec<(NodeId, Channel, u64)> {
+        let far = |(node, sender): (&NodeId, &Sender)| {
+            let last = |channel: &Channel| sender.channels.get(channel).copied();
+            let node = *node;
+            let far = channels.iter().filter_map(|on| Some((node, *on, last(on)?)));
+            far.collect::<Vec<_>>()
+        };
+        self.senders.iter().flat_map(far).collect()
+    }
+
     /// A channel is not listened to any more.
     pub(crate) fn leave(&mut self, channel: Channel) {
         for sender in self.senders.values_mut() {

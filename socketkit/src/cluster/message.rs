@@ -9,7 +9,11 @@
 //! the first of them. `before` is the number of the last before it on this channel, so that whoever hears this
 //! channel alone knows what was missed.
 
-use super::{channel::Channel, selected::Selected};
+use super::{
+    channel::Channel,
+    moving::{NoSession, Pass, SessionState},
+    selected::Selected,
+};
 use crate::{NodeId, SocketId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -17,7 +21,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The line.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub(crate) from: NodeId,
     pub(crate) on: Channel,
@@ -135,6 +139,33 @@ pub(crate) enum Record {
         ask: u64,
         sockets: Vec<SocketId>,
     },
+    /// Where is this session, in which rooms, and may it come? Answered in `Offer` or `NoSession`.
+    Take {
+        ask: u64,
+        pass: Pass,
+    },
+    Offer {
+        ask: u64,
+        rooms: Vec<Box<RawValue>>,
+    },
+    /// It is to come: whoever asks listens to these rooms. Answered in `Moved` or `NoSession`.
+    Go {
+        ask: u64,
+        pass: Pass,
+    },
+    Moved {
+        ask: u64,
+        state: Box<SessionState>,
+        len: usize,
+    },
+    NoSession {
+        ask: u64,
+        why: NoSession,
+    },
+    /// It has come.
+    Kept {
+        id: SocketId,
+    },
     /// Of a node to itself: what it asked its engine for before, holds.
     Echo(u64),
 }
@@ -189,7 +220,7 @@ pub(crate) struct Mark {
 }
 
 /// A message as it came.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) head: Head,
     /// What is behind the line.
@@ -239,7 +270,8 @@ impl Record {
             Self::Emit(Emit { len, .. })
             | Self::Call { len, .. }
             | Self::Replied { len, .. }
-            | Self::Progress { len, .. } => *len,
+            | Self::Progress { len, .. }
+            | Self::Moved { len, .. } => *len,
             Self::Resent { lens, .. } => lens.iter().sum(),
             _ => 0,
         }

@@ -75,6 +75,21 @@ impl Outbound {
         is_taken
     }
 
+    /// Takes an item for which there is always room, as there are few.
+    pub(crate) fn push_always(&self, item: Item) {
+        let mut waiting = lock(&self.waiting);
+        waiting.bytes += item.len();
+        waiting.items.push_back(item);
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// What waits on some channels, without taking it.
+    pub(crate) fn look(&self, channels: &[Channel]) -> Vec<Item> {
+        let waiting = lock(&self.waiting);
+        waiting.items.iter().filter(|item| channels.contains(&item.channel)).cloned().collect()
+    }
+
     /// Takes what waits, up to so many bytes.
     pub(crate) fn take(&self, most: usize) -> Vec<Item> {
         let mut waiting = lock(&self.waiting);

@@ -164,6 +164,20 @@ impl Said {
         next.and_then(|kept| kept.before)
     }
 
+    /// What is kept of some channels: of each what was said after a number, or else since a time.
+    pub(crate) fn after(
+        &self,
+        channels: &[Channel],
+        since: impl Fn(Channel) -> (Option<u64>, Instant),
+    ) -> Vec<Bytes> {
+        let is_after = |kept: &&Kept| {
+            let (after, at) = since(kept.channel);
+            let is_after = after.map_or(kept.at >= at, |after| kept.last > after);
+            channels.contains(&kept.channel) && is_after
+        };
+        self.kept.iter().filter(is_after).map(|kept| kept.message.clone()).collect()
+    }
+
     /// The channels on which something was said lately.
     pub(crate) fn channels(&self) -> impl Iterator<Item = Channel> {
         self.channels.keys().copied()

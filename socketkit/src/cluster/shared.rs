@@ -2,8 +2,10 @@
 
 use super::{
     answering::Errands,
+    arrivals::Arrivals,
     asks::Asks,
     channel::Channel,
+    departure::Departures,
     engine::Engine,
     interests::Interests,
     message::{Here, Record},
@@ -69,6 +71,8 @@ pub(crate) struct Shared {
     /// The limits again, for sockets of other nodes.
     pub(crate) terms: Arc<Terms>,
     pub(crate) errands: Errands,
+    pub(crate) departures: Departures,
+    pub(crate) arrivals: Arrivals,
 }
 
 /// What is known of other nodes.
@@ -108,6 +112,8 @@ impl Shared {
             runtime: OnceLock::new(),
             terms,
             errands: Errands::default(),
+            departures: Departures::default(),
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -145,7 +151,22 @@ impl Shared {
 
     /// The last has left it.
     pub(crate) fn end(&self, channel: Channel) {
-        lock(&self.interests).end(channel);
+        self.listen_no_more(&[channel]);
+    }
+
+    /// Listens to channels, for one more reason each.
+    pub(crate) fn listen_to(&self, channels: &[Channel]) {
+        let mut interests = lock(&self.interests);
+        channels.iter().for_each(|channel| interests.begin(*channel));
+        drop(interests);
+        self.outbound.wake.notify_one();
+    }
+
+    /// There is one reason less.
+    pub(crate) fn listen_no_more(&self, channels: &[Channel]) {
+        let mut interests = lock(&self.interests);
+        channels.iter().for_each(|channel| interests.end(*channel));
+        drop(interests);
         self.outbound.wake.notify_one();
     }
 

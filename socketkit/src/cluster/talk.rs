@@ -1,6 +1,7 @@
 //! What a node says and hears while it has a connection to its engine, and what it remembers from one to the next.
 
 mod hearing;
+mod moving;
 
 use super::{
     channel::{Channel, Interest},
@@ -190,6 +191,7 @@ impl<P: Protocol> Talk<P> {
         }
         self.perform(acts, now);
         self.shared.waiting.expire(now);
+        self.part(now);
         let is_due = |(_, at): &(Here, Instant)| now.saturating_duration_since(*at) >= self.pause();
         if self.told.as_ref().is_none_or(is_due)
             && let Some(hub) = self.hub.upgrade()

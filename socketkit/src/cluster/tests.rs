@@ -1,5 +1,7 @@
 //! Several nodes in one process, over an engine that fails on demand.
 
+mod moving;
+
 use super::{memory::Memory, message::Message};
 use crate::{Client, ClusterStatus, Events, Io, Limits, Protocol, Server, Service, Socket, Status};
 use std::time::Duration;

@@ -11,6 +11,7 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
+use tokio::sync::oneshot;
 
 /// Beyond it they wait no longer.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -24,11 +25,19 @@ pub(crate) struct Waiting {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Those whose rooms are yet to be asked for.
-    new: Vec<Arc<Peer>>,
+    /// Those for whom it is yet to be asked.
+    new: Held,
     /// Those that wait for the echo of a number, and since when.
-    asked: VecDeque<(u64, Instant, Vec<Arc<Peer>>)>,
+    asked: VecDeque<(u64, Instant, Held)>,
     last: u64,
+}
+
+/// Whoever waits.
+#[derive(Debug, Default)]
+struct Held {
+    peers: Vec<Arc<Peer>>,
+    /// Told when it is over.
+    probes: Vec<oneshot::Sender<()>>,
 }
 
 impl Waiting {
@@ -40,13 +49,18 @@ impl Waiting {
     pub(crate) fn add(&self, peer: &Arc<Peer>) {
         let mut state = lock(&self.state);
         peer.queue().hold_back();
-        state.new.push(peer.clone());
+        state.new.peers.push(peer.clone());
+    }
+
+    /// Somebody wants to know when what is asked for by now holds.
+    pub(crate) fn probe(&self, probe: oneshot::Sender<()>) {
+        lock(&self.state).new.probes.push(probe);
     }
 
     /// The number to listen for, if somebody has begun to wait.
     pub(crate) fn ticket(&self) -> Option<u64> {
         let mut state = lock(&self.state);
-        if state.new.is_empty() {
+        if state.new.peers.is_empty() && state.new.probes.is_empty() {
             return None;
         }
         state.last += 1;
@@ -82,13 +96,16 @@ impl Waiting {
         while let Some((last, since, _)) = state.asked.front()
             && is_over(*last, *since)
         {
-            released.extend(state.asked.pop_front().map(|(_, _, peers)| peers));
+            released.extend(state.asked.pop_front().map(|(_, _, held)| held));
         }
         drop(state);
-        released.into_iter().for_each(|peers| self.go_on(peers));
+        released.into_iter().for_each(|held| self.go_on(held));
     }
 
-    fn go_on(&self, peers: Vec<Arc<Peer>>) {
+    fn go_on(&self, Held { peers, probes }: Held) {
+        for probe in probes {
+            let _ = probe.send(());
+        }
         peers.iter().for_each(|peer| peer.queue().go_on());
         self.flusher.ask_all(peers);
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use slab::Slab;
 use smallvec::SmallVec;
-use std::{hash::Hash, sync::Arc};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 /// Who is connected, and in which rooms.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Members<R> {
     pub(super) leaving: usize,
     /// Sockets that have no connection, and are waited for.
     pub(super) away: usize,
+    /// The slots of sockets that came from other nodes, in which others of this node have been.
+    moved: HashMap<SocketId, u32>,
 }
 
 #[derive(Debug)]
@@ -36,12 +38,14 @@ pub(crate) struct Selection<R> {
     pub(crate) of: Of<R>,
     pub(crate) except_sockets: Vec<SocketId>,
     pub(crate) except_rooms: Vec<R>,
+    /// Of all these, one alone, if it is among them.
+    pub(crate) only: Option<SocketId>,
 }
 
 impl<R> Selection<R> {
     /// Without exceptions.
     pub(crate) fn of(of: Of<R>) -> Self {
-        Self { of, except_sockets: Vec::new(), except_rooms: Vec::new() }
+        Self { of, except_sockets: Vec::new(), except_rooms: Vec::new(), only: None }
     }
 }
 
@@ -58,35 +62,66 @@ pub(crate) enum Of<R> {
 
 impl<R: Clone + Eq + Hash> Members<R> {
     pub(super) fn new() -> Self {
-        Self { sockets: Slab::new(), rooms: Rooms::new(), count: 0, leaving: 0, away: 0 }
+        let (sockets, rooms, moved) = (Slab::new(), Rooms::new(), HashMap::new());
+        Self { sockets, rooms, count: 0, leaving: 0, away: 0, moved }
     }
 
     pub(super) fn len(&self) -> usize {
         self.sockets.len() - self.leaving
     }
 
+    /// Where the socket of an id is.
+    pub(super) fn slot(&self, id: SocketId) -> Option<u32> {
+        let slot = match self.moved.is_empty() {
+            true => id.slot(),
+            false => self.moved.get(&id).copied().unwrap_or(id.slot()),
+        };
+        // It may be that of another meanwhile.
+        let member = self.sockets.get(slot as usize);
+        member.filter(|member| member.peer.id == id).map(|_| slot)
+    }
+
     /// The socket of an id.
     pub(super) fn member(&mut self, id: SocketId) -> Option<&mut Member> {
-        // Its slot may be that of another meanwhile.
-        self.sockets.get_mut(id.slot() as usize).filter(|member| member.peer.id == id)
+        let slot = self.slot(id)?;
+        self.sockets.get_mut(slot as usize)
     }
 
     /// The same with its slot, to be looked at.
     fn find(&self, id: SocketId) -> Option<(u32, &Member)> {
-        let member = self.sockets.get(id.slot() as usize)?;
-        (member.peer.id == id).then_some((id.slot(), member))
+        let slot = self.slot(id)?;
+        Some((slot, self.sockets.get(slot as usize)?))
+    }
+
+    /// Takes in a socket of another node, or one that comes back from there.
+    #[cfg(feature = "cluster")]
+    pub(super) fn admit(&mut self, peer: Arc<Peer>) {
+        let id = peer.id;
+        let slot = self.sockets.insert(Member { peer, leaving: false, away: true });
+        self.away += 1;
+        self.moved.insert(id, u32::try_from(slot).unwrap_or(u32::MAX));
+    }
+
+    /// Forgets a socket. What is returned is to be dropped without the lock.
+    pub(super) fn remove(&mut self, id: SocketId) -> Option<(Member, Vec<(R, R)>)> {
+        let slot = self.slot(id)?;
+        let member = self.sockets.remove(slot as usize);
+        self.moved.remove(&id);
+        self.leaving -= usize::from(member.leaving);
+        self.away -= usize::from(member.away);
+        Some((member, self.rooms.exit(slot)))
     }
 
     /// Puts a socket into a room. Whether nobody was in it before.
     pub(super) fn join(&mut self, id: SocketId, room: &R) -> bool {
-        let is_there = self.member(id).is_some_and(|member| !member.leaving);
-        is_there && self.rooms.join(id.slot(), room)
+        let Some((slot, member)) = self.find(id) else { return false };
+        !member.leaving && self.rooms.join(slot, room)
     }
 
     /// Takes a socket out of a room. What is returned is to be dropped without the lock.
     pub(super) fn leave(&mut self, id: SocketId, room: &R) -> Option<(R, R)> {
-        self.member(id)?;
-        self.rooms.leave(id.slot(), room)
+        let slot = self.slot(id)?;
+        self.rooms.leave(slot, room)
     }
 
     pub(super) fn select(&self, selection: &Selection<R>) -> Vec<Arc<Peer>> {
@@ -97,7 +132,7 @@ impl<R: Clone + Eq + Hash> Members<R> {
 
     /// Visits each socket of a selection once.
     pub(super) fn each(&self, selection: &Selection<R>, mut visit: impl FnMut(&Arc<Peer>)) {
-        let Selection { of, except_sockets, except_rooms } = selection;
+        let Selection { of, except_sockets, except_rooms, only } = selection;
         let keys = |rooms: &[R]| -> Vec<u32> {
             rooms.iter().filter_map(|room| self.rooms.key(room)).collect()
         };
@@ -107,7 +142,8 @@ impl<R: Clone + Eq + Hash> Members<R> {
             let is_excepted = !except_sockets.is_empty()
                 && except_sockets.contains(&member.peer.id)
                 || is_in(&except, slot);
-            if !is_excepted {
+            let is_another = only.is_some_and(|only| only != member.peer.id);
+            if !is_excepted && !is_another {
                 visit(&member.peer);
             }
         };

@@ -5,6 +5,7 @@ use crate::{
     Context, Ended, FromContext, IntoReply, Listener, Protocol, Resumed, listener::TypedListener,
     seat::Identity,
 };
+use serde::Serialize;
 use std::{future::Future, marker::PhantomData};
 
 impl<P, St, Se, Slots> Server<P, St, Se, Slots>
@@ -53,10 +54,10 @@ where
     /// Somebody else who has its token, such as the next user of a browser, is given a new session, and
     /// the old one lives on. After `authorize`, which forgets an earlier one; the last one counts, and
     /// without it the token alone decides. A panic refuses the connection as `internal`,
-    /// and where `==` panics they are two.
+    /// and where `==` panics they are two. Nodes of a cluster compare what it serialises to.
     pub fn identify<I>(mut self, identify: impl Fn(&Se) -> I + Send + Sync + 'static) -> Self
     where
-        I: Eq + Send + Sync + 'static,
+        I: Eq + Serialize + Send + Sync + 'static,
     {
         self.identify =
             Some(Box::new(move |session| Box::new(identify(session)) as Box<dyn Identity>));

@@ -68,6 +68,18 @@ impl<F: AsRef<[u8]>> Window<F> {
         }
     }
 
+    /// That of a session of which another node has sent so many frames before the first that is kept.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn after(sent: u64) -> Self {
+        Self { sent, seen: sent, ..Self::new(true) }
+    }
+
+    /// How many frames were sent before those that are kept, and these.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn pack(&mut self) -> (u64, VecDeque<F>) {
+        (self.oldest(), self.take())
+    }
+
     /// Numbers a frame that was sent. The oldest make room for it.
     pub(crate) fn push(&mut self, frame: F, room: Room) {
         self.sent += 1;

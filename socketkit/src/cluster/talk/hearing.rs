@@ -4,6 +4,7 @@ use super::{Talk, millis};
 use crate::{
     NodeId, Protocol,
     cluster::{
+        apply::Whom,
         channel::Channel,
         heard::{self, Act, Missed},
         message::{Here, Message, Record},
@@ -86,45 +87,44 @@ impl<P: Protocol> Talk<P> {
     }
 
     fn deliver(&mut self, message: &Message, now: Instant, acts: &mut Vec<Act>) {
-        let Message { head, bytes } = message;
-        let (mut rest, from) = (bytes.clone(), head.from);
+        let from = message.head.from;
         let Some(hub) = self.hub.upgrade() else { return };
-        for record in &head.records {
-            if record.len() > rest.len() {
-                tracing::warn!(node = %from, "a message of another node is cut off");
-                return;
-            }
-            let own = rest.split_to(record.len());
-            match record {
-                Record::Here(here) => self.meet(from, here.clone(), now),
-                Record::Gone => self.forget(from, now, acts),
-                Record::Sync { within } => {
-                    self.mark(Channel::Node(from), ago(now, *within), now);
-                }
-                Record::Marks(marks) => {
-                    let interests = lock(&self.shared.interests);
-                    let since = |channel| match channel {
-                        Channel::Room(_) => interests.since(channel),
-                        _ => self.begun,
-                    };
-                    let begun = |channel| Some(now.saturating_duration_since(since(channel)?));
-                    self.heard.mark(from, marks, begun, now, acts);
-                }
-                Record::Resend { on, after, within, until } => {
-                    let again = self.said.again(*on, *after, ago(now, *within), *until);
-                    self.repeat(from, (*on, *until), again);
-                }
-                Record::Resent { on, until, is_last, gone, lens } => {
-                    let messages = pieces(own, lens);
-                    let ends = is_last.then_some(*gone);
-                    self.heard.heal(from, (*on, *until), messages, ends, now, acts);
-                }
-                record => {
-                    self.shared.asks.hear(from, record, &own);
-                    hub.apply(from, record, &own);
-                }
-            }
+        let mut except = Vec::new();
+        if message.head.counts {
+            except = self.shared.arrivals.knowing(message, now);
+            self.shared.arrivals.keep(message);
         }
+        let whom = Whom { only: None, except: &except };
+        each_record(message, |record, own| match record {
+            Record::Here(here) => self.meet(from, here.clone(), now),
+            Record::Gone => self.forget(from, now, acts),
+            Record::Sync { within } => {
+                self.mark(Channel::Node(from), ago(now, *within), now);
+            }
+            Record::Marks(marks) => {
+                let interests = lock(&self.shared.interests);
+                let since = |channel| match channel {
+                    Channel::Room(_) => interests.since(channel),
+                    _ => self.begun,
+                };
+                let begun = |channel| Some(now.saturating_duration_since(since(channel)?));
+                self.heard.mark(from, marks, begun, now, acts);
+            }
+            Record::Resend { on, after, within, until } => {
+                let again = self.said.again(*on, *after, ago(now, *within), *until);
+                self.repeat(from, (*on, *until), again);
+            }
+            Record::Resent { on, until, is_last, gone, lens } => {
+                let messages = pieces(own, lens);
+                let ends = is_last.then_some(*gone);
+                self.heard.heal(from, (*on, *until), messages, ends, now, acts);
+            }
+            Record::Moved { ask, state, .. } => self.take_in((from, *ask), state, own, now),
+            record => {
+                self.shared.asks.hear(from, record, &own);
+                hub.apply(from, record, &own, &whom);
+            }
+        });
     }
 
     /// A node says that it is there.
@@ -182,6 +182,18 @@ impl<P: Protocol> Talk<P> {
                 return;
             }
         }
+    }
+}
+
+/// Each record of a message, with its bytes.
+pub(super) fn each_record(message: &Message, mut each: impl FnMut(&Record, Bytes)) {
+    let mut rest = message.bytes.clone();
+    for record in &message.head.records {
+        if record.len() > rest.len() {
+            tracing::warn!(node = %message.head.from, "a message of another node is cut off");
+            return;
+        }
+        each(record, rest.split_to(record.len()));
     }
 }
 

@@ -1,0 +1,170 @@
+//! Sessions that are on their way to this node: what it hears meanwhile on their channels is kept for them.
+
+use super::{
+    channel::Channel,
+    message::{Message, Record},
+    moving::{NoSession, Pass, SessionState},
+    shared::Shared,
+};
+use crate::{
+    NodeId, SocketId,
+    peer::{Peer, lock},
+};
+use bytes::Bytes;
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+
+/// Messages that are kept for one session. With more it does not come.
+const KEPT: usize = 16_384;
+
+/// For how long a message may be under way of which a session was told on its last node.
+const LATE: Duration = Duration::from_secs(10);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    expected: HashMap<SocketId, Expected>,
+    come: Vec<Come>,
+}
+
+/// Makes the peer of a session that has come, of what its last node sent.
+pub(crate) type MakePeer = Box<dyn FnOnce(&SessionState, Bytes) -> Option<Arc<Peer>> + Send>;
+
+/// A session that is to come.
+pub(crate) struct Expected {
+    /// Tells two attempts apart.
+    ask: u64,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) kept: Vec<Message>,
+    pub(crate) make: MakePeer,
+    pub(crate) come: oneshot::Sender<(Arc<Peer>, u64)>,
+}
+
+/// A session that has come: what it was told before is not for it.
+#[derive(Debug)]
+struct Come {
+    id: SocketId,
+    heard: HashMap<(NodeId, Channel), u64>,
+    until: Instant,
+}
+
+/// Waits for a session; dropped, it is not taken in any more.
+pub(crate) struct Arriving {
+    shared: Arc<Shared>,
+    id: SocketId,
+    ask: u64,
+    channels: Vec<Channel>,
+    /// The peer, and how many frames of its client were processed.
+    pub(crate) come: oneshot::Receiver<(Arc<Peer>, u64)>,
+}
+
+impl Shared {
+    /// Listens for a session in rooms on these channels. Another attempt for it gives way.
+    pub(crate) fn expect(
+        self: &Arc<Self>,
+        (id, ask): (SocketId, u64),
+        rooms: Vec<Channel>,
+        make: MakePeer,
+    ) -> Arriving {
+        let mut channels = rooms;
+        channels.push(Channel::Socket(id));
+        self.listen_to(&channels);
+        channels.push(Channel::All);
+        let (sender, come) = oneshot::channel();
+        let (kept, on) = (Vec::new(), channels.clone());
+        let expected = Expected { ask, channels: on, kept, make, come: sender };
+        let earlier = lock(&self.arrivals.0).expected.insert(id, expected);
+        drop(earlier);
+        Arriving { shared: self.clone(), id, ask, channels, come }
+    }
+}
+
+impl Arriving {
+    /// Waits until nothing on those channels is missed any more.
+    pub(crate) async fn listens(&self) {
+        let (sender, listens) = oneshot::channel();
+        self.shared.waiting.probe(sender);
+        self.shared.outbound.wake.notify_one();
+        // Those who wait too long go on as well.
+        let _ = listens.await;
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.arrivals.0);
+        let expected = &mut state.expected;
+        let is_it = expected.get(&self.id).is_some_and(|expected| expected.ask == self.ask);
+        let dropped = if is_it { expected.remove(&self.id) } else { None };
+        drop(state);
+        drop(dropped);
+        self.channels.retain(|channel| *channel != Channel::All);
+        self.shared.listen_no_more(&self.channels);
+    }
+}
+
+impl Arrivals {
+    /// Keeps a message for those that are to come, if it is on a channel of theirs.
+    pub(crate) fn keep(&self, message: &Message) {
+        let mut state = lock(&self.0);
+        for expected in state.expected.values_mut() {
+            if expected.channels.contains(&message.head.on) && expected.kept.len() <= KEPT {
+                expected.kept.push(message.clone());
+            }
+        }
+    }
+
+    /// A session has come: what waits for it, unless nobody does or too much was to be kept.
+    pub(crate) fn take(&self, id: SocketId, ask: u64) -> Option<Expected> {
+        let mut state = lock(&self.0);
+        let is_it = state.expected.get(&id).is_some_and(|expected| expected.ask == ask);
+        let expected = if is_it { state.expected.remove(&id) } else { None };
+        expected.filter(|expected| expected.kept.len() <= KEPT)
+    }
+
+    /// It is here, and has heard so much.
+    pub(crate) fn came(&self, id: SocketId, heard: HashMap<(NodeId, Channel), u64>, now: Instant) {
+        lock(&self.0).come.push(Come { id, heard, until: now + LATE });
+    }
+
+    /// Who has heard a message before they came.
+    pub(crate) fn knowing(&self, message: &Message, now: Instant) -> Vec<SocketId> {
+        let mut state = lock(&self.0);
+        state.come.retain(|come| come.until > now);
+        let key = (message.head.from, message.head.on);
+        let knows =
+            |come: &&Come| come.heard.get(&key).is_some_and(|last| *last >= message.head.last());
+        state.come.iter().filter(knows).map(|come| come.id).collect()
+    }
+}
+
+impl fmt::Debug for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expected").field("ask", &self.ask).finish_non_exhaustive()
+    }
+}
+
+/// Says to the node of a session that its client has come here.
+pub(crate) fn ask_for(shared: &Shared, owner: NodeId, ask: u64, pass: &Pass, goes: bool) {
+    let pass = pass.clone();
+    let record = if goes { Record::Go { ask, pass } } else { Record::Take { ask, pass } };
+    shared.say(Channel::Node(owner), record, None);
+}
+
+impl NoSession {
+    /// What the client is told.
+    pub(crate) fn gap(self) -> crate::Gap {
+        match self {
+            Self::Overflow => crate::Gap::Overflow,
+            Self::Unknown | Self::Superseded | Self::Moved(_) => crate::Gap::Unknown,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A session that another node asks for, as its own node lets it go.
+
+use super::{
+    channel::Channel,
+    forward::{Joined, Scope},
+    message::Record,
+    moving::{NoSession, Pass, SessionState},
+    outbound::Item,
+    shared::Shared,
+};
+use crate::{
+    CloseCode, NodeId, Protocol, SocketId,
+    frame::FrameBytes,
+    hub::{Hub, LetGo},
+    outbox::Packed,
+    peer::{Peer, lock},
+    seat::Newcomer,
+};
+use serde_json::value::RawValue;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::{sync::oneshot, time::timeout};
+
+/// Sessions of which it is known where they went; beyond, whoever looks for one here is told that there is none.
+const KNOWN: usize = 65_536;
+
+/// For how long a session that was let go may be on its way.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
+
+/// Sessions that leave this node, and that have left it.
+#[derive(Debug, Default)]
+pub(crate) struct Departures {
+    leaving: Mutex<Vec<Departure>>,
+    /// Who is told that a session has arrived.
+    on_their_way: Mutex<HashMap<SocketId, oneshot::Sender<()>>>,
+    left: Mutex<HashMap<SocketId, (NodeId, Instant)>>,
+}
+
+/// A session whose own task has let go of it, and of which so much was received.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    pub(crate) mover: Mover,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) received: u64,
+    /// Whether it went.
+    gone: oneshot::Sender<Result<(), NoSession>>,
+}
+
+/// Another node that takes over, as the task of the session knows it: in place of a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Mover {
+    shared: Arc<Shared>,
+    pub(crate) to: NodeId,
+    pub(crate) ask: u64,
+    pub(crate) seen: u64,
+}
+
+impl Mover {
+    /// Lets a session go of which so much was received. Whether it went; where it did, `Err` when nobody says
+    /// that it has arrived.
+    pub(crate) async fn take(
+        self,
+        peer: Arc<Peer>,
+        received: u64,
+    ) -> Result<Result<(), Lost>, NoSession> {
+        let shared = self.shared.clone();
+        let id = peer.id;
+        let (arrived, has_arrived) = oneshot::channel();
+        lock(&shared.departures.on_their_way).insert(id, arrived);
+        let (gone, is_gone) = oneshot::channel();
+        let departure = Departure { mover: self, peer, received, gone };
+        lock(&shared.departures.leaving).push(departure);
+        shared.outbound.wake.notify_one();
+        // The task of the node ends with the server.
+        let went = is_gone.await.unwrap_or(Err(NoSession::Unknown));
+        let arrived = match went {
+            Ok(()) => timeout(ON_ITS_WAY, has_arrived).await.is_ok_and(|arrived| arrived.is_ok()),
+            Err(_) => false,
+        };
+        lock(&shared.departures.on_their_way).remove(&id);
+        went.map(|()| if arrived { Ok(()) } else { Err(Lost) })
+    }
+}
+
+/// A session that has left and has not arrived.
+#[derive(Debug)]
+pub(crate) struct Lost;
+
+impl Departures {
+    pub(crate) fn leaving(&self) -> Vec<Departure> {
+        std::mem::take(&mut lock(&self.leaving))
+    }
+
+    /// Another node has a session that was here.
+    pub(crate) fn arrived(&self, id: SocketId) {
+        if let Some(waiting) = lock(&self.on_their_way).remove(&id) {
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Where a session went that was here.
+    pub(crate) fn find(&self, id: SocketId) -> Option<NodeId> {
+        lock(&self.left).get(&id).map(|(node, _)| *node)
+    }
+
+    fn note(&self, id: SocketId, to: NodeId, forget: Duration) {
+        let mut left = lock(&self.left);
+        let now = Instant::now();
+        if left.len() >= KNOWN {
+            left.retain(|_, (_, at)| now.duration_since(*at) < forget);
+        }
+        if left.len() < KNOWN {
+            left.insert(id, (to, now));
+        }
+    }
+
+    /// It is here again.
+    pub(crate) fn returned(&self, id: SocketId) {
+        lock(&self.left).remove(&id);
+    }
+}
+
+impl Departure {
+    /// Says why it does not go after all.
+    fn refuse(self, why: NoSession) {
+        let Mover { shared, to, ask, .. } = &self.mover;
+        shared.say(Channel::Node(*to), Record::NoSession { ask: *ask, why }, None);
+        let _ = self.gone.send(Err(why));
+    }
+}
+
+impl<P: Protocol> Hub<P> {
+    /// Another node asks for a session, since its client has come there. First it is told in which rooms the session
+    /// is, so that it hears of these before the session goes; when it does, `goes` says so.
+    pub(super) fn part(&self, from: NodeId, ask: u64, pass: &Pass, goes: bool) {
+        let Some(Joined { shared, .. }) = self.reach(Scope::Everywhere) else { return };
+        let refuse = |why| shared.say(Channel::Node(from), Record::NoSession { ask, why }, None);
+        let Some(peer) = self.peer(pass.id) else {
+            let moved = shared.departures.find(pass.id);
+            return refuse(moved.map_or(NoSession::Unknown, NoSession::Moved));
+        };
+        let ticket = pass.ticket();
+        let mut seat = peer.seat();
+        let identity = pass.identity.as_deref();
+        let Some(ticket) = ticket.filter(|ticket| seat.fits_name(ticket, identity)) else {
+            return refuse(NoSession::Unknown);
+        };
+        if !goes {
+            drop(seat);
+            let rooms = self.room_names(pass.id);
+            return shared.say(Channel::Node(from), Record::Offer { ask, rooms }, None);
+        }
+        let (shared, to, seen) = (shared.clone(), from, pass.seen);
+        let mover: Newcomer = Box::new(Mover { shared, to, ask, seen });
+        match seat.claim(&ticket, mover) {
+            Ok(earlier) => {
+                peer.queue().hold();
+                drop(seat);
+                if let Some(earlier) = earlier {
+                    supersede(earlier);
+                }
+            }
+            Err(_) => refuse(NoSession::Superseded),
+        }
+    }
+
+    fn room_names(&self, id: SocketId) -> Vec<Box<RawValue>> {
+        let rooms = self.rooms(id).into_iter();
+        rooms.filter_map(|room| self.reach(Scope::Everywhere)?.codec.write(&room)).collect()
+    }
+
+    /// Lets a session go: from one moment to the next it is not here any more, and all that it is is on its way.
+    /// `heard` is how far other nodes were heard on the channels that it hears.
+    pub(super) fn depart(
+        self: &Arc<Self>,
+        departure: Departure,
+        heard: impl Fn(&[Channel]) -> (Vec<(NodeId, Channel, u64)>, Vec<(Channel, u64)>),
+    ) {
+        let Departure { mover, peer, .. } = &departure;
+        let Mover { shared, to, ask, seen } = mover.clone();
+        if !peer.queue().reaches(seen) {
+            return departure.refuse(NoSession::Overflow);
+        }
+        let id = peer.id;
+        let (secret, identity) = peer.seat().passport();
+        let call = peer.calls().last();
+        let is_gone = loop {
+            // Their names are made by code of the application: not under a lock.
+            let (known, rooms) = (self.rooms(id), self.room_names(id));
+            let of_rooms = rooms.iter().map(|room| Channel::of_room(room.get()));
+            let channels: Vec<_> =
+                [Channel::All, Channel::Socket(id)].into_iter().chain(of_rooms).collect();
+            let (heard, listened) = heard(&channels);
+            let send = |Packed { before, sent, frames }: Packed| {
+                let lens: Vec<_> = frames.iter().map(|frame| frame.len()).collect();
+                let len = lens.iter().sum();
+                let (secret, received) = (secret.write(), departure.received);
+                let (identity, rooms) = (identity.clone(), rooms.clone());
+                let (heard, listened) = (heard.clone(), listened.clone());
+                let state = Box::new(SessionState {
+                    id,
+                    secret,
+                    identity,
+                    received,
+                    before,
+                    sent,
+                    lens,
+                    call,
+                    rooms,
+                    heard,
+                    listened,
+                });
+                let bytes: Vec<u8> =
+                    frames.iter().flat_map(|frame| frame.iter().copied()).collect();
+                // Behind all that was emitted here until now, which it has.
+                shared.outbound.push_always(Item {
+                    channel: Channel::Node(to),
+                    counts: false,
+                    record: Record::Moved { ask, state, len },
+                    bytes: Some(FrameBytes::from(bytes)),
+                });
+            };
+            match self.let_go(peer, &known, send) {
+                Ok(()) => break Ok(()),
+                Err(LetGo::Changed) => {}
+                Err(LetGo::Gone) => break Err(NoSession::Unknown),
+            }
+        };
+        if let Err(why) = is_gone {
+            return departure.refuse(why);
+        }
+        shared.departures.note(id, to, shared.limits.resume * 2);
+        peer.lose_calls();
+        peer.end_tasks();
+        self.presence_ended(peer, &CloseCode::LOST.into());
+        let _ = departure.gone.send(Ok(()));
+    }
+}
+
+/// Says to whoever was about to take over that somebody else does.
+pub(crate) fn supersede(newcomer: Newcomer) {
+    match newcomer.downcast::<Mover>() {
+        Ok(mover) => {
+            let Mover { shared, to, ask, .. } = *mover;
+            let why = NoSession::Superseded;
+            shared.say(Channel::Node(to), Record::NoSession { ask, why }, None);
+        }
+        Err(newcomer) => crate::entry::supersede(newcomer),
+    }
+}

@@ -1,0 +1,112 @@
+//! Sessions that leave this node and that come to it, from one message to the next.
+
+use super::{Talk, hearing::each_record};
+use crate::{
+    NodeId, Protocol,
+    cluster::{
+        apply::Whom,
+        arrivals::Expected,
+        channel::Channel,
+        message::{Message, Record},
+        moving::SessionState,
+        outbound::Item,
+    },
+    hub::Hub,
+    stagger::Stagger,
+};
+use bytes::Bytes;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+impl<P: Protocol> Talk<P> {
+    /// Lets those go that are to: no message is half done now.
+    pub(super) fn part(&mut self, now: Instant) {
+        let departures = self.shared.departures.leaving();
+        let Some(hub) = self.hub.upgrade() else { return };
+        for departure in departures {
+            hub.depart(departure, |channels| {
+                let heard = self.heard.far(channels);
+                let interests = crate::peer::lock(&self.shared.interests);
+                let since = |channel| match channel {
+                    Channel::Room(_) => interests.since(channel),
+                    _ => self.begun,
+                };
+                let listened = |channel: &Channel| {
+                    let listened = now.saturating_duration_since(since(*channel)?);
+                    Some((*channel, super::millis(listened)))
+                };
+                (heard, channels.iter().filter_map(listened).collect())
+            });
+        }
+    }
+
+    /// Takes a session in that another node has let go, if somebody still waits for it.
+    pub(super) fn take_in(
+        &mut self,
+        (from, ask): (NodeId, u64),
+        state: &SessionState,
+        bytes: Bytes,
+        now: Instant,
+    ) {
+        let id = state.id;
+        let Some(hub) = self.hub.upgrade() else { return };
+        let Some(expected) = self.shared.arrivals.take(id, ask) else { return };
+        let Expected { channels, kept, make, come, .. } = expected;
+        let Some(peer) = make(state, bytes) else { return };
+        let names = state.rooms.iter();
+        let is_heard = |name: &str| channels.contains(&Channel::of_room(name));
+        let hears_all = names.clone().all(|name| is_heard(name.get()));
+        let rooms: Vec<_> = names.filter_map(|name| hub.room(name)).collect();
+        let heard = state.heard();
+        let own = self.shared.node;
+        // What was said here goes the way of what is emitted here: those that are not said yet as well.
+        let (said, waiting) = hub.take_in(&peer, &rooms, || {
+            let since = |channel: Channel| match heard.get(&(own, channel)) {
+                Some(last) => (Some(*last), now),
+                None => (None, ago(now, state.listened(channel))),
+            };
+            let said = self.said.after(&channels, since);
+            (said, self.shared.outbound.look(&channels))
+        });
+        let said = said.into_iter().filter_map(|bytes| Message::read(bytes).ok());
+        let is_new = |message: &Message| {
+            let known = heard.get(&(message.head.from, message.head.on));
+            known.is_none_or(|known| message.head.last() > *known)
+        };
+        let whom = Whom { only: Some(id), except: &[] };
+        for message in kept.into_iter().filter(is_new).chain(said) {
+            each_record(&message, |record, bytes| {
+                hub.apply(message.head.from, record, &bytes, &whom)
+            });
+        }
+        for Item { record, bytes, .. } in waiting {
+            hub.apply(own, &record, bytes.as_deref().unwrap_or_default(), &whom);
+        }
+        peer.queue().release();
+        self.shared.arrivals.came(id, heard, now);
+        self.shared.departures.returned(id);
+        self.aside(Channel::Node(from), Record::Kept { id });
+        if !hears_all {
+            // It came into a room when it was about to go: nobody knows what it missed there.
+            close(&peer, &self.spread);
+        }
+        if let Err((peer, _)) = come.send((peer, state.received)) {
+            give_up(&hub, &peer);
+        }
+    }
+}
+
+fn close(peer: &Arc<crate::peer::Peer>, spread: &Stagger) {
+    peer.close(spread.farewell(tokio::time::Instant::now()));
+}
+
+/// Nobody waits any more: its client was given another session.
+fn give_up<P: Protocol>(hub: &Arc<Hub<P>>, peer: &Arc<crate::peer::Peer>) {
+    hub.exit(peer.id);
+}
+
+fn ago(now: Instant, time: Duration) -> Instant {
+    now.checked_sub(time).unwrap_or(now)
+}

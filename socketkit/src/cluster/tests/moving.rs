@@ -1,0 +1,123 @@
+//! Sessions whose client comes to another node.
+
+use super::{Chat, Join, Memory, Say, ServerEvent, nodes, said, server_event, soon, until};
+use crate::{
+    Client, ClientBuilder, Service, Status,
+    dial::{Pipe, To},
+    peer::lock,
+    transport::Stream,
+};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    io::{copy_bidirectional, duplex},
+    task::AbortHandle,
+};
+
+/// Connects to one of several nodes, and cuts the connection on demand.
+struct Roaming {
+    nodes: Vec<Service<Chat>>,
+    at: Mutex<(usize, Option<AbortHandle>)>,
+}
+
+impl Roaming {
+    fn new(nodes: &[Service<Chat>]) -> Arc<Self> {
+        Arc::new(Self { nodes: nodes.to_vec(), at: Mutex::new((0, None)) })
+    }
+
+    fn client(self: &Arc<Self>) -> ClientBuilder<Chat> {
+        let limits = crate::Limits::default().backoff((Duration::ZERO, Duration::ZERO));
+        let to = To::Pipe(self.clone(), http::Uri::from_static("/"));
+        ClientBuilder::new(Ok(to)).limits(limits)
+    }
+
+    /// Cuts the connection; the next goes to this node.
+    fn go_to(&self, node: usize) {
+        let mut at = lock(&self.at);
+        at.0 = node;
+        at.1.take().into_iter().for_each(|cut| cut.abort());
+    }
+}
+
+impl Pipe for Roaming {
+    fn open(&self, request: http::Request<()>) -> io::Result<Box<dyn Stream>> {
+        let (near, mut there) = duplex(64 * 1024);
+        let (mut here, far) = duplex(64 * 1024);
+        let mut at = lock(&self.at);
+        let service = self.nodes[at.0].clone();
+        tokio::spawn(async move { service.upgraded(far, request).await });
+        let task = tokio::spawn(async move { copy_bidirectional(&mut there, &mut here).await });
+        at.1 = Some(task.abort_handle());
+        Ok(Box::new(near))
+    }
+}
+
+async fn resumed(client: &Client<Chat>) -> u64 {
+    let mut status = client.status();
+    let is_back = |status: &Status| matches!(status, Status::Resumed { .. } | Status::Reset { .. });
+    match &*soon(status.wait_for(is_back)).await.unwrap() {
+        Status::Resumed { replayed } => *replayed,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_session_goes_on_on_another_node() {
+    let engine = Memory::default();
+    let all = nodes::<3>(&engine).await;
+    let roaming = Roaming::new(&all);
+    let confirm = async |confirm: server_event::Confirm| confirm.0;
+    let mut ada = soon(roaming.client().on(confirm).connect()).await.unwrap();
+    soon(ada.call(Join("lobby".into()))).await.unwrap();
+    let id = all[0].io().local().sockets()[0].id();
+    for (round, to) in [1, 2, 0, 1, 0].into_iter().enumerate() {
+        let text = |what: &str| format!("{what} {round}");
+        roaming.go_to(to);
+        // From whatever node, whether or not it knows that the session has gone.
+        for node in &all {
+            node.io().to("lobby").emit(ServerEvent::Said(text("lobby")));
+        }
+        resumed(&ada).await;
+        for _ in &all {
+            assert_eq!(said(&mut ada).await, text("lobby"));
+        }
+        until(|| all[to].io().local().len() == 1).await;
+        let others = all.iter().enumerate().filter(|(at, _)| *at != to);
+        for (_, node) in others {
+            assert!(node.io().local().is_empty(), "one node has it");
+        }
+        assert_eq!(all[to].io().local().sockets()[0].id(), id);
+        soon(ada.call(Say { room: Some("lobby".into()), text: text("own") })).await.unwrap();
+        assert_eq!(said(&mut ada).await, text("own"));
+        for node in &all {
+            let socket = node.io().socket(id).unwrap();
+            let asked = server_event::Confirm(text("asked"));
+            assert_eq!(soon(socket.call(asked)).await.unwrap(), text("asked"));
+        }
+        for node in &all {
+            node.io().broadcast(ServerEvent::Said(text("all")));
+            assert_eq!(said(&mut ada).await, text("all"));
+        }
+    }
+    soon(ada.close()).await;
+    until(|| all.iter().all(|node| node.io().local().is_empty())).await;
+    until(|| all.iter().all(|node| node.io().room_count() == 0)).await;
+}
+
+#[tokio::test]
+async fn a_session_whose_node_is_gone_is_a_gap_at_once() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let roaming = Roaming::new(&[one, two.clone()]);
+    let ada = soon(roaming.client().connect()).await.unwrap();
+    lock(&roaming.at).0 = 1;
+    let gone = roaming.nodes[0].clone();
+    drop(gone.shutdown());
+    soon(gone.shutdown()).await;
+    let mut status = ada.status();
+    soon(status.wait_for(|status| matches!(status, Status::Reset { .. }))).await.unwrap();
+    assert_eq!(two.io().local().len(), 1);
+}
