@@ -39,9 +39,13 @@ impl Link {
         self.waker.wake();
     }
 
-    /// What has begun since. The task is woken when there is more, and when it is over.
-    pub(super) fn begun(&self, cx: &Context<'_>) -> Vec<Abortable<Subscriber>> {
+    /// The task is woken when something begins from now on, and when it is over.
+    pub(super) fn listen(&self, cx: &Context<'_>) {
         self.waker.register(cx.waker());
+    }
+
+    /// What has begun since.
+    pub(super) fn begun(&self) -> Vec<Abortable<Subscriber>> {
         mem::take(&mut lock(&self.state).begun)
     }
 

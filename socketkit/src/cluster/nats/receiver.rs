@@ -31,10 +31,11 @@ impl Receiver {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<Bytes>, EngineError>> {
+        self.link.listen(cx);
         // Read before the queues: nothing comes after it.
-        let link = self.link.check();
+        let over = self.link.check();
         let batch = self.drain(cx);
-        match (batch.is_empty(), link) {
+        match (batch.is_empty(), over) {
             (false, _) => Poll::Ready(Ok(batch)),
             (true, Err(error)) => Poll::Ready(Err(error)),
             (true, Ok(())) => Poll::Pending,
@@ -53,7 +54,7 @@ impl Receiver {
                 was_empty = false;
                 continue;
             }
-            let begun = self.link.begun(cx);
+            let begun = self.link.begun();
             if was_empty && begun.is_empty() {
                 break;
             }
