@@ -46,7 +46,7 @@ mod nodes;
 #[cfg(feature = "cluster")]
 mod outbound;
 #[cfg(feature = "redis")]
-pub(crate) mod redis;
+pub mod redis;
 #[cfg(feature = "cluster")]
 mod run;
 #[cfg(feature = "cluster")]

@@ -306,6 +306,8 @@ pub use client_builder::ClientBuilder;
 pub use close::{CloseCode, Disconnect};
 #[cfg(feature = "nats")]
 pub use cluster::nats;
+#[cfg(feature = "redis")]
+pub use cluster::redis;
 #[cfg(feature = "cluster")]
 pub use cluster::{ClusterError, ClusterOptions, ClusterStatus};
 #[cfg(feature = "server")]

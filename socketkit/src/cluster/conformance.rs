@@ -1,12 +1,13 @@
 //! What every engine has to do, with real servers.
 
 mod messages;
+mod tls;
 mod trouble;
 
 use super::{
     channel::{Channel, Interest},
     engine::{Change, Engine, EngineError, Line, Outgoing},
-    server::Server,
+    server::{Certificate, Server},
 };
 use crate::NodeId;
 use bytes::Bytes;
@@ -20,6 +21,10 @@ const SOON: Duration = Duration::from_secs(20);
 struct Kind {
     server: fn(&[&str]) -> Server,
     engine: fn(String) -> Box<dyn Engine>,
+    /// Arguments with which it speaks TLS alone, with those whose certificate is the same as its own.
+    tls: &'static [&'static str],
+    /// Who has that certificate.
+    with_certificate: fn(String, &Certificate) -> Box<dyn Engine>,
     /// Arguments with which the user `default` needs the password `right`.
     password: &'static [&'static str],
 }
@@ -28,6 +33,11 @@ struct Kind {
 const NATS: Kind = Kind {
     server: Server::nats,
     engine: |host| Box::new(super::nats::connect(format!("nats://{host}"))),
+    tls: &["--tlsverify", "--tlscert", "CERT", "--tlskey", "KEY", "--tlscacert", "CERT"],
+    with_certificate: |host, Certificate { path, key, .. }| {
+        let engine = super::nats::connect(format!("tls://{host}")).tls_roots(path);
+        Box::new(engine.tls_client_certificate(path, key))
+    },
     password: &["--user", "default", "--pass", "right"],
 };
 
@@ -35,6 +45,16 @@ const NATS: Kind = Kind {
 const REDIS: Kind = Kind {
     server: Server::redis,
     engine: |host| Box::new(super::redis::connect(format!("redis://{host}"))),
+    tls: [
+        ["--port", "0", "--tls-port", "PORT"],
+        ["--tls-cert-file", "CERT", "--tls-key-file", "KEY"],
+        ["--tls-ca-cert-file", "CERT", "--tls-auth-clients", "yes"],
+    ]
+    .as_flattened(),
+    with_certificate: |host, Certificate { path, key, .. }| {
+        let engine = super::redis::connect(format!("rediss://{host}")).tls_roots(path);
+        Box::new(engine.tls_client_certificate(path, key))
+    },
     password: &["--requirepass", "right"],
 };
 
@@ -139,6 +159,9 @@ conformance! {
     thousands_of_channels_are_told_apart
     a_big_batch_arrives_whole
     a_receive_that_is_given_up_loses_nothing;
+    tls:
+    a_certificate_on_both_sides_opens
+    a_certificate_that_is_not_trusted_is_an_error;
     trouble:
     a_line_without_messages_stays
     a_port_that_is_closed_is_an_error_at_once

@@ -9,6 +9,7 @@ mod tests;
 
 use self::{link::Link, login::Login, publisher::Publisher, receiver::Receiver};
 use super::{
+    address::address,
     engine::{Boxed, Engine, EngineError, Line},
     settings::ClusterOptions,
 };
@@ -212,8 +213,7 @@ impl From<Nats> for ClusterOptions {
 /// The servers, without what is secret.
 impl fmt::Debug for Nats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut servers =
-            self.url.split(',').map(|url| url.rsplit(['@', '/']).next().unwrap_or(url));
+        let mut servers = self.url.split(',').map(address);
         f.write_str(servers.next().unwrap_or_default())?;
         servers.try_for_each(|server| write!(f, ",{server}"))
     }

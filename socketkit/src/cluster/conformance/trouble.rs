@@ -78,7 +78,7 @@ pub(super) async fn the_end_of_the_server_ends_both_halves(kind: &Kind) {
     node.begin(&[CONTROL, room(1)]).await;
     server.signal("KILL");
     let (_, after) = node.fail().await;
-    assert!(after < Duration::from_secs(1), "after {after:?}");
+    assert!(after < Duration::from_secs(3), "after {after:?}");
     assert_over(&mut node).await;
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn a_server_that_hangs_ends_both_halves(kind: &Kind) {
     node.begin(&[CONTROL, room(1)]).await;
     server.signal("STOP");
     let (_, after) = node.fail().await;
-    assert!(after < Duration::from_secs(5), "after {after:?}");
+    assert!(after < Duration::from_secs(6), "after {after:?}");
     assert_over(&mut node).await;
 }
 
