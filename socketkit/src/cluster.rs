@@ -3,6 +3,8 @@
 //! `forward` (what a hub says) → `outbound` (what waits) → `talk` (the node's task, with `said`, `heard` and `nodes`
 //! as what it knows) → `engine` → the `talk` of another node → `apply` (what its hub does).
 
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod address;
 #[cfg(not(feature = "cluster"))]
 mod alone;
 #[cfg(feature = "cluster")]
@@ -73,7 +75,7 @@ mod waiting;
 #[cfg(not(feature = "cluster"))]
 pub(crate) use alone::{Forward, Joined, Scope};
 #[cfg(feature = "cluster")]
-pub(crate) use departure::{Lost, Mover, supersede};
+pub(crate) use departure::{Mover, supersede};
 #[cfg(feature = "cluster")]
 pub(crate) use forward::{Forward, Joined, Scope};
 #[cfg(feature = "cluster")]

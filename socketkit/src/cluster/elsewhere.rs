@@ -8,7 +8,6 @@ use super::{
     outbound::Item,
     selected::Selected,
     shared::Shared,
-    status::ClusterStatus,
 };
 use crate::{
     CallError, Io, NodeId, Protocol, Socket, SocketId,
