@@ -26,6 +26,8 @@ mod departure;
 #[cfg(feature = "cluster")]
 mod elsewhere;
 #[cfg(feature = "cluster")]
+mod emitter;
+#[cfg(feature = "cluster")]
 mod engine;
 #[cfg(feature = "cluster")]
 mod forward;
@@ -76,6 +78,8 @@ mod waiting;
 pub(crate) use alone::{Forward, Joined, Scope};
 #[cfg(feature = "cluster")]
 pub(crate) use departure::{Mover, supersede};
+#[cfg(feature = "cluster")]
+pub use emitter::Emitter;
 #[cfg(feature = "cluster")]
 pub(crate) use forward::{Forward, Joined, Scope};
 #[cfg(feature = "cluster")]

@@ -56,6 +56,20 @@ pub(crate) struct Tallied {
     pub(crate) failed: Counter,
 }
 
+/// What a node of a cluster counts: see [`ClusterStats`](crate::ClusterStats).
+#[derive(Debug, Default)]
+pub(crate) struct ClusterCounters {
+    pub(crate) said: Counter,
+    pub(crate) heard: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) asked: Counter,
+    pub(crate) repeated: Counter,
+    pub(crate) gaps: Counter,
+    pub(crate) lost: Counter,
+    pub(crate) came: Counter,
+    pub(crate) left: Counter,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -68,7 +82,7 @@ pub(crate) struct Counters {
     pub(crate) resumed: Counter,
     pub(crate) expired: Counter,
     pub(crate) gaps: Counter,
-    pub(crate) gaps_between: Counter,
+    pub(crate) cluster: ClusterCounters,
 }
 
 impl Counters {
@@ -84,7 +98,7 @@ impl Counters {
             resumed: Counter::default(),
             expired: Counter::default(),
             gaps: Counter::default(),
-            gaps_between: Counter::default(),
+            cluster: ClusterCounters::default(),
         }
     }
 

@@ -309,7 +309,7 @@ pub use cluster::nats;
 #[cfg(feature = "redis")]
 pub use cluster::redis;
 #[cfg(feature = "cluster")]
-pub use cluster::{ClusterError, ClusterOptions, ClusterStatus};
+pub use cluster::{ClusterError, ClusterOptions, ClusterStatus, Emitter};
 #[cfg(feature = "server")]
 pub use context::{Context, Ended, Live, Opening, Replayed, Resumed};
 #[cfg(feature = "schema")]
@@ -358,7 +358,7 @@ pub use socket_id::SocketId;
 #[cfg(feature = "macros")]
 pub use socketkit_macros::{Events, Protocol};
 #[cfg(feature = "server")]
-pub use stats::{EventStats, Stats};
+pub use stats::{ClusterStats, EventStats, Stats};
 #[cfg(feature = "server")]
 pub use target::{Counted, Exclude, Fetched, OneRoom, OneSocket, Target};
 pub use wire::SUBPROTOCOL;

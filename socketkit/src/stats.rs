@@ -1,6 +1,9 @@
 //! What a server has done since it was made, in numbers.
 
-use crate::{Io, Protocol, counters::Counters};
+use crate::{
+    Io, Protocol,
+    counters::{ClusterCounters, Counters},
+};
 use serde::Serialize;
 use std::iter;
 
@@ -41,6 +44,33 @@ pub struct Stats {
     /// Sessions that began in place of one that somebody wanted to go on with, and could not: see
     /// [`Gap`](crate::Gap).
     pub gaps: u64,
+    /// What it has said to other nodes of its cluster, and heard of them: zero without one.
+    pub cluster: ClusterStats,
+}
+
+/// What a node has done for its cluster: see [`Stats`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ClusterStats {
+    /// Messages that it handed to the engine, each of one event or of several; those by which nodes know of each
+    /// other included, one a second at least.
+    pub said: u64,
+    /// Messages of other nodes that came.
+    pub heard: u64,
+    /// Events that were not forwarded, since more waited than [`Limits::forwarded`](crate::Limits::forwarded).
+    pub refused: u64,
+    /// How often it missed something, and asked for it.
+    pub asked: u64,
+    /// Messages that it said again to nodes that had missed them.
+    pub repeated: u64,
+    /// Sessions that ended since something for them did not come, and will not: their clients know of a gap.
+    pub gaps: u64,
+    /// How often it lost the engine.
+    pub lost: u64,
+    /// Sessions that came from other nodes.
+    pub came: u64,
+    /// Sessions that went to other nodes.
+    pub left: u64,
 }
 
 /// What became of one event, counted over its receivers: see [`Stats`].
@@ -129,12 +159,29 @@ impl Stats {
             resumed: counters.resumed.get(),
             expired: counters.expired.get(),
             gaps: counters.gaps.get(),
+            cluster: ClusterStats::of(&counters.cluster),
         }
     }
 
     /// What became of the event of this name on the wire.
     pub fn event(&self, name: &str) -> Option<&EventStats> {
         self.events.iter().find(|event| event.name == name)
+    }
+}
+
+impl ClusterStats {
+    fn of(counters: &ClusterCounters) -> Self {
+        Self {
+            said: counters.said.get(),
+            heard: counters.heard.get(),
+            refused: counters.refused.get(),
+            asked: counters.asked.get(),
+            repeated: counters.repeated.get(),
+            gaps: counters.gaps.get(),
+            lost: counters.lost.get(),
+            came: counters.came.get(),
+            left: counters.left.get(),
+        }
     }
 }
 

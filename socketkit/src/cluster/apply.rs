@@ -88,7 +88,7 @@ impl<P: Protocol> Hub<P> {
             Channel::Control | Channel::Node(_) => Vec::new(),
         };
         for peer in peers {
-            self.counters.gaps_between.add(1);
+            self.counters.cluster.gaps.add(1);
             peer.close(spread.farewell(Instant::now()));
         }
     }

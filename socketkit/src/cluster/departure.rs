@@ -232,6 +232,7 @@ impl<P: Protocol> Hub<P> {
         if let Err(why) = is_gone {
             return departure.refuse(why);
         }
+        self.counters.cluster.left.add(1);
         shared.departures.note(id, to, shared.limits.resume * 2);
         peer.lose_calls();
         peer.end_tasks();

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Disconnect, Events, NodeId, Policy, Protocol, SocketId,
+    counters::Counters,
     frame::FrameBytes,
     hub::{Hub, Selection},
     peer::{Peer, lock},
@@ -38,19 +39,22 @@ pub(crate) enum Scope {
 
 /// What goes to other nodes, ready to be sent: under a lock it is only handed over.
 pub(crate) struct Forward<'a> {
-    shared: Option<&'a Shared>,
+    by: Option<(&'a Shared, &'a Counters)>,
     items: Vec<Item>,
 }
 
 impl Forward<'_> {
     /// Nothing.
     pub(crate) fn none() -> Self {
-        Self { shared: None, items: Vec::new() }
+        Self { by: None, items: Vec::new() }
     }
 
     /// Hands it over. Whether it was taken.
     pub(crate) fn send(self) -> bool {
-        self.shared.is_some_and(|shared| shared.forward(self.items))
+        let Some((shared, counters)) = self.by else { return false };
+        let is_taken = shared.forward(self.items);
+        counters.cluster.refused.add((!is_taken).into());
+        is_taken
     }
 }
 
@@ -92,7 +96,7 @@ impl<P: Protocol> Hub<P> {
         let items = shared.route(&to, treatment.policy != Policy::Volatile, Some(frame), |to| {
             Record::Emit(Emit { to, policy, len })
         });
-        Forward { shared: Some(shared), items }
+        Forward { by: Some((shared, &self.counters)), items }
     }
 
     fn forward(

@@ -5,7 +5,7 @@ use super::{
     forward::Joined,
     run,
     settings::ClusterOptions,
-    shared::Shared,
+    shared::{Role, Shared},
     status::{ClusterError, ClusterStatus},
 };
 use crate::{Io, Limits, NodeId, Protocol, Server, Service, hub::Hub};
@@ -17,6 +17,7 @@ use tokio::{runtime::Handle, sync::watch};
 pub(crate) struct Joining<R> {
     options: ClusterOptions,
     codec: Codec<R>,
+    role: Role,
 }
 
 impl<P, St, Se, Slots> Server<P, St, Se, Slots>
@@ -52,19 +53,24 @@ where
     /// # }
     /// ```
     pub fn cluster(mut self, engine: impl Into<ClusterOptions>) -> Self {
-        let joining = Joining { options: engine.into(), codec: Codec::new() };
+        let joining = Joining::new(engine.into(), Codec::new(), Role::Server);
         self.settings.cluster = Some(joining);
         self
     }
 }
 
 impl<R> Joining<R> {
+    pub(crate) fn new(options: ClusterOptions, codec: Codec<R>, role: Role) -> Self {
+        Self { options, codec, role }
+    }
+
     /// Joins with a hub, whose server is built.
     pub(crate) fn join<P: Protocol<Room = R>>(self, hub: &Arc<Hub<P>>, limits: &Limits) {
-        let Self { options: ClusterOptions { engine, name, is_standalone }, codec } = self;
+        let Self { options, codec, role } = self;
+        let name = options.name.clone();
         let name = name.unwrap_or_else(|| name_of::<P>());
         let (limits, flusher) = (limits.clone(), hub.flusher.clone());
-        let shared = Arc::new(Shared::new(engine, name, is_standalone, limits, flusher));
+        let shared = Arc::new(Shared::new(options, name, role, limits, flusher));
         let _ = hub.cluster.set(Joined { shared, codec });
         if let Ok(runtime) = Handle::try_current() {
             run::start(hub, &runtime);
@@ -100,22 +106,26 @@ impl<P: Protocol> Service<P> {
     ///
     /// Outside of a tokio runtime.
     pub async fn joined(&self) -> Result<(), ClusterError> {
-        let hub = self.hub();
-        let Some(Joined { shared, .. }) = hub.cluster.get() else { return Ok(()) };
-        run::start(hub, &Handle::current());
-        let (mut status, mut failed) = (shared.status.subscribe(), shared.failed.subscribe());
-        loop {
-            if shared.is_standalone || *status.borrow_and_update() != ClusterStatus::Connecting {
-                return Ok(());
-            }
-            if let Some(why) = failed.borrow_and_update().clone() {
-                return Err(ClusterError { engine: shared.engine.name(), why });
-            }
-            // Both senders live as long as the hub does.
-            tokio::select! {
-                _ = status.changed() => {}
-                _ = failed.changed() => {}
-            }
+        joined(self.hub()).await
+    }
+}
+
+/// See [`Service::joined`].
+pub(crate) async fn joined<P: Protocol>(hub: &Arc<Hub<P>>) -> Result<(), ClusterError> {
+    let Some(Joined { shared, .. }) = hub.cluster.get() else { return Ok(()) };
+    run::start(hub, &Handle::current());
+    let (mut status, mut failed) = (shared.status.subscribe(), shared.failed.subscribe());
+    loop {
+        if shared.is_standalone || *status.borrow_and_update() != ClusterStatus::Connecting {
+            return Ok(());
+        }
+        if let Some(why) = failed.borrow_and_update().clone() {
+            return Err(shared.unreachable(why));
+        }
+        // Both senders live as long as the hub does.
+        tokio::select! {
+            _ = status.changed() => {}
+            _ = failed.changed() => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{shared::Shared, status::ClusterStatus, talk::Talk};
 use crate::{Protocol, hub::Hub};
 use std::{
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -21,12 +21,12 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 pub(crate) fn start<P: Protocol>(hub: &Arc<Hub<P>>, runtime: &Handle) {
     let Some(shared) = hub.cluster.get().map(|joined| joined.shared.clone()) else { return };
     if shared.begins(runtime) {
-        runtime.spawn(run(Arc::downgrade(hub), shared));
+        let talk = Talk::new(hub, shared.clone());
+        runtime.spawn(run(talk, shared));
     }
 }
 
-async fn run<P: Protocol>(hub: Weak<Hub<P>>, shared: Arc<Shared>) {
-    let mut talk = Talk::new(hub, shared.clone());
+async fn run<P: Protocol>(mut talk: Talk<P>, shared: Arc<Shared>) {
     let mut pause = PAUSES.0;
     loop {
         let connecting = timeout(CONNECT, shared.engine.connect(&shared.name));

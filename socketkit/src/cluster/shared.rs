@@ -11,7 +11,8 @@ use super::{
     message::{Here, Record},
     outbound::{Bounds, Item, Outbound},
     selected::Selected,
-    status::ClusterStatus,
+    settings::ClusterOptions,
+    status::{ClusterError, ClusterStatus},
     waiting::Waiting,
 };
 use crate::{
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Box<dyn Engine>,
     /// Sockets are taken before there ever was a connection.
     pub(crate) is_standalone: bool,
+    pub(crate) role: Role,
     pub(crate) limits: Limits,
     pub(crate) outbound: Outbound,
     pub(crate) waiting: Waiting,
@@ -75,6 +77,15 @@ pub(crate) struct Shared {
     pub(crate) arrivals: Arrivals,
 }
 
+/// What a process is for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A node.
+    Server,
+    /// It has no sockets, and only says something.
+    Emitter,
+}
+
 /// What is known of other nodes.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Others {
@@ -84,12 +95,13 @@ pub(crate) struct Others {
 
 impl Shared {
     pub(crate) fn new(
-        engine: Box<dyn Engine>,
+        options: ClusterOptions,
         name: String,
-        is_standalone: bool,
+        role: Role,
         limits: Limits,
         flusher: Arc<Flusher>,
     ) -> Self {
+        let ClusterOptions { engine, is_standalone, .. } = options;
         let terms = Arc::new(Terms::from(limits.clone()));
         let interests = Mutex::new(Interests::new(limits.routed_rooms));
         Self {
@@ -97,6 +109,7 @@ impl Shared {
             name,
             engine,
             is_standalone,
+            role,
             limits,
             outbound: Outbound::default(),
             waiting: Waiting::new(flusher),
@@ -222,6 +235,10 @@ impl Shared {
         }
         let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
         self.outbound.push(items, Bounds { items: items_most, bytes })
+    }
+
+    pub(crate) fn unreachable(&self, why: impl Into<String>) -> ClusterError {
+        ClusterError { engine: self.engine.name(), why: why.into() }
     }
 
     /// Says something that does not count.

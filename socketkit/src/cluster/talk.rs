@@ -11,10 +11,10 @@ use super::{
     nodes::{BEAT, Nodes},
     outbound::Item,
     said::{Room, Said},
-    shared::Shared,
+    shared::{Role, Shared},
     status::ClusterStatus,
 };
-use crate::{Protocol, hub::Hub, peer::lock, stagger::Stagger};
+use crate::{Protocol, counters::Counters, hub::Hub, peer::lock, stagger::Stagger};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
@@ -43,6 +43,7 @@ const MARKS: usize = 1_024;
 /// See the module.
 pub(super) struct Talk<P: Protocol> {
     hub: Weak<Hub<P>>,
+    counters: Arc<Counters>,
     shared: Arc<Shared>,
     said: Said,
     heard: Heard,
@@ -75,11 +76,12 @@ enum Turn {
 }
 
 impl<P: Protocol> Talk<P> {
-    pub(super) fn new(hub: Weak<Hub<P>>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(hub: &Arc<Hub<P>>, shared: Arc<Shared>) -> Self {
         let limits = &shared.limits;
         let room = Room { messages: limits.repeated, bytes: limits.repeated_bytes };
         Self {
-            hub,
+            counters: hub.counters.clone(),
+            hub: Arc::downgrade(hub),
             said: Said::new(shared.node, room),
             spread: Stagger::new(limits),
             shared,
@@ -98,13 +100,11 @@ impl<P: Protocol> Talk<P> {
         let Line { mut publisher, mut receiver } = line;
         let now = Instant::now();
         let node = self.shared.node;
-        let own = [
-            Interest::In(Channel::Control),
-            Interest::In(Channel::All),
-            Interest::In(Channel::Node(node)),
-            Interest::SocketsOf(node),
-        ];
-        let mut changes: Vec<_> = own.into_iter().map(Change::Begin).collect();
+        let own = [Interest::In(Channel::Control), Interest::In(Channel::Node(node))];
+        let of_sockets = [Interest::In(Channel::All), Interest::SocketsOf(node)];
+        let has_sockets = self.shared.role == Role::Server;
+        let own = own.into_iter().chain(of_sockets.into_iter().filter(|_| has_sockets));
+        let mut changes: Vec<_> = own.map(Change::Begin).collect();
         changes.extend(lock(&self.shared.interests).all(now));
         match timeout(STALLED, publisher.subscribe(changes)).await {
             Ok(Ok(())) => {}
@@ -162,8 +162,9 @@ impl<P: Protocol> Talk<P> {
 
     /// The connection was lost, or could not be made.
     pub(super) fn lose(&mut self) {
-        if self.begun.is_some() {
-            self.lost.get_or_insert_with(Instant::now);
+        if self.begun.is_some() && self.lost.is_none() {
+            self.lost = Some(Instant::now());
+            self.counters.cluster.lost.add(1);
         }
         self.asides.clear();
         self.shared.waiting.release_all();
@@ -198,7 +199,9 @@ impl<P: Protocol> Talk<P> {
         {
             self.shared.has_changed.store(false, Ordering::Release);
             let here = Here { sockets: hub.len(), connected: hub.connected_len() };
-            self.aside(Channel::Control, Record::Here(here.clone()));
+            if self.shared.role == Role::Server {
+                self.aside(Channel::Control, Record::Here(here.clone()));
+            }
             self.told = Some((here, now));
             self.said.forget(now);
         }
@@ -213,20 +216,24 @@ impl<P: Protocol> Talk<P> {
         let ticket = self.shared.waiting.ticket();
         let (changes, left) = lock(&self.shared.interests).change(now, ticket);
         left.into_iter().for_each(|channel| self.heard.leave(channel));
-        if let Some(ticket) = ticket {
-            self.aside(Channel::Node(self.shared.node), Record::Echo(ticket));
-        }
         let mut messages = Vec::new();
         for Item { channel, record, bytes, .. } in mem::take(&mut self.asides) {
             messages.push(self.said.mention(channel, vec![record], bytes.as_deref().into_iter()));
         }
         self.compose(now, &mut messages);
+        if let Some(ticket) = ticket {
+            // Behind all that was asked for and said.
+            let echo = vec![Record::Echo(ticket)];
+            let own = Channel::Node(self.shared.node);
+            messages.push(self.said.mention(own, echo, [].into_iter()));
+        }
         let is_over = is_closed && self.shared.outbound.is_empty();
         if is_over {
             messages.push(self.said.mention(Channel::Control, vec![Record::Gone], [].into_iter()));
         } else if changes.is_empty() && messages.is_empty() {
             return Ok(Mouth::Free(publisher));
         }
+        self.counters.cluster.said.add(messages.len() as u64);
         let saying = async move {
             if !changes.is_empty() {
                 publisher.subscribe(changes).await?;

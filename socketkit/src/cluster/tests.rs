@@ -302,3 +302,52 @@ async fn a_node_that_does_not_answer_is_named() {
     }
     assert_eq!((&all[..], replies.missing()), (&["dan ?".to_owned()][..], &[deaf][..]));
 }
+
+#[tokio::test]
+async fn a_process_without_sockets_emits_to_those_of_all_nodes() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let (mut ada, mut bob) = (soon(one.local()).await, soon(two.local()).await);
+    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    let emitter = soon(crate::Emitter::<Chat>::connect(engine.clone())).await.unwrap();
+    assert!(emitter.is_empty() && one.io().nodes().len() == 1, "it is no node");
+    emitter.broadcast(ServerEvent::Said("all".into()));
+    emitter.to("lobby").emit(ServerEvent::Said("lobby".into()));
+    soon(emitter.close()).await.unwrap();
+    assert_eq!(said(&mut ada).await, "all");
+    assert_eq!((said(&mut bob).await, said(&mut bob).await), ("all".into(), "lobby".into()));
+    engine.down();
+    let error = soon(crate::Emitter::<Chat>::connect(engine.clone())).await.unwrap_err();
+    let expected = "the engine `memory` of the cluster cannot be reached: it is down";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn who_cannot_reach_the_engine_starts_only_if_told_to() {
+    let engine = Memory::default();
+    engine.down();
+    let alone = node(&engine, Limits::default());
+    assert!(soon(alone.joined()).await.is_err());
+    let refused = soon(alone.local()).await;
+    let status = refused.status().borrow().clone();
+    assert!(matches!(status, Status::Waiting { .. }), "refused, and to come back: {status:?}");
+    drop(refused);
+    let standalone = crate::ClusterOptions { is_standalone: true, ..engine.clone().into() };
+    let service =
+        Server::<Chat>::new().cluster(standalone).ignore::<Join>().ignore::<Say>().build();
+    soon(service.joined()).await.unwrap();
+    let mut ada = soon(service.local()).await;
+    assert!(!service.io().broadcast(ServerEvent::Said("alone".into())).forwarded);
+    assert_eq!(said(&mut ada).await, "alone");
+    engine.up();
+    let mut status = service.io().cluster();
+    soon(status.wait_for(|status| *status == ClusterStatus::Connected)).await.unwrap();
+    soon(alone.joined()).await.unwrap();
+    until(|| alone.io().nodes().len() == 1).await;
+    let mut bob = soon(alone.local()).await;
+    alone.io().broadcast(ServerEvent::Said("together".into()));
+    assert_eq!(
+        (said(&mut ada).await, said(&mut bob).await),
+        ("together".into(), "together".into())
+    );
+}

@@ -36,8 +36,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Held {
     peers: Vec<Arc<Peer>>,
-    /// Told when it is over.
-    probes: Vec<oneshot::Sender<()>>,
+    /// Told when it is over, and whether the echo came.
+    probes: Vec<oneshot::Sender<bool>>,
 }
 
 impl Waiting {
@@ -53,7 +53,7 @@ impl Waiting {
     }
 
     /// Somebody wants to know when what is asked for by now holds.
-    pub(crate) fn probe(&self, probe: oneshot::Sender<()>) {
+    pub(crate) fn probe(&self, probe: oneshot::Sender<bool>) {
         lock(&self.state).new.probes.push(probe);
     }
 
@@ -71,7 +71,7 @@ impl Waiting {
 
     /// A number has come back.
     pub(crate) fn release(&self, ticket: u64) {
-        self.release_while(|last, _| last <= ticket);
+        self.release_while(true, |last, _| last <= ticket);
     }
 
     /// When somebody has waited long enough.
@@ -80,17 +80,17 @@ impl Waiting {
     }
 
     pub(crate) fn expire(&self, now: Instant) {
-        self.release_while(|_, since| now.saturating_duration_since(since) >= PATIENCE);
+        self.release_while(false, |_, since| now.saturating_duration_since(since) >= PATIENCE);
     }
 
     /// There is nobody to listen to.
     pub(crate) fn release_all(&self) {
         let new = mem::take(&mut lock(&self.state).new);
-        self.go_on(new);
-        self.release_while(|_, _| true);
+        self.go_on(new, false);
+        self.release_while(false, |_, _| true);
     }
 
-    fn release_while(&self, is_over: impl Fn(u64, Instant) -> bool) {
+    fn release_while(&self, has_come: bool, is_over: impl Fn(u64, Instant) -> bool) {
         let mut released = Vec::new();
         let mut state = lock(&self.state);
         while let Some((last, since, _)) = state.asked.front()
@@ -99,12 +99,12 @@ impl Waiting {
             released.extend(state.asked.pop_front().map(|(_, _, held)| held));
         }
         drop(state);
-        released.into_iter().for_each(|held| self.go_on(held));
+        released.into_iter().for_each(|held| self.go_on(held, has_come));
     }
 
-    fn go_on(&self, Held { peers, probes }: Held) {
+    fn go_on(&self, Held { peers, probes }: Held, has_come: bool) {
         for probe in probes {
-            let _ = probe.send(());
+            let _ = probe.send(has_come);
         }
         peers.iter().for_each(|peer| peer.queue().go_on());
         self.flusher.ask_all(peers);

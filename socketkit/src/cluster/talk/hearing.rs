@@ -37,6 +37,7 @@ impl<P: Protocol> Talk<P> {
             }
         });
         let mut read: Vec<_> = read.collect();
+        self.counters.cluster.heard.add(read.len() as u64);
         heard::sort(&mut read);
         let mut acts = Vec::new();
         for message in read {
@@ -71,6 +72,7 @@ impl<P: Protocol> Talk<P> {
                 Act::Deliver(message) => self.deliver(&message, now, &mut more),
                 Act::Ask(node, Missed { channel, after, within, until }) => {
                     let within = millis(within);
+                    self.counters.cluster.asked.add(1);
                     let resend = Record::Resend { on: channel, after, within, until };
                     self.aside(Channel::Node(node), resend);
                 }
@@ -163,6 +165,7 @@ impl<P: Protocol> Talk<P> {
     /// Says something again to a node that missed it.
     fn repeat(&mut self, node: NodeId, (on, until): (Channel, u64), again: Again) {
         let Again { messages, gone } = again;
+        self.counters.cluster.repeated.add(messages.len() as u64);
         let mut left = &messages[..];
         loop {
             let mut size = 0;

@@ -87,6 +87,7 @@ impl<P: Protocol> Talk<P> {
         peer.queue().release();
         self.shared.arrivals.came(id, heard, now);
         self.shared.departures.returned(id);
+        self.counters.cluster.came.add(1);
         self.aside(Channel::Node(from), Record::Kept { id });
         if !hears_all {
             // It came into a room when it was about to go: nobody knows what it missed there.
