@@ -30,6 +30,7 @@ async fn a_panic_of_identify_refuses_the_connection_as_that_of_authorize_does() 
 }
 
 /// Somebody who cannot be compared.
+#[derive(serde::Serialize)]
 struct Odd;
 
 impl PartialEq for Odd {
@@ -51,4 +52,28 @@ async fn somebody_whose_comparison_panics_is_somebody_else() {
     kit.advance(Duration::from_secs(10)).await;
     let status = ada.status().borrow().clone();
     assert!(matches!(status, Status::Reset { reason: Gap::Unknown, .. }), "{status:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_revoked_is_closed_everywhere_and_nobody_else() {
+    let authorize = async |handshake: Handshake| -> Result<u64, socketkit::Reject> {
+        Ok(handshake.token().and_then(|token| token.parse().ok()).unwrap_or_default())
+    };
+    let server = Server::<Chat>::new().authorize(authorize).identify(|user: &u64| *user);
+    let kit = Kit::new(server.fallback(async |_: ClientEvent| {}).build());
+    let of = async |user: u64| {
+        kit.connect_with(Node::FIRST, |builder| builder.token(user.to_string())).await.unwrap()
+    };
+    let (here, away, other) = (of(7).await, of(7).await, of(8).await);
+    away.link().cut();
+    assert_eq!(kit.io().revoke(&7_u32), 0, "it is of another type");
+    assert_eq!(kit.io().revoke(&7_u64), 2);
+    kit.advance(Duration::from_millis(10)).await;
+    let status = here.status().borrow().clone();
+    assert!(matches!(&status, Status::Closed { reason, .. } if reason == "revoked"), "{status:?}");
+    away.link().restore();
+    kit.advance(Duration::from_secs(30)).await;
+    assert!(matches!(&*away.status().borrow(), Status::Reset { reason: Gap::Unknown, .. }));
+    assert_eq!(*other.status().borrow(), Status::Open);
+    assert_eq!(kit.io().len(), 2);
 }

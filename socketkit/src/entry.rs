@@ -138,9 +138,12 @@ impl<P: Protocol> Service<P> {
         let Entry { transport, write, unread, reply, handshake, told } = entry;
         let Admitted { session, identity } = admitted;
         let resumes = handshake.offers_subprotocol() && !limits.resume.is_zero();
-        let seat = resumes.then(|| Seat::new(Secret::new(), identity));
+        let seat = match resumes {
+            true => Seat::new(Secret::new(), identity),
+            false => Seat::of_one_connection(identity),
+        };
         let (peer, closed) = hub.enter(|id| {
-            let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write, seat);
+            let peer = Peer::new(id, Role::Server, limits.clone(), handshake, write, Some(seat));
             let hello = hello(&peer, peer.seat().token(id, hub.node()), None, gap);
             // Before anybody can find the socket, and emit to it.
             if let Some(first) = Entry::first(reply, Some(hello)) {

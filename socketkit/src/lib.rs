@@ -259,6 +259,8 @@ mod replies;
 mod reply;
 mod reports;
 #[cfg(feature = "server")]
+mod revoke;
+#[cfg(feature = "server")]
 mod rooms;
 #[cfg(feature = "http")]
 mod routes;

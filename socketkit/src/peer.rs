@@ -88,7 +88,7 @@ impl Peer {
         seat: Option<Seat>,
     ) -> Self {
         let now = Instant::now();
-        let keeps = seat.is_some();
+        let keeps = seat.as_ref().is_some_and(Seat::is_open);
         Self {
             id,
             role,

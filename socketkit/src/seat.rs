@@ -117,8 +117,27 @@ impl Seat {
     }
 
     /// That of a session that does not resume.
+    pub(crate) fn of_one_connection(identity: Option<Box<dyn Identity>>) -> Self {
+        Self { is_open: false, ..Self::new(Secret::default(), identity) }
+    }
+
+    /// That of nobody.
     pub(crate) fn none() -> Self {
-        Self { is_open: false, ..Self::new(Secret::default(), None) }
+        Self::of_one_connection(None)
+    }
+
+    /// Whether it is somebody's.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_identity(&self, identity: &dyn Identity) -> bool {
+        let known = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        known.is_some_and(|known| known.is(identity))
+    }
+
+    /// The same of one whom another node names.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_named(&self, name: &RawValue) -> bool {
+        let known = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        known.and_then(Known::name).is_some_and(|own| own.get() == name.get())
     }
 
     /// The token of a session that can resume.

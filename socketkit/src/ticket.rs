@@ -64,6 +64,7 @@ pub(crate) struct Ticket {
 /// Where a session is, which, and the secret of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Token {
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) owner: NodeId,
     pub(crate) id: SocketId,
     pub(crate) secret: Secret,

@@ -8,6 +8,7 @@ use crate::{
     question::Question,
     replies::AskOthers,
     reports::Reports,
+    seat::Identity,
     treatment::Treatment,
 };
 use std::{marker::PhantomData, sync::Arc, time::Duration};
@@ -99,6 +100,8 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn socket_elsewhere(&self, _: SocketId, _: Scope) -> Option<Socket<P>> {
         None
     }
+
+    pub(crate) fn forward_revoke(&self, _: &dyn Identity, _: Scope) {}
 
     pub(crate) fn elsewhere(&self, _: Scope) -> (usize, usize) {
         (0, 0)

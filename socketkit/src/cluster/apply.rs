@@ -61,6 +61,9 @@ impl<P: Protocol> Hub<P> {
                     self.close_all(&selection, &disconnect);
                 }
             }
+            Record::Revoke { identity } => {
+                self.revoke(|peer| peer.seat().is_named(identity));
+            }
             record => self.answer(from, record, bytes, whom),
         }
     }

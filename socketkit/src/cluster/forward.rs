@@ -14,6 +14,7 @@ use crate::{
     frame::FrameBytes,
     hub::{Hub, Selection},
     peer::{Peer, lock},
+    seat::Identity,
     treatment::Treatment,
 };
 use std::{fmt, sync::Arc};
@@ -148,6 +149,15 @@ impl<P: Protocol> Hub<P> {
             let (code, reason) = (code.0, reason.clone());
             Record::Close { to, code, reason }
         });
+    }
+
+    /// Has other nodes close all that is somebody's.
+    pub(crate) fn forward_revoke(&self, identity: &dyn Identity, scope: Scope) {
+        let Some(Joined { shared, .. }) = self.reach(scope) else { return };
+        let Some(identity) = identity.name() else { return };
+        shared.forward(shared.route(&Selected::default(), true, None, |_| {
+            Record::Revoke { identity: identity.clone() }
+        }));
     }
 
     /// How many sockets other nodes have, and how many of these have a connection, as they said last.

@@ -57,6 +57,8 @@ pub(crate) enum Record {
         code: u16,
         reason: Cow<'static, str>,
     },
+    /// Close all that is somebody's, by what their identity serialises to.
+    Revoke { identity: Box<RawValue> },
     /// A node is there, as it says again and again.
     Here(Here),
     /// It goes.

@@ -351,3 +351,28 @@ async fn who_cannot_reach_the_engine_starts_only_if_told_to() {
         ("together".into(), "together".into())
     );
 }
+
+#[tokio::test]
+async fn whoever_is_revoked_is_closed_on_all_nodes() {
+    let engine = Memory::default();
+    let login = async |handshake: crate::Handshake| -> Result<String, crate::Reject> {
+        Ok(handshake.token().unwrap_or("nobody").to_owned())
+    };
+    let node = || {
+        let server = Server::<Chat>::new().cluster(engine.clone()).authorize(login);
+        let server = server.identify(|user: &String| user.clone());
+        server.ignore::<Join>().ignore::<Say>().build()
+    };
+    let (one, two) = (node(), node());
+    soon(one.joined()).await.unwrap();
+    let of = async |node: &Service<Chat>, user: &str| {
+        soon(Client::to(node).token(user).connect()).await.unwrap()
+    };
+    let (mut ada, mut bob) = (of(&two, "ada").await, of(&two, "bob").await);
+    assert_eq!(one.io().revoke(&"ada".to_owned()), 0, "none is here");
+    assert_eq!(soon(ada.recv()).await, None);
+    let status = ada.status().borrow().clone();
+    assert!(matches!(status, Status::Closed { code: crate::CloseCode::UNAUTHORIZED, .. }));
+    one.io().broadcast(ServerEvent::Said("still there".into()));
+    assert_eq!(said(&mut bob).await, "still there");
+}
