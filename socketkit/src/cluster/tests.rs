@@ -340,9 +340,10 @@ async fn who_cannot_reach_the_engine_starts_only_if_told_to() {
     assert!(!service.io().broadcast(ServerEvent::Said("alone".into())).forwarded);
     assert_eq!(said(&mut ada).await, "alone");
     engine.up();
-    let mut status = service.io().cluster();
-    soon(status.wait_for(|status| *status == ClusterStatus::Connected)).await.unwrap();
-    soon(alone.joined()).await.unwrap();
+    for node in [&service, &alone] {
+        let mut status = node.io().cluster();
+        soon(status.wait_for(|status| *status == ClusterStatus::Connected)).await.unwrap();
+    }
     until(|| alone.io().nodes().len() == 1).await;
     let mut bob = soon(alone.local()).await;
     alone.io().broadcast(ServerEvent::Said("together".into()));
