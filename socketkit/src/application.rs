@@ -170,7 +170,10 @@ where
 
     fn handle(&self, index: usize, data: &str, reply: Option<u32>) -> Result<Handling, Reject> {
         match self.app.table.get(index) {
-            Some(handler) => handler.call(data, reply, &self.context),
+            Some(handler) => {
+                let handling = handler.call(data, reply, &self.context)?;
+                Ok(self.app.hub.acts(self.context.socket().peer(), handling))
+            }
             None => Err(Reject::fault()),
         }
     }

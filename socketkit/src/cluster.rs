@@ -3,6 +3,8 @@
 //! `forward` (what a hub says) → `outbound` (what waits) → `talk` (the node's task, with `said`, `heard` and `nodes`
 //! as what it knows) → `engine` → the `talk` of another node → `apply` (what its hub does).
 
+#[cfg(feature = "cluster")]
+mod acting;
 #[cfg(any(feature = "nats", feature = "redis"))]
 mod address;
 #[cfg(not(feature = "cluster"))]

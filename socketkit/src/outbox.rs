@@ -68,7 +68,7 @@ pub(crate) struct Queue {
     /// The direction to the peer is over.
     shut: bool,
     /// Nothing goes out until other nodes know of something: see `hold_back`.
-    waits: bool,
+    waits: u16,
     /// A TCP socket, unless a writer has it; any other stream is written by its connection.
     stream: Option<OwnedWriteHalf>,
     /// Bytes of the first frame that went out: nothing may come before it.
@@ -114,7 +114,7 @@ impl Queue {
             discards: false,
             closed: false,
             shut: false,
-            waits: false,
+            waits: 0,
             wakes: false,
             notifies: false,
             waker: None,
@@ -244,7 +244,7 @@ impl Queue {
     /// transport took no more and is not known to be `writable` again.
     pub(crate) fn take(&mut self, writable: bool, limits: &Limits) -> Option<Turn> {
         self.asked = false;
-        if self.gate != Gate::Open || self.writing || self.waits || self.frames.is_empty() {
+        if self.gate != Gate::Open || self.writing || self.waits > 0 || self.frames.is_empty() {
             return None;
         }
         if self.blocked.is_some() && !writable {

@@ -1,10 +1,6 @@
 //! Ends all sessions of somebody.
 
-use crate::{
-    CloseCode, Disconnect, Io, Protocol,
-    hub::Hub,
-    peer::Peer,
-};
+use crate::{CloseCode, Disconnect, Io, Protocol, hub::Hub, peer::Peer};
 use serde::Serialize;
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 use crate::{
     CallError, Disconnect, NodeId, Protocol, Socket, SocketId,
     frame::FrameBytes,
+    handler::Handling,
     hub::{Hub, Selection},
     peer::{Answer, Peer},
     question::Question,
@@ -114,6 +115,10 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn left_rooms<'a>(&self, _: impl Iterator<Item = &'a P::Room>) {}
 
     pub(crate) fn socket_left(&self, _: SocketId) {}
+
+    pub(crate) fn acts(&self, _: &Arc<Peer>, handling: Handling) -> Handling {
+        handling
+    }
 
     pub(crate) fn has_changed(&self) {}
 }

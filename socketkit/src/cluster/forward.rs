@@ -1,6 +1,7 @@
 //! What a hub says to other nodes.
 
 use super::{
+    acting::Acting,
     channel::Channel,
     codec::Codec,
     message::{Emit, Kept, Record},
@@ -12,6 +13,7 @@ use crate::{
     Disconnect, Events, NodeId, Policy, Protocol, SocketId,
     counters::Counters,
     frame::FrameBytes,
+    handler::Handling,
     hub::{Hub, Selection},
     peer::{Peer, lock},
     seat::Identity,
@@ -155,8 +157,8 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn forward_revoke(&self, identity: &dyn Identity, scope: Scope) {
         let Some(Joined { shared, .. }) = self.reach(scope) else { return };
         let Some(identity) = identity.name() else { return };
-        shared.forward(shared.route(&Selected::default(), true, None, |_| {
-            Record::Revoke { identity: identity.clone() }
+        shared.forward(shared.route(&Selected::default(), true, None, |_| Record::Revoke {
+            identity: identity.clone(),
         }));
     }
 
@@ -199,6 +201,14 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn socket_left(&self, id: SocketId) {
         if let Some(joined) = self.cluster.get().filter(|joined| joined.node() != id.node()) {
             joined.shared.end(Channel::Socket(id));
+        }
+    }
+
+    /// A handler of a socket, with what it emits in mind.
+    pub(crate) fn acts(&self, peer: &Arc<Peer>, handling: Handling) -> Handling {
+        match self.cluster.get() {
+            Some(_) => Box::pin(Acting { peer: peer.clone(), handling }),
+            None => handling,
         }
     }
 

@@ -58,7 +58,9 @@ pub(crate) enum Record {
         reason: Cow<'static, str>,
     },
     /// Close all that is somebody's, by what their identity serialises to.
-    Revoke { identity: Box<RawValue> },
+    Revoke {
+        identity: Box<RawValue>,
+    },
     /// A node is there, as it says again and again.
     Here(Here),
     /// It goes.

@@ -1,6 +1,7 @@
 //! What a node of a cluster shares between those who emit and the task that speaks with others.
 
 use super::{
+    acting::acting,
     answering::Errands,
     arrivals::Arrivals,
     asks::Asks,
@@ -232,6 +233,10 @@ impl Shared {
             ClusterStatus::Connecting => return false,
             ClusterStatus::Degraded if items.iter().all(|item| !item.counts) => return false,
             _ => {}
+        }
+        let counts = items.iter().any(|item| item.counts);
+        if let Some(peer) = acting().filter(|_| counts && self.is_connected()) {
+            self.waiting.commit(&peer);
         }
         let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
         self.outbound.push(items, Bounds { items: items_most, bytes })

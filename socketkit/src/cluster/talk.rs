@@ -14,10 +14,16 @@ use super::{
     shared::{Role, Shared},
     status::ClusterStatus,
 };
-use crate::{Protocol, counters::Counters, hub::Hub, peer::lock, stagger::Stagger};
+use crate::{
+    NodeId, Protocol,
+    counters::Counters,
+    hub::Hub,
+    peer::{Peer, lock},
+    stagger::Stagger,
+};
 use bytes::Bytes;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     future::pending,
     mem,
     sync::{Arc, Weak, atomic::Ordering},
@@ -37,6 +43,9 @@ const STALLED: Duration = Duration::from_secs(5);
 /// What was lost with a connection was said no earlier than so long before that was noticed.
 const LATELY: Duration = Duration::from_secs(10);
 
+/// How long a socket waits at most for the engine to take what its handler has emitted.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// Marks in one record.
 const MARKS: usize = 1_024;
 
@@ -55,6 +64,10 @@ pub(super) struct Talk<P: Protocol> {
     /// What was last said of the own sockets, and when.
     told: Option<(Here, Instant)>,
     /// When there was the first connection, when the last was lost, and when something was heard.
+    /// Sockets whose handlers emitted what is being said, and since when.
+    committing: Option<(Vec<Arc<Peer>>, Instant)>,
+    /// Nodes that may have said something which did not come, until they say how far they are.
+    unsure: BTreeSet<NodeId>,
     begun: Option<Instant>,
     lost: Option<Instant>,
     heard_at: Instant,
@@ -89,6 +102,8 @@ impl<P: Protocol> Talk<P> {
             nodes: Nodes::default(),
             asides: VecDeque::new(),
             told: None,
+            committing: None,
+            unsure: BTreeSet::new(),
             begun: None,
             lost: None,
             heard_at: Instant::now(),
@@ -132,7 +147,10 @@ impl<P: Protocol> Talk<P> {
             };
             match turn {
                 Ok(Turn::Heard(messages)) => self.hear(messages),
-                Ok(Turn::Said(publisher)) => mouth = Mouth::Free(publisher),
+                Ok(Turn::Said(publisher)) => {
+                    mouth = Mouth::Free(publisher);
+                    self.committed();
+                }
                 Ok(Turn::Asked) => {}
                 Err(why) => return (why, true),
             }
@@ -156,7 +174,15 @@ impl<P: Protocol> Talk<P> {
             let since = since.checked_sub(LATELY).unwrap_or(since);
             self.mark(Channel::Control, since, now);
             let within = now.saturating_duration_since(since);
+            self.unsure = self.nodes.ids().collect();
             self.aside(Channel::Control, Record::Sync { within: millis(within) });
+        }
+    }
+
+    /// What was being said is with the engine, or it is not known when it will be.
+    fn committed(&mut self) {
+        if let Some((peers, _)) = self.committing.take() {
+            self.shared.waiting.committed(peers);
         }
     }
 
@@ -167,13 +193,15 @@ impl<P: Protocol> Talk<P> {
             self.counters.cluster.lost.add(1);
         }
         self.asides.clear();
+        self.committed();
         self.shared.waiting.release_all();
     }
 
     /// When there is something to do at the latest.
     fn deadline(&self) -> Instant {
         let beat = self.told.as_ref().map(|(_, at)| *at + self.pause());
-        let deadlines = [beat, self.heard.deadline(), self.shared.waiting.deadline()];
+        let commit = self.committing.as_ref().map(|(_, since)| *since + PATIENCE);
+        let deadlines = [beat, self.heard.deadline(), self.shared.waiting.deadline(), commit];
         deadlines.into_iter().flatten().min().unwrap_or_else(Instant::now)
     }
 
@@ -192,6 +220,9 @@ impl<P: Protocol> Talk<P> {
         }
         self.perform(acts, now);
         self.shared.waiting.expire(now);
+        if self.committing.as_ref().is_some_and(|(_, since)| now >= *since + PATIENCE) {
+            self.committed();
+        }
         self.part(now);
         let is_due = |(_, at): &(Here, Instant)| now.saturating_duration_since(*at) >= self.pause();
         if self.told.as_ref().is_none_or(is_due)
@@ -213,7 +244,7 @@ impl<P: Protocol> Talk<P> {
         let Mouth::Free(mut publisher) = mouth else { return Ok(mouth) };
         let now = Instant::now();
         let is_closed = self.shared.is_closed.load(Ordering::Acquire);
-        let ticket = self.shared.waiting.ticket();
+        let (ticket, emitted) = (self.shared.waiting.ticket(), self.shared.waiting.emitted());
         let (changes, left) = lock(&self.shared.interests).change(now, ticket);
         left.into_iter().for_each(|channel| self.heard.leave(channel));
         let mut messages = Vec::new();
@@ -231,8 +262,10 @@ impl<P: Protocol> Talk<P> {
         if is_over {
             messages.push(self.said.mention(Channel::Control, vec![Record::Gone], [].into_iter()));
         } else if changes.is_empty() && messages.is_empty() {
+            self.shared.waiting.committed(emitted);
             return Ok(Mouth::Free(publisher));
         }
+        self.committing = (!emitted.is_empty()).then_some((emitted, now));
         self.counters.cluster.said.add(messages.len() as u64);
         let saying = async move {
             if !changes.is_empty() {
@@ -288,8 +321,13 @@ impl<P: Protocol> Talk<P> {
 
     /// Says how far it came on the channels on which it said something since.
     fn mark(&mut self, to: Channel, since: Instant, now: Instant) {
-        for marks in self.said.marks(since, now).chunks(MARKS) {
+        let all = self.said.marks(since, now);
+        for marks in all.chunks(MARKS) {
             self.aside(to, Record::Marks(marks.to_vec()));
+        }
+        if all.is_empty() {
+            // So that nobody waits for some.
+            self.aside(to, Record::Marks(Vec::new()));
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Waiting {
 struct State {
     /// Those for whom it is yet to be asked.
     new: Held,
+    /// Those whose handlers emitted something that is not with the engine yet.
+    emitted: Vec<Arc<Peer>>,
     /// Those that wait for the echo of a number, and since when.
     asked: VecDeque<(u64, Instant, Held)>,
     last: u64,
@@ -50,6 +52,26 @@ impl Waiting {
         let mut state = lock(&self.state);
         peer.queue().hold_back();
         state.new.peers.push(peer.clone());
+    }
+
+    /// A socket waits until what its handler has emitted is with the engine.
+    pub(crate) fn commit(&self, peer: &Arc<Peer>) {
+        let mut state = lock(&self.state);
+        // The same handler mostly emits several times.
+        if !state.emitted.last().is_some_and(|last| Arc::ptr_eq(last, peer)) {
+            peer.queue().hold_back();
+            state.emitted.push(peer.clone());
+        }
+    }
+
+    /// Those who have emitted something until now; they [go on](Self::committed) when it is with the engine.
+    pub(crate) fn emitted(&self) -> Vec<Arc<Peer>> {
+        mem::take(&mut lock(&self.state).emitted)
+    }
+
+    /// What they emitted is with the engine, or will not be soon.
+    pub(crate) fn committed(&self, peers: Vec<Arc<Peer>>) {
+        self.go_on(Held { peers, probes: Vec::new() }, true);
     }
 
     /// Somebody wants to know when what is asked for by now holds.
@@ -85,8 +107,11 @@ impl Waiting {
 
     /// There is nobody to listen to.
     pub(crate) fn release_all(&self) {
-        let new = mem::take(&mut lock(&self.state).new);
+        let mut state = lock(&self.state);
+        let (new, peers) = (mem::take(&mut state.new), mem::take(&mut state.emitted));
+        drop(state);
         self.go_on(new, false);
+        self.committed(peers);
         self.release_while(false, |_, _| true);
     }
 

@@ -265,23 +265,23 @@ impl Queue {
         });
     }
 
-    /// Lets nothing go out until [`go_on`](Self::go_on).
+    /// Lets nothing go out until [`go_on`](Self::go_on), as often as this.
     #[cfg(feature = "cluster")]
     pub(crate) fn hold_back(&mut self) {
-        self.waits = true;
+        self.waits = self.waits.saturating_add(1);
     }
 
     /// Whoever asks next writes what has waited.
     #[cfg(feature = "cluster")]
     pub(crate) fn go_on(&mut self) {
-        self.waits = false;
+        self.waits = self.waits.saturating_sub(1);
         self.wake();
     }
 
     pub(super) fn flush_by(&mut self, urgent: bool) -> Flush {
         if self.gate != Gate::Open
             || self.blocked.is_some()
-            || self.waits
+            || self.waits > 0
             || (urgent && self.writing)
         {
             Flush::Pending

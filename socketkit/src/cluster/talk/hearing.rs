@@ -104,6 +104,7 @@ impl<P: Protocol> Talk<P> {
                 self.mark(Channel::Node(from), ago(now, *within), now);
             }
             Record::Marks(marks) => {
+                self.unsure.remove(&from);
                 let interests = lock(&self.shared.interests);
                 let since = |channel| match channel {
                     Channel::Room(_) => interests.since(channel),
@@ -153,6 +154,10 @@ impl<P: Protocol> Talk<P> {
             tracing::info!(%node, "a node of the cluster has gone");
         }
         self.heard.forget(node, now, acts);
+        if self.unsure.remove(&node) {
+            // Nobody can say any more what it said while this node did not hear.
+            acts.push(Act::Gap(node, Channel::All));
+        }
         self.shared.asks.gone(node);
         self.view();
     }
