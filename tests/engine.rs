@@ -251,7 +251,7 @@ fn name(folder: &Path) -> String {
 }
 
 /// An address on which nobody listens.
-fn free() -> SocketAddr {
+pub fn free() -> SocketAddr {
     loop {
         let dice = RandomState::new().hash_one(std::process::id());
         let port = PORTS.start + (dice % PORTS.len() as u64) as u16;
