@@ -14,24 +14,28 @@ mod torment;
 mod track;
 
 use gaps::ENDINGS;
-use socketkit::{CloseCode, Limits};
+use socketkit::{CloseCode, EventStats, Limits};
 use stage::{Guest, Stage};
 use std::{env, iter, sync::Arc, time::Duration};
-use tests::chat::until;
+use tests::{chat::until, nodes::Fixture, on_each_fixture};
 use tokio::{task::JoinSet, time::Instant};
 use torment::{Cuts, KINDS, Torment};
 use track::Side;
+
+on_each_fixture! {
+    nothing_is_lost_doubled_or_reordered_and_every_call_runs_once,
+    where_sessions_end_both_sides_know_of_the_gap_and_claim_nothing_that_did_not_arrive,
+}
 
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| value.parse().expect("a number"))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once() {
+async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once(on: Fixture) {
     let clients = setting("CHAOS_CLIENTS", 50);
     let each = (setting("CHAOS_EVENTS", 20_000) / clients).max(1);
     let cuts = (setting("CHAOS_CUTS", 250) / clients).max(1);
-    let stage = Stage::new(Limits::default(), clients as usize, false).await;
+    let stage = Stage::new(on, Limits::default(), clients as usize, false).await;
     let mut guests = Vec::new();
     for number in 0..clients as usize {
         // One whose request is held gives it up soon.
@@ -55,17 +59,16 @@ async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once() {
         assert_eq!([course.asked, course.ran, course.answered], [[track::calls(each); 2]; 3]);
         (replayed, called) = (replayed + course.replayed, called + course.answered[0]);
     }
-    until(|| stage.ends().len() as u64 >= stage.io.stats().sessions).await;
+    until(|| stage.ends().len() as u64 >= stage.sum(|stats| stats.sessions)).await;
     assert_eq!(stage.ends(), vec![CloseCode::DONE; clients as usize], "each has one session");
-    let stats = stage.io.stats();
-    let events = stats.event("counted").unwrap();
-    assert_eq!(events.emitted, each * clients);
+    assert_eq!(stage.counted(|events| events.emitted), each * clients);
     assert_eq!(
-        events.undelivered(),
-        events.unconfirmed,
+        stage.counted(EventStats::undelivered),
+        stage.counted(|events| events.unconfirmed),
         "but for what was not seen before the farewell"
     );
-    assert_eq!((stats.sessions, stats.gaps, stats.expired), (clients, 0, 0));
+    assert_eq!(stage.sum(|stats| stats.sessions), clients);
+    assert_eq!(stage.sum(|stats| stats.gaps + stats.expired), 0);
     let total: usize = hits.iter().sum();
     let kinds: Vec<_> =
         iter::zip(KINDS, hits).map(|(kind, hit)| format!("{hit} {kind:?}")).collect();
@@ -74,19 +77,20 @@ async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once() {
          {replayed} frames sent again, in {:.1?}: none lost, doubled or reordered",
         each * clients,
         kinds.join(", "),
-        stats.resumed,
+        stage.sum(|stats| stats.resumed),
         started.elapsed(),
     );
     assert!(hits.iter().all(|hit| *hit > 0), "{kinds:?}");
     assert!(total as u64 >= cuts * clients, "{kinds:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_sessions_end_both_sides_know_of_the_gap_and_claim_nothing_that_did_not_arrive() {
+async fn where_sessions_end_both_sides_know_of_the_gap_and_claim_nothing_that_did_not_arrive(
+    on: Fixture,
+) {
     const CLIENTS: usize = 12;
     let limits = Limits::default().resume(Duration::from_millis(500)).stall(Duration::ZERO);
     let limits = limits.window(gaps::WINDOW).queue(gaps::QUEUE);
-    let stage = Arc::new(Stage::new(limits, CLIENTS, true).await);
+    let stage = Arc::new(Stage::new(on, limits, CLIENTS, true).await);
     let mut lives = JoinSet::new();
     for number in 0..CLIENTS {
         let limits = Limits::default().window(gaps::WINDOW).unsent(1_024);
@@ -106,27 +110,26 @@ async fn where_sessions_end_both_sides_know_of_the_gap_and_claim_nothing_that_di
         emitted += course.emitted[Side::Down as usize];
         iter::zip(&mut missed, course.missed).for_each(|(all, one)| *all += one);
     }
-    until(|| stage.ends().len() as u64 >= stage.io.stats().sessions).await;
-    let stats = stage.io.stats();
-    assert_eq!((stats.gaps, stats.sessions), (ended, CLIENTS as u64 + ended));
+    until(|| stage.ends().len() as u64 >= stage.sum(|stats| stats.sessions)).await;
+    let sessions = stage.sum(|stats| stats.sessions);
+    assert_eq!((stage.sum(|stats| stats.gaps), sessions), (ended, CLIENTS as u64 + ended));
     let ends = stage.ends();
     let count = |code| ends.iter().filter(|end| **end == code).count();
-    assert_eq!((count(CloseCode::DONE), ends.len() as u64), (CLIENTS, stats.sessions));
-    let events = stats.event("counted").unwrap();
-    assert_eq!(events.emitted, emitted);
-    let never_sent = events.closed + events.too_slow + events.ended;
-    let unknown = events.unconfirmed + stats.forgotten;
+    assert_eq!((count(CloseCode::DONE), ends.len() as u64), (CLIENTS, sessions));
+    assert_eq!(stage.counted(|events| events.emitted), emitted);
+    let never_sent = stage.counted(|events| events.closed + events.too_slow + events.ended);
+    let unknown = stage.counted(|events| events.unconfirmed) + stage.sum(|stats| stats.forgotten);
+    let expired = stage.sum(|stats| stats.expired);
     eprintln!(
-        "{ended} sessions ended ({} expired, {overflows} by overflow, {} too slow, {} with their server): of the \
+        "{ended} sessions ended ({expired} expired, {overflows} by overflow, {} too slow, {} with their server): of the \
          clients' events {} did not arrive, of the server's {}, and it counts {never_sent} as never sent \
          and {unknown} as unconfirmed",
-        stats.expired,
         count(CloseCode::TOO_SLOW),
         count(CloseCode::RESTART),
         missed[0],
         missed[1],
     );
-    assert!((never_sent..=never_sent + unknown).contains(&missed[1]), "{stats:?}");
-    assert!(overflows > 0 && stats.expired > 0, "{stats:?}");
+    assert!((never_sent..=never_sent + unknown).contains(&missed[1]), "{missed:?}");
+    assert!(overflows > 0 && expired > 0, "{overflows} {expired}");
     assert!(count(CloseCode::TOO_SLOW) > 0 && count(CloseCode::RESTART) > 0, "{ends:?}");
 }

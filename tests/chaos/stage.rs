@@ -3,17 +3,17 @@
 use crate::track::{CALLS_A_ROUND, Course, Side, Track, calls};
 use futures_util::future::join_all;
 use socketkit::{
-    CallError, Client, CloseCode, Delivery, Disconnect, Events, Handshake, Io, Limits, Protocol,
-    Reject, Remote, Replayed, Server, Session, Socket, State, Status,
+    CallError, Client, CloseCode, Delivery, Disconnect, EventStats, Events, Handshake, Limits,
+    Protocol, Reject, Remote, Replayed, Server, Session, Socket, State, Stats, Status,
 };
 use std::{
-    net::SocketAddr,
     pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tests::{
-    chat::{PATIENCE, listen},
+    chat::PATIENCE,
+    nodes::{Fixture, Nodes},
     proxy::{Link, Proxy},
 };
 use tokio::{sync::watch, time::timeout};
@@ -53,8 +53,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(crate) struct Stage {
-    pub(crate) addr: SocketAddr,
-    pub(crate) io: Io<Chaos>,
+    pub(crate) nodes: Nodes<Chaos>,
     seen: Arc<Seen>,
 }
 
@@ -120,37 +119,50 @@ async fn connected(socket: Socket<Chaos>, who: Who, see: See) {
 }
 
 impl Stage {
-    pub(crate) async fn new(limits: Limits, clients: usize, has_gaps: bool) -> Self {
+    pub(crate) async fn new(on: Fixture, limits: Limits, clients: usize, has_gaps: bool) -> Self {
         let seen = Arc::new(Seen {
             tracks: (0..clients).map(|_| Arc::new(Track::new(has_gaps))).collect(),
             ends: Mutex::default(),
         });
-        let service = Server::<Chaos>::new()
-            .limits(limits.heartbeat(HEARTBEAT).call(EVER))
-            .state(seen.clone())
-            .authorize(async |handshake: Handshake| {
-                let number = handshake.query("guest").and_then(|number| number.parse().ok());
-                number.ok_or_else(|| Reject::new("nobody", "who is it?"))
-            })
-            .identify(|number: &usize| *number)
-            .on_connect(connected)
-            .on(async |Count { number }: Count, who: Who, see: See| {
-                see.of(&who).hears(Side::Up, number);
-            })
-            .on(async |Say { number }: Say, who: Who, see: See| {
-                see.of(&who).runs(Side::Up, number);
-                tokio::task::yield_now().await;
-                number
-            })
-            .on_resume(async |Replayed(count): Replayed, who: Who, see: See| {
-                see.of(&who).note(|course| course.replayed += count);
-            })
-            .on_disconnect(async |why: Disconnect, who: Who, see: See| {
-                see.ends.lock().unwrap().push(why.code);
-                see.of(&who).note(|course| course.ended += 1);
-            })
-            .build();
-        Self { addr: listen(&service).await, io: service.io(), seen }
+        let limits = limits.heartbeat(HEARTBEAT).call(EVER);
+        let nodes = on.nodes(|server: Server<Chaos>| {
+            server
+                .limits(limits.clone())
+                .state(seen.clone())
+                .authorize(async |handshake: Handshake| {
+                    let number = handshake.query("guest").and_then(|number| number.parse().ok());
+                    number.ok_or_else(|| Reject::new("nobody", "who is it?"))
+                })
+                .identify(|number: &usize| *number)
+                .on_connect(connected)
+                .on(async |Count { number }: Count, who: Who, see: See| {
+                    see.of(&who).hears(Side::Up, number);
+                })
+                .on(async |Say { number }: Say, who: Who, see: See| {
+                    see.of(&who).runs(Side::Up, number);
+                    tokio::task::yield_now().await;
+                    number
+                })
+                .on_resume(async |Replayed(count): Replayed, who: Who, see: See| {
+                    see.of(&who).note(|course| course.replayed += count);
+                })
+                .on_disconnect(async |why: Disconnect, who: Who, see: See| {
+                    see.ends.lock().unwrap().push(why.code);
+                    see.of(&who).note(|course| course.ended += 1);
+                })
+                .build()
+        });
+        Self { nodes: nodes.await, seen }
+    }
+
+    /// A count of all nodes.
+    pub(crate) fn sum(&self, of: impl Fn(&Stats) -> u64) -> u64 {
+        self.nodes.ios().map(|io| of(&io.stats())).sum()
+    }
+
+    /// A count of all nodes of the event that counts.
+    pub(crate) fn counted(&self, of: impl Fn(&EventStats) -> u64) -> u64 {
+        self.sum(|stats| of(stats.event("counted").expect("an event of the server")))
     }
 
     /// How the sessions ended that have.
@@ -159,7 +171,7 @@ impl Stage {
     }
 }
 
-/// A client behind a network of its own, in which every connection waits until it is let through.
+/// A client behind a network of its own, which leads every connection to another node, in which every connection waits until it is let through.
 pub(crate) struct Guest {
     pub(crate) number: usize,
     pub(crate) remote: Remote<Chaos>,
@@ -172,7 +184,7 @@ pub(crate) struct Guest {
 impl Guest {
     pub(crate) async fn new(stage: &Stage, number: usize, limits: Limits) -> Self {
         let track = stage.seen.tracks[number].clone();
-        let proxy = Proxy::seeded(stage.addr, number as u64).await;
+        let proxy = Proxy::among(stage.nodes.addrs(), number as u64).await;
         proxy.hold();
         let backoff = (Duration::from_millis(1), Duration::from_millis(20));
         let connecting = Client::builder(format!("ws://{}/ws", proxy.addr()))
