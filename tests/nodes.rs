@@ -42,16 +42,22 @@ impl Fixture {
 }
 
 /// Makes a test of each case, a function that takes a [`Fixture`], on every fixture:
-/// `one::the_name_of_the_case`.
+/// `one::the_name_of_the_case`. They run on two threads, unless the first line says otherwise.
 #[macro_export]
 macro_rules! on_each_fixture {
     ($($case:ident),+ $(,)?) => {
-        $crate::on_each_fixture! { @on one One [$($case)+] }
+        $crate::on_each_fixture! {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $($case),+
+        }
     };
-    (@on $module:ident $fixture:ident [$($case:ident)+]) => {
+    (#[$test:meta] $($case:ident),+ $(,)?) => {
+        $crate::on_each_fixture! { @on one One #[$test] [$($case)+] }
+    };
+    (@on $module:ident $fixture:ident #[$test:meta] [$($case:ident)+]) => {
         mod $module {
             $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #[$test]
                 async fn $case() {
                     super::$case($crate::nodes::Fixture::$fixture).await;
                 }

@@ -20,6 +20,7 @@ on_each_fixture! {
     a_token_that_is_none_begins_a_new_session,
     numbers_that_are_none_close_with_4400,
     what_cannot_be_sent_again_is_a_gap,
+    one_that_comes_in_the_moment_in_which_the_loss_is_noticed_is_not_overlooked,
     who_leaves_on_purpose_or_stays_away_has_no_session,
     a_browser_that_says_1001_of_a_connection_does_not_speak_for_the_session,
     without_time_to_come_back_there_is_no_token,
@@ -190,6 +191,27 @@ async fn what_cannot_be_sent_again_is_a_gap(on: Fixture) {
         assert_eq!(soon(seen.recv()).await, Some(Seen::Ended(CloseCode::LOST)));
         soon(peer.leave(1000)).await;
         assert_eq!(soon(seen.recv()).await, Some(Seen::Ended(CloseCode::DONE)));
+    }
+}
+
+async fn one_that_comes_in_the_moment_in_which_the_loss_is_noticed_is_not_overlooked(on: Fixture) {
+    let (nodes, _seen) = nodes(on, Limits::default()).await;
+    let mut guests = Vec::new();
+    for first in 0..8 {
+        let addrs = nodes.addrs().to_vec();
+        let Guest { mut peer, token } = Guest::new(nodes.addr()).await;
+        guests.push(tokio::spawn(async move {
+            for attempt in 1..=400 {
+                // Nobody waits until the server knows.
+                drop(peer);
+                let addr = addrs[(first + attempt as usize) % addrs.len()];
+                peer = Plain::resuming(addr, &token, 0, attempt).await;
+                assert_eq!(peer.next().await["hello"]["seen"], 0, "{attempt}");
+            }
+        }));
+    }
+    for guest in guests {
+        guest.await.unwrap();
     }
 }
 
