@@ -8,12 +8,14 @@
 use crate::{
     chat::{listen, soon, until},
     dice::Dice,
+    engine::{Engine, Nats},
     proxy::{Cut, Proxy},
 };
 use futures_util::future::join_all;
+use serde::{Serialize, de::DeserializeOwned};
 use socketkit::{
-    Client, ClientBuilder, ConnectError, Io, Limits, Protocol, Remote, Server, Service, Socket,
-    SocketId, Status,
+    Client, ClientBuilder, ClusterOptions, ConnectError, Io, Limits, Protocol, Remote, Server,
+    Service, Socket, SocketId, Status, nats,
 };
 use std::{
     env,
@@ -30,13 +32,19 @@ use std::{
 pub enum Fixture {
     /// One node, without a cluster.
     One,
+    /// Three nodes of a cluster whose engine is NATS.
+    Nats,
 }
 
 impl Fixture {
     /// Starts the nodes, each with a server that `build` completes.
-    pub async fn nodes<P: Protocol>(self, build: impl Fn(Server<P>) -> Service<P>) -> Nodes<P> {
+    pub async fn nodes<P>(self, build: impl Fn(Server<P>) -> Service<P>) -> Nodes<P>
+    where
+        P: Protocol<Room: Serialize + DeserializeOwned>,
+    {
         match self {
             Self::One => Nodes::of(vec![build(Server::new())]).await,
+            Self::Nats => Nodes::three(Nats::start(), |url| nats::connect(url).into(), build).await,
         }
     }
 }
@@ -53,6 +61,7 @@ macro_rules! on_each_fixture {
     };
     (#[$test:meta] $($case:ident),+ $(,)?) => {
         $crate::on_each_fixture! { @on one One #[$test] [$($case)+] }
+        $crate::on_each_fixture! { @on nats Nats #[$test] [$($case)+] }
     };
     (@on $module:ident $fixture:ident #[$test:meta] [$($case:ident)+]) => {
         mod $module {
@@ -77,6 +86,8 @@ pub struct Nodes<P: Protocol> {
     guests: Mutex<Vec<Arc<Guest<P>>>>,
     turn: AtomicUsize,
     dice: Mutex<Dice>,
+    /// Dropped after the services.
+    engine: Option<Engine>,
 }
 
 /// A client behind a proxy of its own.
@@ -96,7 +107,37 @@ impl<P: Protocol> Nodes<P> {
         let seed = env::var("CONFORMANCE_SEED").map_or(1, |seed| seed.parse().expect("a number"));
         let addrs = join_all(services.iter().map(listen)).await;
         let (guests, turn, dice) = (Mutex::default(), AtomicUsize::new(0), Mutex::new(Dice(seed)));
-        Self { services, addrs, guests, turn, dice }
+        Self { services, addrs, guests, turn, dice, engine: None }
+    }
+
+    /// Three nodes of a cluster, which know of each other.
+    ///
+    /// # Panics
+    ///
+    /// When one cannot listen, or has not heard of the others in [`PATIENCE`](crate::chat::PATIENCE).
+    pub async fn three(
+        engine: Engine,
+        options: impl Fn(String) -> ClusterOptions,
+        build: impl Fn(Server<P>) -> Service<P>,
+    ) -> Self
+    where
+        P: Protocol<Room: Serialize + DeserializeOwned>,
+    {
+        let join = |_| build(Server::new().cluster(options(engine.url())));
+        let services = (0..3).map(join).collect();
+        let mut nodes = Self::of(services).await;
+        nodes.engine = Some(engine);
+        until(|| nodes.ios().all(|io| io.nodes().len() == 2)).await;
+        nodes
+    }
+
+    /// What they are a cluster by.
+    ///
+    /// # Panics
+    ///
+    /// When they are none.
+    pub fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("they are a cluster")
     }
 
     /// How many nodes there are.
@@ -207,7 +248,16 @@ impl<P: Protocol> Nodes<P> {
     }
 
     /// Waits until every node knows what each has been told.
+    ///
+    /// # Panics
+    ///
+    /// When one does not answer.
     pub async fn settle(&self) {
+        // A node that answers has asked its engine before for what it is to hear.
+        for io in self.ios() {
+            let counted = soon(io.all().count()).await;
+            assert!(counted.missing.is_empty(), "{counted:?}");
+        }
         until(|| {
             let sockets = self.sum(|io| io.all().len());
             self.ios().all(|io| io.len() == sockets)
