@@ -8,14 +8,14 @@
 use crate::{
     chat::{listen, soon, until},
     dice::Dice,
-    engine::{Engine, Nats},
+    engine::{Engine, Nats, Redis},
     proxy::{Cut, Proxy},
 };
 use futures_util::future::join_all;
 use serde::{Serialize, de::DeserializeOwned};
 use socketkit::{
     Client, ClientBuilder, ClusterOptions, ConnectError, Io, Limits, Protocol, Remote, Server,
-    Service, Socket, SocketId, Status, nats,
+    Service, Socket, SocketId, Status, nats, redis,
 };
 use std::{
     env,
@@ -34,6 +34,8 @@ pub enum Fixture {
     One,
     /// Three nodes of a cluster whose engine is NATS.
     Nats,
+    /// The same with Redis.
+    Redis,
 }
 
 impl Fixture {
@@ -45,6 +47,9 @@ impl Fixture {
         match self {
             Self::One => Nodes::of(vec![build(Server::new())]).await,
             Self::Nats => Nodes::three(Nats::start(), |url| nats::connect(url).into(), build).await,
+            Self::Redis => {
+                Nodes::three(Redis::start(), |url| redis::connect(url).into(), build).await
+            }
         }
     }
 }
@@ -62,6 +67,7 @@ macro_rules! on_each_fixture {
     (#[$test:meta] $($case:ident),+ $(,)?) => {
         $crate::on_each_fixture! { @on one One #[$test] [$($case)+] }
         $crate::on_each_fixture! { @on nats Nats #[$test] [$($case)+] }
+        $crate::on_each_fixture! { @on redis Redis #[$test] [$($case)+] }
     };
     (@on $module:ident $fixture:ident #[$test:meta] [$($case:ident)+]) => {
         mod $module {

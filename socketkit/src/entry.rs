@@ -40,24 +40,46 @@ pub(crate) struct Successor {
     pub(crate) seen: u64,
     pub(crate) admitted: Admitted,
     pub(crate) permit: Option<Permit>,
-    /// Begins a session of its own, or says why not.
+    #[cfg(feature = "cluster")]
+    ticket: Ticket,
+    /// What becomes of it where the session does not go on.
     otherwise: Otherwise,
 }
 
-type Otherwise =
-    Box<dyn FnOnce(Entry, Option<Permit>, Result<(Admitted, Gap), Disconnect>) -> Life + Send>;
+type Otherwise = Box<dyn FnOnce(Entry, Option<Permit>, How) -> Option<Life> + Send>;
+
+/// What becomes of a connection whose session does not go on here.
+enum How {
+    /// It begins one of its own.
+    Begin(Admitted, Gap),
+    Refuse(Disconnect),
+    /// It has the session come from where it has gone.
+    #[cfg(feature = "cluster")]
+    Follow(Admitted, Ticket, crate::NodeId),
+}
 
 impl Successor {
     /// Begins a session, since the one that it came for does not go on.
     pub(crate) fn begin(self, gap: Gap) {
-        let life = (self.otherwise)(self.entry, self.permit, Ok((self.admitted, gap)));
-        life.start();
+        let life = (self.otherwise)(self.entry, self.permit, How::Begin(self.admitted, gap));
+        life.into_iter().for_each(Life::start);
     }
 
     /// Says that it is not to begin another.
     pub(crate) fn refuse(self, why: Disconnect) {
-        let life = (self.otherwise)(self.entry, self.permit, Err(why));
-        life.start();
+        let life = (self.otherwise)(self.entry, self.permit, How::Refuse(why));
+        life.into_iter().for_each(Life::start);
+    }
+}
+
+/// Has whoever was about to take over go after the session to another node.
+#[cfg(feature = "cluster")]
+pub(crate) fn redirect(newcomer: Newcomer, to: crate::NodeId) {
+    if let Ok(successor) = newcomer.downcast::<Successor>() {
+        let Successor { entry, ticket, admitted, permit, otherwise, .. } = *successor;
+        otherwise(entry, permit, How::Follow(admitted, ticket, to))
+            .into_iter()
+            .for_each(Life::start);
     }
 }
 
@@ -192,12 +214,25 @@ impl<P: Protocol> Service<P> {
         let Some(peer) = ticket.session().and_then(|id| self.hub().peer(id)) else {
             return self.go_on_elsewhere(entry, admitted, permit, ticket);
         };
-        let mut seat = peer.seat();
+        let seat = peer.seat();
         if !seat.fits(ticket, admitted.identity.as_deref()) {
             drop(seat);
             return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
         }
         let successor = self.successor(entry, admitted, permit, ticket);
+        drop(seat);
+        self.follow(&peer, successor, ticket);
+        None
+    }
+
+    /// Leaves a connection to the task of a session.
+    pub(crate) fn follow(&self, peer: &Arc<Peer>, successor: Successor, ticket: &Ticket) {
+        let mut seat = peer.seat();
+        if !seat.is_open() {
+            // It has ended just now, or has gone to another node.
+            drop(seat);
+            return self.miss(successor);
+        }
         let late = match seat.claim(ticket, Box::new(successor)) {
             Ok(earlier) => {
                 peer.queue().hold();
@@ -207,7 +242,22 @@ impl<P: Protocol> Service<P> {
         };
         drop(seat);
         late.into_iter().for_each(|late| self.supersede(late));
-        None
+    }
+
+    #[cfg(not(feature = "cluster"))]
+    fn expel_elsewhere(&self, _: &Ticket, _: &Disconnect) {}
+
+    #[cfg(not(feature = "cluster"))]
+    fn miss(&self, successor: Successor) {
+        successor.begin(Gap::Unknown);
+    }
+
+    #[cfg(feature = "cluster")]
+    fn miss(&self, successor: Successor) {
+        match self.elsewhere(&successor.ticket) {
+            Some(to) => redirect(Box::new(successor), to),
+            None => successor.begin(Gap::Unknown),
+        }
     }
 
     #[cfg(not(feature = "cluster"))]
@@ -229,10 +279,23 @@ impl<P: Protocol> Service<P> {
     ) -> Successor {
         let service = self.clone();
         let otherwise: Otherwise = Box::new(move |entry, permit, how| match how {
-            Ok((admitted, gap)) => service.begin(entry, admitted, permit, Some(gap)),
-            Err(refusal) => service.refuse(entry, permit, refusal),
+            How::Begin(admitted, gap) => Some(service.begin(entry, admitted, permit, Some(gap))),
+            How::Refuse(refusal) => Some(service.refuse(entry, permit, refusal)),
+            #[cfg(feature = "cluster")]
+            How::Follow(admitted, ticket, to) => {
+                service.go_to(entry, admitted, permit, &ticket, Some(to))
+            }
         });
-        Successor { entry, seen: ticket.seen, admitted, permit, otherwise }
+        let seen = ticket.seen;
+        Successor {
+            entry,
+            seen,
+            admitted,
+            permit,
+            #[cfg(feature = "cluster")]
+            ticket: *ticket,
+            otherwise,
+        }
     }
 
     /// Begins a session in place of one that is not here.
@@ -256,7 +319,19 @@ impl<P: Protocol> Service<P> {
         permit: Option<Permit>,
         ticket: &Ticket,
     ) -> Option<Life> {
-        let Some(owner) = self.elsewhere(ticket) else {
+        self.go_to(entry, admitted, permit, ticket, self.elsewhere(ticket))
+    }
+
+    #[cfg(feature = "cluster")]
+    fn go_to(
+        &self,
+        entry: Entry,
+        admitted: Admitted,
+        permit: Option<Permit>,
+        ticket: &Ticket,
+        owner: Option<crate::NodeId>,
+    ) -> Option<Life> {
+        let Some(owner) = owner else {
             return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
         };
         let identity = admitted.identity.as_ref();
@@ -272,8 +347,9 @@ impl<P: Protocol> Service<P> {
 
     /// Ends the session of a client that is not let in any more.
     fn expel(&self, ticket: &Ticket, refusal: &Disconnect) {
-        if let Some(peer) = self.session_of(ticket) {
-            peer.close(refusal.clone());
+        match self.session_of(ticket) {
+            Some(peer) => peer.close(refusal.clone()),
+            None => self.expel_elsewhere(ticket, refusal),
         }
     }
 }

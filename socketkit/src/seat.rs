@@ -166,6 +166,12 @@ impl Seat {
         is_same && self.is_of(ticket)
     }
 
+    /// Whether a later connection has taken over, or is about to.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_late(&self, ticket: &Ticket) -> bool {
+        self.claims.is_late(ticket.attempt)
+    }
+
     /// Lets a connection take over when the session's task comes to it, unless a later one does or has. The
     /// one that is not to is given back.
     pub(crate) fn claim(

@@ -101,6 +101,12 @@ impl Tally {
 pub(crate) struct Claims(u32);
 
 impl Claims {
+    /// Whether a later one, or this, has taken over.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_late(&self, attempt: u32) -> bool {
+        attempt <= self.0
+    }
+
     /// Whether a connection may take the session over, as the `attempt`th that its client tried: not if a
     /// later one has.
     pub(crate) fn claim(&mut self, attempt: u32) -> bool {

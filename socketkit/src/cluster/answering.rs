@@ -8,7 +8,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    Call, CallError, Events, Io, NodeId, Protocol, Reject,
+    Call, CallError, CloseCode, Disconnect, Events, Io, NodeId, Protocol, Reject,
     hub::Hub,
     peer::{Peer, lock},
     question::Question,
@@ -98,6 +98,9 @@ impl<P: Protocol> Hub<P> {
             Record::Cancel { ask } => shared.errands.cancel(from, *ask),
             Record::Take { ask, pass } => self.part(from, *ask, pass, false),
             Record::Go { ask, pass } => self.part(from, *ask, pass, true),
+            Record::Expel { pass, code, reason } => {
+                self.expel(pass, Disconnect::new(CloseCode(*code), reason.clone()), record);
+            }
             Record::Kept { id } => shared.departures.arrived(*id),
             _ => {}
         }

@@ -130,6 +130,11 @@ impl Arrivals {
         expected.filter(|expected| expected.kept.len() <= KEPT)
     }
 
+    /// Whether a session is to come.
+    pub(crate) fn expects(&self, id: SocketId) -> bool {
+        lock(&self.0).expected.contains_key(&id)
+    }
+
     /// It is here, and has heard so much.
     pub(crate) fn came(&self, id: SocketId, heard: HashMap<(NodeId, Channel), u64>, now: Instant) {
         lock(&self.0).come.push(Come { id, heard, until: now + LATE });
@@ -164,7 +169,7 @@ impl NoSession {
     pub(crate) fn gap(self) -> crate::Gap {
         match self {
             Self::Overflow => crate::Gap::Overflow,
-            Self::Unknown | Self::Superseded | Self::Moved(_) => crate::Gap::Unknown,
+            Self::Unknown | Self::Superseded | Self::Moved(_) | Self::Coming => crate::Gap::Unknown,
         }
     }
 }

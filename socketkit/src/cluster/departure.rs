@@ -9,7 +9,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    CloseCode, NodeId, Protocol, SocketId,
+    CloseCode, Disconnect, NodeId, Protocol, SocketId,
     frame::FrameBytes,
     hub::{Hub, LetGo},
     outbox::Packed,
@@ -126,8 +126,7 @@ impl Departures {
 impl Departure {
     /// Says why it does not go after all.
     fn refuse(self, why: NoSession) {
-        let Mover { shared, to, ask, .. } = &self.mover;
-        shared.say(Channel::Node(*to), Record::NoSession { ask: *ask, why }, None);
+        self.mover.refuse(why);
         let _ = self.gone.send(Err(why));
     }
 }
@@ -139,6 +138,9 @@ impl<P: Protocol> Hub<P> {
         let Some(Joined { shared, .. }) = self.reach(Scope::Everywhere) else { return };
         let refuse = |why| shared.say(Channel::Node(from), Record::NoSession { ask, why }, None);
         let Some(peer) = self.peer(pass.id) else {
+            if shared.arrivals.expects(pass.id) {
+                return refuse(NoSession::Coming);
+            }
             let moved = shared.departures.find(pass.id);
             return refuse(moved.map_or(NoSession::Unknown, NoSession::Moved));
         };
@@ -148,6 +150,9 @@ impl<P: Protocol> Hub<P> {
         let Some(ticket) = ticket.filter(|ticket| seat.fits_name(ticket, identity)) else {
             return refuse(NoSession::Unknown);
         };
+        if seat.is_late(&ticket) {
+            return refuse(NoSession::Superseded);
+        }
         if !goes {
             drop(seat);
             let rooms = self.room_names(pass.id);
@@ -164,6 +169,23 @@ impl<P: Protocol> Hub<P> {
                 }
             }
             Err(_) => refuse(NoSession::Superseded),
+        }
+    }
+
+    /// Ends a session whose client is not let in any more, here or where it has gone.
+    pub(super) fn expel(&self, pass: &Pass, why: Disconnect, record: &Record) {
+        let Some(Joined { shared, .. }) = self.reach(Scope::Everywhere) else { return };
+        match self.peer(pass.id) {
+            Some(peer) => {
+                if pass.ticket().is_some_and(|ticket| peer.seat().is_of(&ticket)) {
+                    peer.close(why);
+                }
+            }
+            None => {
+                if let Some(to) = shared.departures.find(pass.id) {
+                    shared.say(Channel::Node(to), record.clone(), None);
+                }
+            }
         }
     }
 
@@ -234,6 +256,9 @@ impl<P: Protocol> Hub<P> {
         }
         self.counters.cluster.left.add(1);
         shared.departures.note(id, to, shared.limits.resume * 2);
+        // Whoever came for it meanwhile goes after it.
+        let newcomer = peer.seat().close();
+        newcomer.into_iter().for_each(|newcomer| redirect(newcomer, to));
         peer.lose_calls();
         peer.end_tasks();
         self.presence_ended(peer, &CloseCode::LOST.into());
@@ -241,14 +266,25 @@ impl<P: Protocol> Hub<P> {
     }
 }
 
+impl Mover {
+    fn refuse(&self, why: NoSession) {
+        let ask = self.ask;
+        self.shared.say(Channel::Node(self.to), Record::NoSession { ask, why }, None);
+    }
+}
+
 /// Says to whoever was about to take over that somebody else does.
 pub(crate) fn supersede(newcomer: Newcomer) {
     match newcomer.downcast::<Mover>() {
-        Ok(mover) => {
-            let Mover { shared, to, ask, .. } = *mover;
-            let why = NoSession::Superseded;
-            shared.say(Channel::Node(to), Record::NoSession { ask, why }, None);
-        }
+        Ok(mover) => mover.refuse(NoSession::Superseded),
         Err(newcomer) => crate::entry::supersede(newcomer),
+    }
+}
+
+/// Whoever was about to take over goes after a session that has gone to another node.
+pub(crate) fn redirect(newcomer: Newcomer, to: NodeId) {
+    match newcomer.downcast::<Mover>() {
+        Ok(mover) => mover.refuse(NoSession::Moved(to)),
+        Err(newcomer) => crate::entry::redirect(newcomer, to),
     }
 }

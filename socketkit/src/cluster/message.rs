@@ -166,6 +166,12 @@ pub(crate) enum Record {
         ask: u64,
         why: NoSession,
     },
+    /// Its client is not let in any more: it ends.
+    Expel {
+        pass: Pass,
+        code: u16,
+        reason: Cow<'static, str>,
+    },
     /// It has come.
     Kept {
         id: SocketId,

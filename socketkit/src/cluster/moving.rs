@@ -34,6 +34,8 @@ pub(crate) enum NoSession {
     Superseded,
     /// It is on this node by now.
     Moved(NodeId),
+    /// It is on its way to the node that was asked.
+    Coming,
 }
 
 /// All that a session is, but for the value that `authorize` makes of whoever comes back to it.

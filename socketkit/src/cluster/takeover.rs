@@ -5,11 +5,12 @@ use super::{
     asks::What,
     channel::Channel,
     forward::Joined,
+    message::Record,
     moving::{NoSession, Pass, SessionState},
     shared::Shared,
 };
 use crate::{
-    Handshake, NodeId, Protocol, Service,
+    Disconnect, Handshake, NodeId, Protocol, Service,
     calls::Calls,
     conversation::Conversation,
     counters::Terms,
@@ -24,24 +25,17 @@ use crate::{
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long a client waits for its session. Then it is given another.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a session may have moved on when it is asked for.
-const MOVES: usize = 3;
+/// How long before it is looked for again where it is about to be.
+const MOMENT: Duration = Duration::from_millis(5);
 
 impl<P: Protocol> Service<P> {
-    /// The node that has a session, if another has it, and can be asked.
-    pub(crate) fn elsewhere(&self, ticket: &Ticket) -> Option<NodeId> {
-        let Joined { shared, .. } = self.hub().cluster.get()?;
-        let owner = ticket.token()?.owner;
-        let is_known = || lock(&shared.others).ids.contains(&owner);
-        (owner != shared.node && shared.is_connected() && is_known()).then_some(owner)
-    }
-
-    /// Has a session come, and goes on with it over a connection; or begins another.
+    /// Has the session of a ticket come if another node has it, and goes on with it over a connection; or begins
+    /// another.
     pub(crate) fn fetch(
         &self,
         successor: Successor,
@@ -52,15 +46,11 @@ impl<P: Protocol> Service<P> {
         let service = self.clone();
         tokio::spawn(async move {
             let mut successor = successor;
-            match service.take_over(&mut successor, &ticket, owner, identity).await {
-                Ok(life) => {
-                    let peer = life.peer().clone();
-                    let mut seat = peer.seat();
-                    // It is the first that comes for it here.
-                    let refused = seat.claim(&ticket, Box::new(successor));
-                    peer.queue().hold();
-                    drop(seat);
-                    drop(refused);
+            let found = service.find(&mut successor, &ticket, owner, identity);
+            match timeout(PATIENCE, found).await.unwrap_or(Err(NoSession::Unknown)) {
+                Ok(Found::Here(peer)) => service.follow(&peer, successor, &ticket),
+                Ok(Found::Come(life)) => {
+                    service.follow(&life.peer().clone(), successor, &ticket);
                     life.start();
                 }
                 Err(NoSession::Superseded) => {
@@ -71,32 +61,66 @@ impl<P: Protocol> Service<P> {
         });
     }
 
-    async fn take_over(
+    /// Which node to ask first for the session of a ticket, if another may have it.
+    pub(crate) fn elsewhere(&self, ticket: &Ticket) -> Option<NodeId> {
+        let Joined { shared, .. } = self.hub().cluster.get()?;
+        let token = ticket.token()?;
+        let owner = match token.owner == shared.node {
+            // It may be on its way back.
+            true if shared.arrivals.expects(token.id) => token.owner,
+            true => shared.departures.find(token.id)?,
+            false => token.owner,
+        };
+        shared.is_connected().then_some(owner)
+    }
+
+    /// Has the node that has a session end it.
+    pub(crate) fn expel_elsewhere(&self, ticket: &Ticket, refusal: &Disconnect) {
+        let pass = self.elsewhere(ticket).zip(Pass::new(ticket, None));
+        if let (Some((owner, pass)), Some(joined)) = (pass, self.hub().cluster.get()) {
+            let (code, reason) = (refusal.code.0, refusal.reason.clone());
+            joined.shared.say(Channel::Node(owner), Record::Expel { pass, code, reason }, None);
+        }
+    }
+
+    /// Finds a session, wherever it goes meanwhile: others may ask for it as well.
+    async fn find(
         &self,
         successor: &mut Successor,
         ticket: &Ticket,
         mut owner: NodeId,
         identity: Option<Box<RawValue>>,
-    ) -> Result<Life, NoSession> {
+    ) -> Result<Found, NoSession> {
         let hub = self.hub();
         let Some(Joined { shared, .. }) = hub.cluster.get() else { return Err(NoSession::Unknown) };
         let pass = Pass::new(ticket, identity).ok_or(NoSession::Unknown)?;
-        for _ in 0..MOVES {
+        loop {
+            if let Some(peer) = hub.peer(pass.id) {
+                let is_ours = peer.seat().fits_name(ticket, pass.identity.as_deref());
+                return if is_ours { Ok(Found::Here(peer)) } else { Err(NoSession::Unknown) };
+            }
+            if owner == shared.node || shared.arrivals.expects(pass.id) {
+                sleep(MOMENT).await;
+                owner = shared.departures.find(pass.id).unwrap_or(owner);
+                continue;
+            }
+            if !lock(&shared.others).ids.contains(&owner) {
+                return Err(NoSession::Unknown);
+            }
             let handshake = successor.entry.handshake.clone();
-            let came = timeout(PATIENCE, self.come(shared, owner, &pass, handshake)).await;
-            match came.unwrap_or(Err(NoSession::Unknown)) {
+            match self.come(shared, owner, &pass, handshake).await {
                 Ok((peer, received)) => {
                     let session = successor.admitted.session.clone();
                     let permit = successor.permit.take();
                     let app = self.authorizer().open(session, peer.clone(), permit);
                     let conversation = Conversation::moved(peer, app, Tally::of(received));
-                    return Ok(Life::waiting(conversation));
+                    return Ok(Found::Come(Life::waiting(conversation)));
                 }
-                Err(NoSession::Moved(to)) if to != shared.node => owner = to,
+                Err(NoSession::Moved(to)) => owner = to,
+                Err(NoSession::Coming) => sleep(MOMENT).await,
                 Err(why) => return Err(why),
             }
         }
-        Err(NoSession::Unknown)
     }
 
     /// Has a session come: the peer, and how many frames of its client were processed.
@@ -138,6 +162,14 @@ impl<P: Protocol> Service<P> {
             }
         }
     }
+}
+
+/// Where a session is.
+enum Found {
+    /// On this node, since somebody else had it come.
+    Here(Arc<Peer>),
+    /// It has just come.
+    Come(Life),
 }
 
 /// The peer of a session as another node describes it.
