@@ -134,7 +134,11 @@ async fn partition(kind: Kind) {
                 "client {number} of node {node}: {} of {}, at {first:?}: {:?}",
                 heard.len(),
                 all.len(),
-                heard.iter().skip(first.unwrap_or(0).saturating_sub(3)).take(40).collect::<Vec<_>>()
+                heard
+                    .iter()
+                    .skip(first.unwrap_or(0).saturating_sub(3))
+                    .take(40)
+                    .collect::<Vec<_>>()
             );
         }
     }

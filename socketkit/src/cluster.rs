@@ -21,7 +21,8 @@ mod asks;
 mod channel;
 #[cfg(feature = "cluster")]
 mod codec;
-#[cfg(all(test, any(feature = "nats", feature = "redis")))]
+#[cfg(test)]
+#[cfg(any(feature = "nats", feature = "redis"))]
 mod conformance;
 #[cfg(feature = "cluster")]
 mod departure;
@@ -39,7 +40,8 @@ mod heard;
 mod interests;
 #[cfg(feature = "cluster")]
 mod join;
-#[cfg(all(test, feature = "cluster"))]
+#[cfg(test)]
+#[cfg(feature = "cluster")]
 mod memory;
 #[cfg(feature = "cluster")]
 mod message;
@@ -59,7 +61,8 @@ mod run;
 mod said;
 #[cfg(feature = "cluster")]
 mod selected;
-#[cfg(all(test, any(feature = "nats", feature = "redis")))]
+#[cfg(test)]
+#[cfg(any(feature = "nats", feature = "redis"))]
 mod server;
 #[cfg(feature = "cluster")]
 mod settings;
@@ -71,7 +74,8 @@ mod status;
 mod takeover;
 #[cfg(feature = "cluster")]
 mod talk;
-#[cfg(all(test, feature = "cluster", feature = "client", feature = "macros"))]
+#[cfg(test)]
+#[cfg(all(feature = "cluster", feature = "client", feature = "macros"))]
 mod tests;
 #[cfg(feature = "cluster")]
 mod waiting;

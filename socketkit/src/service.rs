@@ -241,12 +241,12 @@ impl<P: Protocol> Service<P> {
             return Err(Reject::full());
         }
         let authorize = inner.app.clone().authorize(handshake.clone());
-        let admit = async {
-            #[cfg(feature = "cluster")]
+        #[cfg(feature = "cluster")]
+        let authorize = async {
             self.joined().await.map_err(|_| Reject::full())?;
             authorize.await
         };
-        match timeout(inner.limits.handshake, admit).await {
+        match timeout(inner.limits.handshake, authorize).await {
             Ok(admitted) => Ok((admitted?, permit)),
             Err(_) => Err(Reject::new("timeout", "the handshake took too long")),
         }

@@ -234,7 +234,7 @@ async fn round(args: &Args, server: &Contender) -> Result<Figures, Box<dyn Error
         Some(ended) = tasks.join_next() => ended??,
     }
     let secs = f64::from(args.secs);
-    let cores = |now: Duration, before| (now - before).as_secs_f64() / secs;
+    let cores = |now: Duration, before: Duration| (now - before).as_secs_f64() / secs;
     let (at_server, at_load) = (cores(server.cpu()?, before.0), cores(own_cpu()?, before.1));
     let all = cores(machine_cpu()?, before.2);
     tokio::time::sleep(GRACE).await;

@@ -24,6 +24,10 @@ impl<P> Joined<P> {
     }
 }
 
+/// Nobody listens to any.
+#[derive(Clone, Copy)]
+pub(crate) enum Channel {}
+
 /// There is nobody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -108,9 +112,11 @@ impl<P: Protocol> Hub<P> {
         (0, 0)
     }
 
-    pub(crate) fn channel(&self, _: &P::Room) {}
+    pub(crate) fn channel(&self, _: &P::Room) -> Option<Channel> {
+        None
+    }
 
-    pub(crate) fn joined_room(&self, (): (), _: bool, _: &Arc<Peer>) {}
+    pub(crate) fn joined_room(&self, _: Option<Channel>, _: bool, _: &Arc<Peer>) {}
 
     pub(crate) fn left_rooms<'a>(&self, _: impl Iterator<Item = &'a P::Room>) {}
 

@@ -61,6 +61,7 @@ impl fmt::Display for Interest {
     }
 }
 
+#[cfg(feature = "redis")]
 impl Interest {
     /// Whether it is a pattern.
     pub(crate) fn is_pattern(&self) -> bool {

@@ -125,7 +125,7 @@ impl Node {
 }
 
 fn message(channel: Channel, payload: impl Into<Bytes>) -> Outgoing {
-    Outgoing { channel, payload: payload.into(), name: None }
+    Outgoing { channel, payload: payload.into() }
 }
 
 fn numbered(numbers: std::ops::Range<u32>) -> Vec<Bytes> {

@@ -19,8 +19,6 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
 
     /// Makes one connection, for the cluster of this name: words of `[A-Za-z0-9_-]`, which every channel
     /// begins with.
-    ///
-    /// Where there is a log, it is made as well if it is not there.
     fn connect<'a>(&'a self, cluster: &'a str) -> Boxed<'a, Result<Line, EngineError>>;
 }
 
@@ -32,9 +30,7 @@ pub(crate) struct Line {
 
 /// The half that says something.
 pub(crate) trait Publish: Send {
-    /// Publishes messages, in their order. Ready when they are on their way; with a log, when it has them.
-    ///
-    /// Each has a name that no other has: a log that is given one twice keeps it once.
+    /// Publishes messages, in their order. Ready when they are on their way.
     fn publish(&mut self, messages: Vec<Outgoing>) -> Boxed<'_, Result<(), EngineError>>;
 
     /// Asks for what is published from now on, or for it no more.
@@ -58,8 +54,6 @@ pub(crate) trait Receive: Send {
 pub(crate) struct Outgoing {
     pub(crate) channel: Channel,
     pub(crate) payload: Bytes,
-    /// Its name: who sent it, and which of theirs it is. None of what no log is to keep.
-    pub(crate) name: Option<String>,
 }
 
 /// What a node asks for, or does not any more.

@@ -24,9 +24,11 @@ struct State {
     count: usize,
     is_down: bool,
     /// Which messages are lost, by who listens and what they say.
-    loses: Option<Box<dyn FnMut(usize, Channel, &[u8]) -> bool + Send>>,
+    loses: Option<Loses>,
     published: usize,
 }
+
+type Loses = Box<dyn FnMut(usize, Channel, &[u8]) -> bool + Send>;
 
 struct Listening {
     id: usize,

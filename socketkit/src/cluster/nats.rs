@@ -50,7 +50,6 @@ pub fn connect(url: impl Into<String>) -> Nats {
         certificate: None,
         name: None,
         is_standalone: false,
-        is_durable: false,
     }
 }
 
@@ -65,7 +64,6 @@ pub struct Nats {
     certificate: Option<(PathBuf, PathBuf)>,
     name: Option<String>,
     is_standalone: bool,
-    is_durable: bool,
 }
 
 impl Nats {
@@ -126,12 +124,6 @@ impl Nats {
     /// server does not start then.
     pub fn standalone_until_connected(mut self) -> Self {
         self.is_standalone = true;
-        self
-    }
-
-    #[expect(dead_code, reason = "there is no log yet")]
-    pub(crate) fn durable(mut self) -> Self {
-        self.is_durable = true;
         self
     }
 

@@ -62,10 +62,6 @@ impl Nodes {
         self.0.keys().copied()
     }
 
-    pub(crate) fn contains(&self, node: NodeId) -> bool {
-        self.0.contains_key(&node)
-    }
-
     /// What they have together.
     pub(crate) fn total(&self) -> Here {
         self.0.values().fold(Here::default(), |sum, (here, _)| Here {

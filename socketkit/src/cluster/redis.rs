@@ -37,14 +37,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// let engine = socketkit::redis::connect("redis://localhost:6379").named("forum");
 /// ```
 pub fn connect(url: impl Into<String>) -> Redis {
-    Redis {
-        url: url.into(),
-        roots: None,
-        certificate: None,
-        name: None,
-        is_standalone: false,
-        is_durable: false,
-    }
+    Redis { url: url.into(), roots: None, certificate: None, name: None, is_standalone: false }
 }
 
 /// How a cluster is joined by Redis: see [`connect`].
@@ -56,7 +49,6 @@ pub struct Redis {
     certificate: Option<(PathBuf, PathBuf)>,
     name: Option<String>,
     is_standalone: bool,
-    is_durable: bool,
 }
 
 impl Redis {
@@ -91,12 +83,6 @@ impl Redis {
     /// server does not start then.
     pub fn standalone_until_connected(mut self) -> Self {
         self.is_standalone = true;
-        self
-    }
-
-    #[expect(dead_code, reason = "there is no log yet")]
-    pub(crate) fn durable(mut self) -> Self {
-        self.is_durable = true;
         self
     }
 

@@ -79,7 +79,7 @@ impl Said {
         let payload = head.write(bytes);
         self.channels.insert(channel, (self.last, now));
         self.keep(Kept { channel, before, last: self.last, at: now, message: payload.clone() });
-        Outgoing { channel, payload, name: Some(format!("{}.{first}", self.node)) }
+        Outgoing { channel, payload }
     }
 
     /// Makes a message of records that do not count.
@@ -91,7 +91,7 @@ impl Said {
     ) -> Outgoing {
         let (from, first) = (self.node, self.last);
         let head = Head { from, on: channel, first, before: None, counts: false, records };
-        Outgoing { channel, payload: head.write(bytes), name: None }
+        Outgoing { channel, payload: head.write(bytes) }
     }
 
     /// Something of a channel will not be said: whoever hears the channel finds that it misses a number.

@@ -114,7 +114,7 @@ impl<P: Protocol> Service<P> {
                     let permit = successor.permit.take();
                     let app = self.authorizer().open(session, peer.clone(), permit);
                     let conversation = Conversation::moved(peer, app, Tally::of(received));
-                    return Ok(Found::Come(Life::waiting(conversation)));
+                    return Ok(Found::Come(Box::new(Life::waiting(conversation))));
                 }
                 Err(NoSession::Moved(to)) => owner = to,
                 Err(NoSession::Coming) => sleep(MOMENT).await,
@@ -169,7 +169,7 @@ enum Found {
     /// On this node, since somebody else had it come.
     Here(Arc<Peer>),
     /// It has just come.
-    Come(Life),
+    Come(Box<Life>),
 }
 
 /// The peer of a session as another node describes it.

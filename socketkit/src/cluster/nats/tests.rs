@@ -16,7 +16,7 @@ use tokio::{
 const SOON: Duration = Duration::from_secs(20);
 
 fn message(channel: Channel, payload: impl Into<bytes::Bytes>) -> Outgoing {
-    Outgoing { channel, payload: payload.into(), name: None }
+    Outgoing { channel, payload: payload.into() }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(20);
 const ALL: Interest = Interest::In(Channel::All);
 
 async fn say(line: &mut Line, payload: impl Into<Bytes>) {
-    let message = Outgoing { channel: Channel::All, payload: payload.into(), name: None };
+    let message = Outgoing { channel: Channel::All, payload: payload.into() };
     line.publisher.publish(vec![message]).await.unwrap();
 }
 
@@ -53,7 +53,7 @@ async fn what_a_user_may_not_do_is_an_error_that_says_so() {
     let mut line = engine.connect("game").await.unwrap();
     let refused = line.publisher.subscribe(vec![Change::Begin(ALL)]).await.unwrap_err();
     assert!(refused.to_string().contains("no permissions"), "{refused}");
-    let message = |_| Outgoing { channel: Channel::All, payload: "x".into(), name: None };
+    let message = |_| Outgoing { channel: Channel::All, payload: "x".into() };
     let messages = (0..1_000).map(message).collect();
     let refused = line.publisher.publish(messages).await.unwrap_err().to_string();
     assert!(refused.contains("no permissions") && refused.len() < 400, "{refused}");

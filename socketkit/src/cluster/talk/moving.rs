@@ -78,7 +78,7 @@ impl<P: Protocol> Talk<P> {
         let whom = Whom { only: Some(id), except: &[] };
         for message in kept.into_iter().filter(is_new).chain(said) {
             each_record(&message, |record, bytes| {
-                hub.apply(message.head.from, record, &bytes, &whom)
+                hub.apply(message.head.from, record, &bytes, &whom);
             });
         }
         for Item { record, bytes, .. } in waiting {
