@@ -108,6 +108,11 @@
 //! may or may not have arrived ([`Status::Reset`]). A token of the server's proves whose a session is;
 //! [`Server::authorize`] runs on every connection, and [`Server::identify`] ties a session to a user.
 //!
+//! # Several nodes
+//!
+//! With the feature `nats` or `redis` servers that name one engine in `Server::cluster` are one: what is emitted,
+//! joined, closed and called reaches the sockets of all, and a session goes on on whichever its client comes to.
+//!
 //! # Errors
 //!
 //! A handler refuses with a [`Reject`], which the peer sees as a code and a message; `?` on any other
@@ -143,6 +148,7 @@
 //! | `http` | default | a listener of its own: [`Server::listen`], [`Server::public`], [`Routes`] |
 //! | `client` | default | [`Client`] |
 //! | `tls` | | `wss://` in [`Client`] |
+//! | `nats`, `redis` | | several nodes: `Server::cluster` with `nats::connect(url)` or `redis::connect(url)`; `Emitter` |
 //! | `schema` | | `contract`: events, payloads and replies as data, served as `contract.json`, `asyncapi.json` and, to read, `docs`; compared by `Contract::compare` |
 //! | `test` | | `test::Kit`: an application on a network that fails on demand; see [`guide::testing`] |
 #![forbid(unsafe_code)]

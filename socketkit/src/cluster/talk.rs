@@ -139,7 +139,6 @@ impl<P: Protocol> Talk<P> {
                 }
             };
             let turn = tokio::select! {
-                biased;
                 heard = receiver.receive() => heard.map(Turn::Heard),
                 said = said(&mut mouth) => said.map(Turn::Said),
                 () = shared.outbound.wake.notified() => Ok(Turn::Asked),
