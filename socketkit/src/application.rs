@@ -244,6 +244,11 @@ where
         }
     }
 
+    #[cfg(feature = "cluster")]
+    fn follow(&self, reply: &crate::frame::FrameBytes) {
+        self.app.hub.forward_reply(self.context.socket().id(), reply);
+    }
+
     fn ended(&self, why: Disconnect) -> Listening {
         let context = self.context.ended(why);
         let listening = self.app.clone().listen(|app| &app.on_disconnect, context);

@@ -288,6 +288,10 @@ impl Conversation {
 
     fn push(&self, draft: Draft) {
         let bytes = draft.finish(self.peer.role);
+        #[cfg(feature = "cluster")]
+        if self.peer.is_elsewhere() {
+            return self.app.follow(&bytes);
+        }
         let (_, flush) = self.peer.push(bytes, Treatment::default(), Kind::Answer);
         if flush == Flush::Now {
             self.peer.flush(false, Instant::now());

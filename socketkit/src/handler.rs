@@ -220,6 +220,10 @@ pub(crate) trait Application: Send {
     /// The session has ended: the socket is not counted any more.
     fn leaving(&self, _why: &Disconnect) {}
 
+    /// A reply of a handler whose session has gone to another node.
+    #[cfg(feature = "cluster")]
+    fn follow(&self, _reply: &crate::frame::FrameBytes) {}
+
     /// Runs once, after the last event was handled.
     fn ended(&self, _why: Disconnect) -> Listening {
         Box::pin(std::future::ready(Ok(())))

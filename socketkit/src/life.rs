@@ -74,7 +74,10 @@ impl Life {
             if let (Over::Superseded, Some(mover)) = (&over, life.mover()) {
                 match Box::pin(life.depart(mover)).await {
                     Some(end) => break end,
-                    None => return None,
+                    None => {
+                        life.leave_work();
+                        return None;
+                    }
                 }
             }
             match over {
@@ -209,6 +212,16 @@ impl Life {
             }
             Err(_) => Some(CloseCode::LOST.into()),
         }
+    }
+
+    /// A handler that is still at work goes on to its end; its reply follows the session.
+    #[cfg(feature = "cluster")]
+    fn leave_work(self) {
+        let Self { mut conversation, .. } = self;
+        tokio::spawn(async move {
+            // Nothing else is left to do.
+            let _ = poll_fn(|cx| conversation.poll_work(cx)).await;
+        });
     }
 
     fn tell(&mut self, disconnect: Disconnect) {

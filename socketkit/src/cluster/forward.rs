@@ -102,6 +102,15 @@ impl<P: Protocol> Hub<P> {
         Forward { by: Some((shared, &self.counters)), items }
     }
 
+    /// A reply for a socket that has gone to another node while its handler was at work.
+    pub(crate) fn forward_reply(&self, id: SocketId, frame: &FrameBytes) {
+        let Some(Joined { shared, .. }) = self.cluster.get() else { return };
+        let (to, len) = (Selected::socket(id), frame.len());
+        shared.forward(
+            shared.route(&to, true, Some(frame), |to| Record::Emit(Emit { to, policy: None, len })),
+        );
+    }
+
     fn forward(
         &self,
         selection: &Selection<P::Room>,

@@ -156,6 +156,11 @@ impl Heard {
         acts.retain(|act| !matches!(act, Act::Ask(asked, _) if *asked == node));
     }
 
+    /// Whether something of somebody waits behind what was missed.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.senders.values().any(|sender| sender.until.is_some())
+    }
+
     /// How far the senders were heard on some channels.
     pub(crate) fn far(&self, channels: &[Channel]) -> Vec<(NodeId, Channel, u64)> {
         let far = |(node, sender): (&NodeId, &Sender)| {

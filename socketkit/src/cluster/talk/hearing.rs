@@ -122,7 +122,10 @@ impl<P: Protocol> Talk<P> {
                 let ends = is_last.then_some(*gone);
                 self.heard.heal(from, (*on, *until), messages, ends, now, acts);
             }
-            Record::Moved { ask, state, .. } => self.take_in((from, *ask), state, own, now),
+            Record::Moved { ask, state, .. } => {
+                let said = message.head.first;
+                self.take_in((from, *ask, said), state, own, now);
+            }
             record => {
                 self.shared.asks.hear(from, record, &own);
                 hub.apply(from, record, &own, &whom);

@@ -23,6 +23,10 @@ use std::{
 impl<P: Protocol> Talk<P> {
     /// Lets those go that are to: no message is half done now.
     pub(super) fn part(&mut self, now: Instant) {
+        if self.heard.is_waiting() {
+            // What waits has come here, and may have come to the next node before that listened for the session.
+            return;
+        }
         let departures = self.shared.departures.leaving();
         let Some(hub) = self.hub.upgrade() else { return };
         for departure in departures {
@@ -45,7 +49,7 @@ impl<P: Protocol> Talk<P> {
     /// Takes a session in that another node has let go, if somebody still waits for it.
     pub(super) fn take_in(
         &mut self,
-        (from, ask): (NodeId, u64),
+        (from, ask, said): (NodeId, u64, u64),
         state: &SessionState,
         bytes: Bytes,
         now: Instant,
@@ -59,7 +63,9 @@ impl<P: Protocol> Talk<P> {
         let is_heard = |name: &str| channels.contains(&Channel::of_room(name));
         let hears_all = names.clone().all(|name| is_heard(name.get()));
         let rooms: Vec<_> = names.filter_map(|name| hub.room(name)).collect();
-        let heard = state.heard();
+        let mut heard = state.heard();
+        // All that its last node had said itself by then.
+        heard.extend(channels.iter().map(|channel| ((from, *channel), said)));
         let own = self.shared.node;
         // What was said here goes the way of what is emitted here: those that are not said yet as well.
         let (said, waiting) = hub.take_in(&peer, &rooms, || {

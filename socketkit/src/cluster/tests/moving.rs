@@ -121,3 +121,36 @@ async fn a_session_whose_node_is_gone_is_a_gap_at_once() {
     soon(status.wait_for(|status| matches!(status, Status::Reset { .. }))).await.unwrap();
     assert_eq!(two.io().local().len(), 1);
 }
+
+#[tokio::test]
+async fn what_its_last_node_says_while_it_moves_comes_once() {
+    let engine = Memory::default();
+    let all = nodes::<2>(&engine).await;
+    let roaming = Roaming::new(&all);
+    let mut ada = soon(roaming.client().connect()).await.unwrap();
+    let mut next = 0;
+    for round in 0..40 {
+        let to = (round + 1) % 2;
+        roaming.go_to(to);
+        // Until it has come, from both.
+        let mut status = ada.status();
+        let mut sent = next;
+        while !all[to].io().local().sockets().iter().any(super::Socket::is_connected) {
+            for node in &all {
+                node.io().broadcast(ServerEvent::Said(sent.to_string()));
+                sent += 1;
+            }
+            tokio::task::yield_now().await;
+        }
+        soon(status.wait_for(|status| status.is_connected())).await.unwrap();
+        let mut heard: Vec<usize> = Vec::new();
+        while heard.len() < sent - next {
+            heard.push(said(&mut ada).await.parse().unwrap());
+        }
+        let of = |node: usize| heard.iter().filter(move |number| *number % 2 == node);
+        assert!((0..2).all(|node| of(node).is_sorted()), "{heard:?}");
+        heard.sort_unstable();
+        assert_eq!(heard, (next..sent).collect::<Vec<_>>(), "each once");
+        next = sent;
+    }
+}
