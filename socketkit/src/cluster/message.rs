@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{NodeId, SocketId};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 /// The line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ pub(crate) struct Head {
     /// Whether its records count: all do, or none.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) counts: bool,
+    #[serde(deserialize_with = "records")]
     pub(crate) records: Vec<Record>,
 }
 
@@ -178,6 +179,9 @@ pub(crate) enum Record {
     },
     /// Of a node to itself: what it asked its engine for before, holds.
     Echo(u64),
+    /// One of a newer release, with so many bytes.
+    #[serde(skip)]
+    Unknown(usize),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -240,6 +244,23 @@ pub(crate) struct Message {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Malformed;
 
+/// Records, of which a newer release may have some that this one does not know.
+fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Record>, D::Error> {
+    #[derive(Deserialize)]
+    struct Sized {
+        #[serde(default)]
+        len: usize,
+    }
+    let texts = Vec::<Box<RawValue>>::deserialize(from)?;
+    let read = |text: Box<RawValue>| {
+        serde_json::from_str(text.get()).unwrap_or_else(|_| {
+            let unknown = serde_json::from_str::<HashMap<String, Sized>>(text.get());
+            Record::Unknown(unknown.iter().flat_map(HashMap::values).map(|record| record.len).sum())
+        })
+    };
+    Ok(texts.into_iter().map(read).collect())
+}
+
 fn is_false(is: &bool) -> bool {
     !is
 }
@@ -283,6 +304,7 @@ impl Record {
             | Self::Progress { len, .. }
             | Self::Moved { len, .. } => *len,
             Self::Resent { lens, .. } => lens.iter().sum(),
+            Self::Unknown(len) => *len,
             _ => 0,
         }
     }
@@ -325,6 +347,18 @@ mod tests {
         for malformed in ["", "\n", "{}\n", "{}", "[1]\n"] {
             assert!(Message::read(malformed.into()).is_err(), "{malformed}");
         }
+    }
+
+    #[test]
+    fn what_a_newer_release_says_is_passed_over_with_its_bytes() {
+        let line = concat!(
+            r#"{"from":"00000000000000a7","on":"all","first":7,"more":[1],"counts":true,"records":["#,
+            r#"{"sing":{"len":3,"song":"la"}},{"emit":{"to":{},"len":2,"loud":true}},"hum"]}"#
+        );
+        let Message { head, bytes } = Message::read(format!("{line}\nla!{{}}").into()).unwrap();
+        let lens: Vec<_> = head.records.iter().map(Record::len).collect();
+        assert_eq!((lens, head.last(), &bytes[..]), (vec![3, 2, 0], 9, &b"la!{}"[..]));
+        assert!(matches!(head.records[1], Record::Emit(_)));
     }
 
     #[test]
