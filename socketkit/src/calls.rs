@@ -8,13 +8,14 @@ pub(crate) struct Calls<C> {
     last: u32,
     /// How often calls of the peer were over: their handlers report no more.
     over: u32,
-    /// Who waits, and whether the call is in the queue or was sent.
-    waiting: BTreeMap<u32, (C, bool)>,
+    /// Who waits, and whether the call is in the queue or was sent. An idle session owns no memory for it.
+    #[expect(clippy::box_collection, reason = "one word in each of very many peers")]
+    waiting: Option<Box<BTreeMap<u32, (C, bool)>>>,
 }
 
 impl<C> Calls<C> {
     pub(crate) fn new() -> Self {
-        Self { last: 0, over: 0, waiting: BTreeMap::new() }
+        Self { last: 0, over: 0, waiting: None }
     }
 
     /// Those of a session that another node has had, whose last call had this id.
@@ -30,14 +31,15 @@ impl<C> Calls<C> {
 
     /// Begins a call and gives its id, or `waiter` back if `limit` are in flight.
     pub(crate) fn begin(&mut self, waiter: C, limit: usize) -> Result<u32, C> {
-        if self.waiting.len() >= limit {
+        let waiting = self.waiting.get_or_insert_default();
+        if waiting.len() >= limit {
             return Err(waiter);
         }
         loop {
             self.last = self.last.wrapping_add(1);
             // After 2^32 calls an old one may still be in flight.
-            if !self.waiting.contains_key(&self.last) {
-                self.waiting.insert(self.last, (waiter, false));
+            if !waiting.contains_key(&self.last) {
+                waiting.insert(self.last, (waiter, false));
                 return Ok(self.last);
             }
         }
@@ -45,19 +47,25 @@ impl<C> Calls<C> {
 
     /// A call was put into the queue.
     pub(crate) fn pushed(&mut self, id: u32) {
-        if let Some((_, is_pushed)) = self.waiting.get_mut(&id) {
+        let waiting = self.waiting.as_mut().and_then(|waiting| waiting.get_mut(&id));
+        if let Some((_, is_pushed)) = waiting {
             *is_pushed = true;
         }
     }
 
     /// Ends a call: who waits for it, unless it is not in flight.
     pub(crate) fn settle(&mut self, id: u32) -> Option<C> {
-        self.waiting.remove(&id).map(|(waiter, _)| waiter)
+        let waiting = self.waiting.as_mut()?;
+        let (waiter, _) = waiting.remove(&id)?;
+        if waiting.is_empty() {
+            self.waiting = None;
+        }
+        Some(waiter)
     }
 
     /// Who waits for a call.
     pub(crate) fn find(&self, id: u32) -> Option<&C> {
-        self.waiting.get(&id).map(|(waiter, _)| waiter)
+        self.waiting.as_ref()?.get(&id).map(|(waiter, _)| waiter)
     }
 
     /// The call of the peer that is handled is over: it is answered or cancelled, or its session is.
@@ -72,18 +80,20 @@ impl<C> Calls<C> {
 
     /// Ends the calls that were put into the queue and of which `is_lost` says so.
     pub(crate) fn lose(&mut self, is_lost: impl Fn(u32) -> bool) -> Vec<C> {
-        let lost = self.waiting.extract_if(.., |id, (_, is_pushed)| *is_pushed && is_lost(*id));
+        let Some(waiting) = &mut self.waiting else { return Vec::new() };
+        let lost = waiting.extract_if(.., |id, (_, is_pushed)| *is_pushed && is_lost(*id));
         lost.map(|(_, (waiter, _))| waiter).collect()
     }
 
     /// Ends every call.
     pub(crate) fn settle_all(&mut self) -> impl Iterator<Item = C> + use<C> {
-        std::mem::take(&mut self.waiting).into_values().map(|(waiter, _)| waiter)
+        let waiting = self.waiting.take().into_iter();
+        waiting.flat_map(|waiting| waiting.into_values()).map(|(waiter, _)| waiter)
     }
 
     /// Whether a reply is waited for.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.as_ref().is_none_or(|waiting| waiting.is_empty())
     }
 }
 

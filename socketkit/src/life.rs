@@ -51,6 +51,16 @@ struct Lost {
     until: Instant,
 }
 
+/// How a session goes on.
+enum Next {
+    /// Over another connection, or without one.
+    Goes,
+    Ends(End),
+    /// On another node.
+    #[cfg(feature = "cluster")]
+    Departs(Box<Mover>),
+}
+
 impl Life {
     pub(crate) fn new(connection: Connection, conversation: Conversation, told: Told) -> Self {
         Self { line: Line::Up(connection), conversation, told }
@@ -70,26 +80,36 @@ impl Life {
                 Line::Up(connection) => connection.serve(&mut life.conversation).await,
                 Line::Down(lost) => Box::pin(without(&mut life.conversation, lost)).await,
             };
-            #[cfg(feature = "cluster")]
-            if let (Over::Superseded, Some(mover)) = (&over, life.mover()) {
-                match Box::pin(life.depart(mover)).await {
+            match life.after(over) {
+                Next::Goes => {}
+                Next::Ends(end) => break end,
+                #[cfg(feature = "cluster")]
+                Next::Departs(mover) => match Box::pin(life.depart(*mover)).await {
                     Some(end) => break end,
                     None => {
                         life.leave_work();
                         return None;
                     }
-                }
-            }
-            match over {
-                Over::Superseded => match life.take_over() {
-                    Ok(()) => {}
-                    Err(end) => break end,
                 },
-                Over::Ended(end) if life.is_left_by(&end) => life.suspend(end),
-                Over::Ended(end) => break end,
             }
         };
         Box::pin(life.end(end)).await
+    }
+
+    /// What comes after a connection, or after the time without one.
+    fn after(&mut self, over: Over) -> Next {
+        #[cfg(feature = "cluster")]
+        if let (Over::Superseded, Some(mover)) = (&over, self.mover()) {
+            return Next::Departs(Box::new(mover));
+        }
+        match over {
+            Over::Superseded => self.take_over().map_or_else(Next::Ends, |()| Next::Goes),
+            Over::Ended(end) if self.is_left_by(&end) => {
+                self.suspend(end);
+                Next::Goes
+            }
+            Over::Ended(end) => Next::Ends(end),
+        }
     }
 
     /// Serves the session by a task of its own.
