@@ -23,7 +23,6 @@ use torment::{Cuts, KINDS, Torment};
 use track::Side;
 
 on_each_fixture! {
-    nothing_is_lost_doubled_or_reordered_and_every_call_runs_once,
     where_sessions_end_both_sides_know_of_the_gap_and_claim_nothing_that_did_not_arrive,
 }
 
@@ -31,11 +30,14 @@ fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| value.parse().expect("a number"))
 }
 
-async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once(on: Fixture) {
+// On one node: calls of a server to a client that comes to another end as lost, and so does what `Socket::spawn` has
+// started. `cluster_chaos` is what several are put through.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_doubled_or_reordered_and_every_call_runs_once() {
     let clients = setting("CHAOS_CLIENTS", 50);
     let each = (setting("CHAOS_EVENTS", 20_000) / clients).max(1);
     let cuts = (setting("CHAOS_CUTS", 250) / clients).max(1);
-    let stage = Stage::new(on, Limits::default(), clients as usize, false).await;
+    let stage = Stage::new(Fixture::One, Limits::default(), clients as usize, false).await;
     let mut guests = Vec::new();
     for number in 0..clients as usize {
         // One whose request is held gives it up soon.
