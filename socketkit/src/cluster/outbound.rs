@@ -24,7 +24,6 @@ struct Waiting {
     items: VecDeque<Item>,
     bytes: usize,
     refused: HashSet<Channel>,
-    is_closed: bool,
 }
 
 /// One record for one channel, with its bytes.
@@ -60,19 +59,18 @@ impl Outbound {
         let has_room = is_empty
             || (waiting.items.len() + items.len() <= bounds.items
                 && waiting.bytes + bytes <= bounds.bytes);
-        if has_room && !waiting.is_closed {
+        if has_room {
             waiting.bytes += bytes;
             waiting.items.extend(items);
         } else if waiting.refused.len() <= REFUSED {
             let counting = items.iter().filter(|item| item.counts);
             waiting.refused.extend(counting.map(|item| item.channel));
         }
-        let is_taken = has_room && !waiting.is_closed;
         drop(waiting);
         if is_empty {
             self.wake.notify_one();
         }
-        is_taken
+        has_room
     }
 
     /// Takes an item for which there is always room, as there are few.
@@ -117,5 +115,70 @@ impl Outbound {
 
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.waiting).items.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::message::Here;
+
+    const BOUNDS: Bounds = Bounds { items: 3, bytes: 10 };
+
+    fn item(room: u64, len: usize) -> Item {
+        let bytes = Some(FrameBytes::from(&vec![b'a'; len][..]));
+        let record = Record::Here(Here::default());
+        Item { channel: Channel::Room(room), counts: true, record, bytes }
+    }
+
+    #[test]
+    fn items_are_taken_all_or_none_while_there_is_room() {
+        let outbound = Outbound::default();
+        assert!(outbound.push([item(1, 4)], BOUNDS));
+        assert!(!outbound.push([item(1, 4), item(2, 4)], BOUNDS), "too many bytes");
+        assert!(outbound.push([item(3, 2), item(4, 2)], BOUNDS));
+        assert!(!outbound.push([Item { counts: false, ..item(5, 0) }], BOUNDS), "too many items");
+        let rooms = |items: Vec<Item>| items.iter().map(|item| item.channel).collect::<Vec<_>>();
+        // Those that do not fit are known after those that do.
+        assert_eq!(outbound.refused(), Ok(HashSet::new()));
+        assert_eq!(rooms(outbound.take(5)), [1, 3].map(Channel::Room));
+        assert_eq!(rooms(outbound.take(1)), [4].map(Channel::Room));
+        assert!(outbound.is_empty() && outbound.take(1).is_empty());
+        assert_eq!(outbound.refused(), Ok([1, 2].map(Channel::Room).into()));
+        assert_eq!(outbound.refused(), Ok(HashSet::new()), "once");
+        assert!(outbound.push([item(1, 3), item(1, 3), item(1, 3)], BOUNDS), "there is room again");
+    }
+
+    #[test]
+    fn what_is_longer_than_all_the_room_is_taken_alone() {
+        let outbound = Outbound::default();
+        assert!(outbound.push([item(1, 100)], BOUNDS));
+        assert!(!outbound.push([item(2, 0)], Bounds { items: 3, bytes: 99 }));
+        assert_eq!(outbound.take(1).len(), 1);
+        assert!(outbound.push([item(2, 0)], BOUNDS));
+    }
+
+    #[test]
+    fn too_many_channels_are_not_named() {
+        let outbound = Outbound::default();
+        assert!(outbound.push([item(0, 0)], BOUNDS));
+        for room in 0..REFUSED as u64 + 10 {
+            assert!(!outbound.push([item(room, 11)], BOUNDS));
+        }
+        outbound.take(1);
+        assert_eq!(outbound.refused(), Err(()));
+        assert_eq!(outbound.refused(), Ok(HashSet::new()));
+    }
+
+    #[tokio::test]
+    async fn whoever_says_it_is_woken_by_the_first() {
+        let outbound = Outbound::default();
+        outbound.push([item(1, 0)], BOUNDS);
+        outbound.wake.notified().await;
+        outbound.push([item(1, 0)], BOUNDS);
+        outbound.take(1);
+        outbound.take(1);
+        outbound.push([item(1, 0)], BOUNDS);
+        outbound.wake.notified().await;
     }
 }
