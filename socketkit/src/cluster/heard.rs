@@ -1,13 +1,17 @@
 //! What a node has heard of others: every message once, those of one sender in their order, and what was missed
 //! is asked for again, or known to be missed. Without I/O and without a clock.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     channel::Channel,
     message::{Mark, Message, Record},
+    said::Room,
 };
 use crate::NodeId;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     mem,
     time::{Duration, Instant},
 };
@@ -15,9 +19,11 @@ use std::{
 /// How long what was missed is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Messages of one sender that wait meanwhile, and bytes of them.
-const WAITING: usize = 8_192;
-const WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// How long the numbers of a node that is silent are known: it may only be cut off.
+pub(crate) const AWAY: Duration = Duration::from_secs(3_600);
+
+/// What of one sender waits meanwhile.
+pub(crate) const WAITING: Room = Room { messages: 8_192, bytes: 16 * 1024 * 1024 };
 
 /// What is to be done now, in this order.
 #[derive(Debug)]
@@ -30,29 +36,56 @@ pub(crate) enum Act {
     Gap(NodeId, Channel),
 }
 
-/// What was missed on a channel: what came after one number, and before another. Without the first, what came
-/// in a time.
+/// What was missed on a channel: what came after one number and before another, in a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Missed {
+    /// The number of the question.
+    pub(crate) ask: u64,
     pub(crate) channel: Channel,
     pub(crate) after: Option<u64>,
     pub(crate) within: Duration,
     pub(crate) until: u64,
 }
 
-/// See the module.
-#[derive(Debug, Default)]
-pub(crate) struct Heard {
-    senders: HashMap<NodeId, Sender>,
+/// A part of what is said again, or all of it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) ask: u64,
+    pub(crate) part: u64,
+    pub(crate) messages: Vec<Message>,
+    /// At the end: whether some of it is gone.
+    pub(crate) ends: Option<bool>,
 }
 
-#[derive(Debug, Default)]
+/// When something comes.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment<'a> {
+    pub(crate) now: Instant,
+    /// Since when a channel is listened to, for sure.
+    pub(crate) since: &'a dyn Fn(Channel) -> Option<Instant>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    room: Room,
+    senders: BTreeMap<NodeId, Sender>,
+}
+
+#[derive(Debug)]
 struct Sender {
+    /// When it was last heard.
+    at: Instant,
     /// The last number of each channel.
     channels: HashMap<Channel, u64>,
-    /// What is waited for, until then, and what has come of it.
-    missed: Vec<Missed>,
+    /// Of channels on which nothing was heard yet: what was said by then was said before they were listened to.
+    floors: HashMap<Channel, u64>,
+    /// The highest number that was heard of.
+    latest: u64,
+    /// What is waited for, with how many parts of it have come; until then.
+    missed: Vec<(Missed, u64)>,
     until: Option<Instant>,
+    asks: u64,
     healed: Vec<Message>,
     /// How far those channels come with it.
     passed: HashMap<Channel, u64>,
@@ -64,72 +97,60 @@ struct Sender {
 }
 
 impl Heard {
+    /// One that has so much room for what waits of each sender.
+    pub(crate) fn new(room: Room) -> Self {
+        Self { room, senders: BTreeMap::new() }
+    }
+
     /// A message came. Those that came at once are sorted by [`sort`] before.
-    pub(crate) fn hear(&mut self, message: Message, now: Instant, acts: &mut Vec<Act>) {
+    pub(crate) fn hear(&mut self, message: Message, moment: Moment<'_>, acts: &mut Vec<Act>) {
         let node = message.head.from;
-        let sender = self.senders.entry(node).or_default();
+        let sender = self.senders.entry(node).or_insert_with(|| Sender::new(moment.now));
+        sender.at = moment.now;
+        sender.latest = sender.latest.max(message.head.last());
         // What does not count needs no turn, but where it says how far the sender came.
         let is_mark = |record: &Record| matches!(record, Record::Marks(_));
         let passes = !message.head.counts && !message.head.records.iter().any(is_mark);
         if sender.until.is_none() || passes {
-            sender.take(node, message, now, acts);
+            sender.take(node, message, moment, acts);
             return;
         }
         sender.bytes += message.bytes.len();
         sender.waiting.push_back(message);
-        if sender.waiting.len() > WAITING || sender.bytes > WAITING_BYTES {
-            sender.give_up(node, now, acts);
+        if sender.waiting.len() > self.room.messages || sender.bytes > self.room.bytes {
+            sender.give_up(node, moment, acts);
         }
     }
 
-    /// A sender says how far it came on some channels, of which `begun` says for how long they have been
-    /// listened to.
-    pub(crate) fn mark(
-        &mut self,
-        node: NodeId,
-        marks: &[Mark],
-        begun: impl Fn(Channel) -> Option<Duration>,
-        now: Instant,
-        acts: &mut Vec<Act>,
-    ) {
-        let sender = self.senders.entry(node).or_default();
-        for Mark { on: channel, last, age } in marks {
-            let Some(within) = begun(*channel) else { continue };
-            let after = sender.channels.get(channel).copied();
-            let is_missed = match after {
-                Some(known) => known < *last,
-                None => Duration::from_millis(*age) < within,
-            };
-            if is_missed && !sender.missed.iter().any(|missed| missed.channel == *channel) {
-                let missed = Missed { channel: *channel, after, within, until: last + 1 };
-                sender.miss(node, missed, now, acts);
-            }
-        }
-    }
-
-    /// A sender has said again what was missed; at the end, whether some of it is gone.
+    /// A sender has said again what was missed.
     pub(crate) fn heal(
         &mut self,
         node: NodeId,
-        (channel, until): (Channel, u64),
-        messages: Vec<Message>,
-        ends: Option<bool>,
-        now: Instant,
+        answer: Answer,
+        moment: Moment<'_>,
         acts: &mut Vec<Act>,
     ) {
         let Some(sender) = self.senders.get_mut(&node) else { return };
-        let is_it = |missed: &Missed| missed.channel == channel && missed.until == until;
-        if !sender.missed.iter().any(is_it) {
-            return;
-        }
-        sender.healed.extend(messages.into_iter().filter(|message| message.head.on == channel));
+        let is_it = |(missed, _): &(Missed, u64)| missed.ask == answer.ask;
+        let Some(place) = sender.missed.iter().position(is_it) else { return };
+        let (Missed { channel, until, .. }, parts) = &mut sender.missed[place];
+        let (channel, until, is_next) = (*channel, *until, *parts == answer.part);
+        *parts += 1;
+        let messages = answer.messages.into_iter();
+        sender.healed.extend(messages.filter(|message| message.head.on == channel));
+        // Where a part was lost, so is the whole.
+        let ends = if is_next { answer.ends } else { Some(true) };
         if let Some(gone) = ends {
-            sender.missed.retain(|missed| !is_it(missed));
-            sender.gone.extend(gone.then_some(channel));
-            let known = sender.passed.entry(channel).or_default();
-            *known = (*known).max(until - 1);
-            sender.settle(node, now, acts);
+            sender.missed.swap_remove(place);
+            sender.pass(channel, until, gone);
+            sender.settle(node, moment, acts);
         }
+    }
+
+    /// The most that waits of one sender.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.senders.values().map(|sender| sender.waiting.len()).max().unwrap_or(0)
     }
 
     /// When to [`expire`](Self::expire) at the latest.
@@ -138,19 +159,21 @@ impl Heard {
     }
 
     /// Gives up what was waited for long enough.
-    pub(crate) fn expire(&mut self, now: Instant, acts: &mut Vec<Act>) {
+    pub(crate) fn expire(&mut self, moment: Moment<'_>, acts: &mut Vec<Act>) {
+        let now = moment.now;
         for (node, sender) in &mut self.senders {
             while sender.until.is_some_and(|until| until <= now) {
-                sender.give_up(*node, now, acts);
+                sender.give_up(*node, moment, acts);
             }
         }
+        self.senders.retain(|_, sender| now.saturating_duration_since(sender.at) < AWAY);
     }
 
     /// A node is gone: nothing more comes of it.
-    pub(crate) fn forget(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
+    pub(crate) fn forget(&mut self, node: NodeId, moment: Moment<'_>, acts: &mut Vec<Act>) {
         let Some(mut sender) = self.senders.remove(&node) else { return };
-        while !sender.missed.is_empty() {
-            sender.give_up(node, now, acts);
+        while sender.until.is_some() {
+            sender.give_up(node, moment, acts);
         }
         // It cannot be asked any more.
         acts.retain(|act| !matches!(act, Act::Ask(asked, _) if *asked == node));
@@ -164,7 +187,7 @@ impl Heard {
     /// How far the senders were heard on some channels.
     pub(crate) fn far(&self, channels: &[Channel]) -> Vec<(NodeId, Channel, u64)> {
         let far = |(node, sender): (&NodeId, &Sender)| {
-            let last = |channel: &Channel| sender.channels.get(channel).copied();
+            let last = |channel: &Channel| sender.known(*channel);
             let node = *node;
             let far = channels.iter().filter_map(|on| Some((node, *on, last(on)?)));
             far.collect::<Vec<_>>()
@@ -172,51 +195,109 @@ impl Heard {
         self.senders.iter().flat_map(far).collect()
     }
 
-    /// A channel is not listened to any more.
-    pub(crate) fn leave(&mut self, channel: Channel) {
+    /// A channel is listened to, for sure.
+    pub(crate) fn begin(&mut self, channel: Channel) {
         for sender in self.senders.values_mut() {
             sender.channels.remove(&channel);
-            sender.missed.retain(|missed| missed.channel != channel);
-            sender.healed.retain(|message| message.head.on != channel);
-            sender.passed.remove(&channel);
-            sender.gone.retain(|gone| *gone != channel);
+            sender.floors.insert(channel, sender.latest);
+        }
+    }
+
+    /// A channel is not listened to any more.
+    pub(crate) fn leave(&mut self, channel: Channel, now: Instant) {
+        for sender in self.senders.values_mut() {
+            sender.leave(channel, now);
         }
     }
 }
 
 impl Sender {
-    fn take(&mut self, node: NodeId, message: Message, now: Instant, acts: &mut Vec<Act>) {
+    fn new(at: Instant) -> Self {
+        Self {
+            at,
+            channels: HashMap::new(),
+            floors: HashMap::new(),
+            latest: 0,
+            missed: Vec::new(),
+            until: None,
+            asks: 0,
+            healed: Vec::new(),
+            passed: HashMap::new(),
+            gone: Vec::new(),
+            waiting: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    fn take(&mut self, node: NodeId, message: Message, moment: Moment<'_>, acts: &mut Vec<Act>) {
         let head = &message.head;
         if !head.counts {
+            for record in &head.records {
+                if let Record::Marks(marks) = record {
+                    for mark in marks {
+                        self.miss(node, *mark, moment, acts);
+                    }
+                }
+            }
             return acts.push(Act::Deliver(message));
         }
-        let (channel, first, last) = (head.on, head.first, head.last());
-        let known = self.channels.get(&channel).copied();
-        if known.is_some_and(|known| known >= last) {
+        let (on, last) = (head.on, head.last());
+        if self.channels.get(&on).is_some_and(|known| *known >= last) {
             // It was said again, and had come.
             return;
         }
-        if let (Some(known), Some(before)) = (known, head.before)
-            && before > known
-        {
+        let before = head.before.map(|before| Mark { on, last: before, age: head.ago });
+        if before.is_some_and(|before| self.miss(node, before, moment, acts)) {
             self.bytes += message.bytes.len();
-            self.waiting.push_front(message);
-            let missed =
-                Missed { channel, after: Some(known), within: Duration::ZERO, until: first };
-            return self.miss(node, missed, now, acts);
+            return self.waiting.push_front(message);
         }
-        self.channels.insert(channel, last);
+        self.channels.insert(on, last);
         acts.push(Act::Deliver(message));
     }
 
-    fn miss(&mut self, node: NodeId, missed: Missed, now: Instant, acts: &mut Vec<Act>) {
-        self.missed.push(missed);
-        self.until.get_or_insert(now + PATIENCE);
+    /// Up to which number nothing is to come on a channel.
+    fn known(&self, channel: Channel) -> Option<u64> {
+        self.channels.get(&channel).or_else(|| self.floors.get(&channel)).copied()
+    }
+
+    fn has_come(&self, channel: Channel, number: u64) -> bool {
+        self.known(channel).is_some_and(|known| known >= number)
+    }
+
+    /// A sender says how far it came on a channel. Whether something is missed there.
+    fn miss(&mut self, node: NodeId, mark: Mark, moment: Moment<'_>, acts: &mut Vec<Act>) -> bool {
+        let Mark { on: channel, last, age } = mark;
+        let Some(since) = (moment.since)(channel) else { return false };
+        let (age, within) =
+            (Duration::from_millis(age), moment.now.saturating_duration_since(since));
+        let after = self.channels.get(&channel).copied();
+        let is_missed = match after {
+            Some(known) => known < last,
+            None if self.has_come(channel, last) => false,
+            // The longer ago, the less it is known what came first.
+            None => age + (age / 64).min(PATIENCE) < within,
+        };
+        if !is_missed || self.missed.iter().any(|(missed, _)| missed.channel == channel) {
+            return is_missed;
+        }
+        self.asks += 1;
+        // The question takes its time as well.
+        let within = within + PATIENCE;
+        let missed = Missed { ask: self.asks, channel, after, within, until: last + 1 };
+        self.missed.push((missed, 0));
+        self.until.get_or_insert(moment.now + PATIENCE);
         acts.push(Act::Ask(node, missed));
+        true
+    }
+
+    fn pass(&mut self, channel: Channel, until: u64, gone: bool) {
+        self.gone.extend(gone.then_some(channel));
+        let passed = self.passed.entry(channel).or_default();
+        *passed = (*passed).max(until - 1);
     }
 
     /// If nothing is waited for any more, everything that came goes on, in the order in which it was said.
-    fn settle(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
+    fn settle(&mut self, node: NodeId, moment: Moment<'_>, acts: &mut Vec<Act>) {
         if !self.missed.is_empty() {
             return;
         }
@@ -225,7 +306,7 @@ impl Sender {
         healed.sort_by_key(|message| message.head.first);
         for message in healed {
             let (channel, last) = (message.head.on, message.head.last());
-            if self.channels.get(&channel).is_none_or(|known| *known < last) {
+            if !self.has_come(channel, last) {
                 self.channels.insert(channel, last);
                 acts.push(Act::Deliver(message));
             }
@@ -235,22 +316,35 @@ impl Sender {
             *known = (*known).max(passed);
         }
         acts.extend(mem::take(&mut self.gone).into_iter().map(|channel| Act::Gap(node, channel)));
-        while self.missed.is_empty()
+        while self.until.is_none()
             && let Some(message) = self.waiting.pop_front()
         {
             self.bytes -= message.bytes.len();
-            self.take(node, message, now, acts);
+            self.take(node, message, moment, acts);
         }
     }
 
     /// Waits no longer for what was missed.
-    fn give_up(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
-        for Missed { channel, until, .. } in mem::take(&mut self.missed) {
-            self.gone.push(channel);
-            let passed = self.passed.entry(channel).or_default();
-            *passed = (*passed).max(until - 1);
+    fn give_up(&mut self, node: NodeId, moment: Moment<'_>, acts: &mut Vec<Act>) {
+        for (Missed { channel, until, .. }, _) in mem::take(&mut self.missed) {
+            self.pass(channel, until, true);
         }
-        self.settle(node, now, acts);
+        self.settle(node, moment, acts);
+    }
+
+    fn leave(&mut self, channel: Channel, now: Instant) {
+        self.channels.remove(&channel);
+        self.floors.remove(&channel);
+        self.missed.retain(|(missed, _)| missed.channel != channel);
+        self.healed.retain(|message| message.head.on != channel);
+        self.passed.remove(&channel);
+        self.gone.retain(|gone| *gone != channel);
+        self.waiting.retain(|message| !message.head.counts || message.head.on != channel);
+        self.bytes = self.waiting.iter().map(|message| message.bytes.len()).sum();
+        if self.missed.is_empty() && self.until.is_some() {
+            // What has waited goes on at once.
+            self.until = Some(now);
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Which channels a node listens to: those of rooms in which it has somebody.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     channel::{Channel, Interest},
     engine::Change,
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
+    mem,
     time::Instant,
 };
 
@@ -20,22 +24,39 @@ pub(crate) struct Interests {
     held: HashMap<Channel, Instant>,
     /// Those that were asked for, and until which echo that may not hold yet.
     unsure: HashMap<Channel, u64>,
+    /// Those that hold since lately.
+    begun: Vec<Channel>,
     /// All rooms were begun, in place of each.
     all_rooms: bool,
     most: usize,
+    /// There is no connection, and what was left since.
+    is_cut: bool,
+    left: Vec<Channel>,
 }
 
 impl Interests {
     /// With no more than `most` rooms one by one.
     pub(crate) fn new(most: usize) -> Self {
-        let (wanted, changed, held) = (HashMap::new(), HashSet::new(), HashMap::new());
-        Self { wanted, changed, held, unsure: HashMap::new(), all_rooms: false, most }
+        Self {
+            wanted: HashMap::new(),
+            changed: HashSet::new(),
+            held: HashMap::new(),
+            unsure: HashMap::new(),
+            begun: Vec::new(),
+            all_rooms: false,
+            most,
+            is_cut: true,
+            left: Vec::new(),
+        }
     }
 
     /// A channel is wanted, once more perhaps.
     pub(crate) fn begin(&mut self, channel: Channel) {
         *self.wanted.entry(channel).or_default() += 1;
-        if !self.held.contains_key(&channel) {
+        if self.held.contains_key(&channel) {
+            // It was not left yet.
+            self.changed.remove(&channel);
+        } else {
             self.changed.insert(channel);
         }
     }
@@ -46,8 +67,21 @@ impl Interests {
     }
 
     /// What was asked for before this echo holds.
-    pub(crate) fn confirm(&mut self, echo: u64) {
-        self.unsure.retain(|_, until| *until > echo);
+    pub(crate) fn confirm(&mut self, echo: u64, now: Instant) {
+        for (channel, _) in self.unsure.extract_if(|_, until| *until <= echo) {
+            self.held.entry(channel).and_modify(|since| *since = now);
+            self.begun.push(channel);
+        }
+    }
+
+    /// Those that hold, each once.
+    pub(crate) fn begun(&mut self) -> Vec<Channel> {
+        mem::take(&mut self.begun)
+    }
+
+    /// The last echo that is waited for.
+    pub(crate) fn awaited(&self) -> Option<u64> {
+        self.unsure.values().copied().max()
     }
 
     /// It is wanted once less.
@@ -56,8 +90,20 @@ impl Interests {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.wanted.remove(&channel);
-                self.changed.insert(channel);
+                if !self.is_cut {
+                    self.changed.insert(channel);
+                } else if self.held.remove(&channel).is_some() {
+                    self.left.push(channel);
+                }
             }
+        }
+    }
+
+    /// The connection was lost: whatever is not wanted any more is left.
+    pub(crate) fn lose(&mut self) {
+        self.is_cut = true;
+        for channel in self.changed.drain().filter(|channel| !self.wanted.contains_key(channel)) {
+            self.left.extend(self.held.remove(&channel).map(|_| channel));
         }
     }
 
@@ -66,9 +112,14 @@ impl Interests {
         self.wanted.contains_key(&channel)
     }
 
-    /// Since when it is listened to.
+    /// Whether what comes on it is heard: it may be wanted again before it was left.
+    pub(crate) fn hears(&self, channel: Channel) -> bool {
+        self.wants(channel) || self.held.contains_key(&channel)
+    }
+
+    /// Since when it is listened to, for sure.
     pub(crate) fn since(&self, channel: Channel) -> Option<Instant> {
-        self.held.get(&channel).copied()
+        if self.unsure.contains_key(&channel) { None } else { self.held.get(&channel).copied() }
     }
 
     /// What is to be asked of the engine now, and channels that are left. After it comes an echo, if somebody
@@ -79,15 +130,22 @@ impl Interests {
         echo: Option<u64>,
     ) -> (Vec<Change>, Vec<Channel>) {
         let (mut changes, mut left) = (Vec::new(), Vec::new());
-        for channel in std::mem::take(&mut self.changed) {
+        for channel in mem::take(&mut self.changed) {
             let is_apart = !matches!(channel, Channel::Room(_)) || !self.all_rooms;
             if self.wanted.contains_key(&channel) {
-                let is_new = self.held.insert(channel, now).is_none() && is_apart;
-                if is_new {
-                    self.unsure.extend(echo.map(|echo| (channel, echo)));
-                    changes.push(Change::Begin(Interest::In(channel)));
+                if let Entry::Vacant(new) = self.held.entry(channel) {
+                    new.insert(now);
+                    // The pattern may have been asked for just now.
+                    match echo {
+                        Some(echo) => drop(self.unsure.insert(channel, echo)),
+                        None => self.begun.push(channel),
+                    }
+                    if is_apart {
+                        changes.push(Change::Begin(Interest::In(channel)));
+                    }
                 }
             } else if self.held.remove(&channel).is_some() {
+                self.unsure.remove(&channel);
                 left.push(channel);
                 if is_apart {
                     changes.push(Change::End(Interest::In(channel)));
@@ -112,19 +170,22 @@ impl Interests {
         (changes, left)
     }
 
-    /// All that is wanted, for a new connection.
-    pub(crate) fn all(&mut self, now: Instant) -> Vec<Change> {
-        self.changed.clear();
+    /// All that is wanted, for a new connection, and channels that were left since the last.
+    pub(crate) fn all(&mut self, now: Instant) -> (Vec<Change>, Vec<Channel>) {
         self.unsure.clear();
-        let held = self
-            .wanted
-            .keys()
-            .map(|channel| (*channel, self.held.get(channel).copied().unwrap_or(now)));
-        self.held = held.collect();
+        self.changed.clear();
+        self.is_cut = false;
+        for channel in self.wanted.keys() {
+            if let Entry::Vacant(new) = self.held.entry(*channel) {
+                new.insert(now);
+                self.begun.push(*channel);
+            }
+        }
         let is_room = |channel: &&Channel| matches!(channel, Channel::Room(_));
         self.all_rooms = self.held.keys().filter(is_room).count() > self.most;
         let each = self.held.keys().filter(|channel| !self.all_rooms || !is_room(channel));
         let each = each.map(|channel| Change::Begin(Interest::In(*channel)));
-        each.chain(self.all_rooms.then_some(Change::Begin(Interest::Rooms))).collect()
+        let all = each.chain(self.all_rooms.then_some(Change::Begin(Interest::Rooms)));
+        (all.collect(), mem::take(&mut self.left))
     }
 }

@@ -1,7 +1,7 @@
 //! What one node says to others: a line of JSON, and behind it the bytes that it speaks of.
 //!
 //! ```text
-//! {"from":"00000000000000a7","on":"room.5f1d04c2a3b1e977","first":12,"before":9,"counts":true,"records":[{"emit":{"to":{"rooms":["lobby"],"at":0},"len":57}}]}
+//! {"from":"00000000000000a7","on":"room.5f1d04c2a3b1e977","first":12,"before":9,"ago":250,"counts":true,"records":[{"emit":{"to":{"rooms":["lobby"],"at":0},"len":57}}]}
 //! <57 bytes: a WebSocket frame, as every receiver gets it>
 //! ```
 //!
@@ -30,6 +30,9 @@ pub(crate) struct Head {
     /// Absent if the sender does not know: there was none for a long time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) before: Option<u64>,
+    /// How many milliseconds ago that was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) ago: u64,
     /// Whether its records count: all do, or none.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) counts: bool,
@@ -66,23 +69,31 @@ pub(crate) enum Record {
     Here(Here),
     /// It goes.
     Gone,
-    /// What did you say on channels lately, for so many milliseconds? Answered with marks.
+    /// What did you say on channels lately, for so many milliseconds? Answered with marks, and then in `Synced`.
     Sync {
+        ask: u64,
         within: u64,
+    },
+    /// That was all, unless something was said on channels that are not known any more.
+    Synced {
+        ask: u64,
+        forgotten: bool,
     },
     /// The last numbers of channels, and how many milliseconds ago they were.
     Marks(Vec<Mark>),
-    /// Say again what came on a channel after one number, up to another.
+    /// Say again what came on a channel after one number, before another, and for so many milliseconds.
     Resend {
+        ask: u64,
         on: Channel,
         after: Option<u64>,
         within: u64,
         until: u64,
     },
-    /// Messages of a channel again, each with its length; not all of them if `gone`.
+    /// Messages of a channel again, each with its length, in parts that are counted from 0; not all of them if
+    /// `gone`.
     Resent {
-        on: Channel,
-        until: u64,
+        ask: u64,
+        part: u64,
         is_last: bool,
         gone: bool,
         lens: Vec<usize>,
@@ -265,6 +276,10 @@ fn is_false(is: &bool) -> bool {
     !is
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl Head {
     /// The number of the last record that counts.
     pub(crate) fn last(&self) -> u64 {
@@ -337,6 +352,7 @@ mod tests {
             on: Channel::of_room("\"lobby\""),
             first: 12,
             before: Some(9),
+            ago: 250,
             counts: true,
             records,
         };

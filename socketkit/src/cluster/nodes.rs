@@ -1,6 +1,6 @@
 //! Which nodes there are, by what they say of themselves.
 
-use super::message::Here;
+use super::{heard::AWAY, message::Here};
 use crate::NodeId;
 use std::{
     collections::BTreeMap,
@@ -18,61 +18,122 @@ const GONE: Duration = Duration::from_millis(3_500);
 
 /// See the module: all but this one.
 #[derive(Debug, Default)]
-pub(crate) struct Nodes(BTreeMap<NodeId, (Here, Instant)>);
+pub(crate) struct Nodes {
+    here: BTreeMap<NodeId, Node>,
+    /// Those that went without a word: they may come back.
+    away: BTreeMap<NodeId, Node>,
+    /// The number of the last question.
+    asks: u64,
+}
 
-/// How a node was known that says that it is there.
+#[derive(Debug)]
+struct Node {
+    here: Here,
+    heard: Instant,
+    behind: Option<Behind>,
+}
+
+/// What a node said since may not have come, as long as it has not answered a question.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Known {
-    Not,
-    /// After a silence.
-    Silent(Duration),
-    Well,
+pub(crate) struct Behind {
+    pub(crate) ask: u64,
+    pub(crate) since: Instant,
+    /// It was heard before, and then not.
+    is_owed: bool,
+}
+
+impl Node {
+    /// It is not asked any more. Whether it owes an answer.
+    fn give_up(&mut self) -> bool {
+        self.behind.take().is_some_and(|behind| behind.is_owed)
+    }
 }
 
 impl Nodes {
-    /// A node says that it is there.
-    pub(crate) fn hear(&mut self, node: NodeId, here: Here, now: Instant) -> Known {
-        match self.0.insert(node, (here, now)) {
-            None => Known::Not,
-            Some((_, before)) => {
-                let silence = now.saturating_duration_since(before);
-                if silence < SILENCE { Known::Well } else { Known::Silent(silence) }
-            }
+    /// A node says that it is there: whether it was not. It may have been for as long as this one, which began
+    /// then.
+    pub(crate) fn hear(&mut self, node: NodeId, here: Here, begun: Instant, now: Instant) -> bool {
+        let was = self.here.remove(&node);
+        let is_new = was.is_none();
+        let was = was.or_else(|| self.away.remove(&node));
+        let silence = was.as_ref().map(|was| now.saturating_duration_since(was.heard));
+        let mut behind = was.and_then(|was| was.behind);
+        let since = match silence {
+            None => Some(begun),
+            Some(silence) if silence >= SILENCE => now.checked_sub(silence * 2).or(Some(begun)),
+            Some(_) => None,
+        };
+        if let Some(since) = since {
+            self.asks += 1;
+            let since = behind.map_or(since, |behind| behind.since.min(since));
+            let is_owed = silence.is_some() || behind.is_some_and(|behind| behind.is_owed);
+            behind = Some(Behind { ask: self.asks, since, is_owed });
+        }
+        self.here.insert(node, Node { here, heard: now, behind });
+        is_new
+    }
+
+    /// What is to be asked of a node, again and again.
+    pub(crate) fn behind(&self, node: NodeId) -> Option<Behind> {
+        self.here.get(&node)?.behind
+    }
+
+    /// Nothing may have come since: what is to be asked of all.
+    pub(crate) fn fall_behind(&mut self, since: Instant) -> Behind {
+        self.asks += 1;
+        let all = self.here.values().chain(self.away.values());
+        let since = all.filter_map(|node| Some(node.behind?.since)).fold(since, Instant::min);
+        let behind = Behind { ask: self.asks, since, is_owed: true };
+        for node in self.here.values_mut().chain(self.away.values_mut()) {
+            node.behind = Some(behind);
+        }
+        behind
+    }
+
+    /// A node has answered.
+    pub(crate) fn sync(&mut self, node: NodeId, ask: u64) {
+        if let Some(node) = self.here.get_mut(&node) {
+            node.behind = node.behind.filter(|behind| behind.ask != ask);
         }
     }
 
-    /// It says that it goes. Whether it was there.
+    /// It says that it goes. Whether it did not answer before.
     pub(crate) fn leave(&mut self, node: NodeId) -> bool {
-        self.0.remove(&node).is_some()
+        let here = self.here.remove(&node);
+        here.or_else(|| self.away.remove(&node)).is_some_and(|mut node| node.give_up())
     }
 
-    /// Those that are gone by now.
-    pub(crate) fn expire(&mut self, now: Instant) -> Vec<NodeId> {
-        let is_gone = |heard: Instant| now.saturating_duration_since(heard) >= GONE;
-        let gone = self.0.extract_if(.., |_, (_, heard)| is_gone(*heard));
-        gone.map(|(node, _)| node).collect()
+    /// Those that are gone by now, and whether they did not answer before.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<(NodeId, bool)> {
+        let silence = |heard: Instant| now.saturating_duration_since(heard);
+        self.away.retain(|_, node| silence(node.heard) < AWAY);
+        let gone = self.here.extract_if(.., |_, node| silence(node.heard) >= GONE);
+        let mut gone: Vec<_> = gone.collect();
+        let ids = gone.iter_mut().map(|(id, node)| (*id, node.give_up())).collect();
+        self.away.extend(gone);
+        ids
     }
 
     /// Nobody was listened to for a while: they have time to say again that they are there.
     pub(crate) fn excuse(&mut self, now: Instant) {
-        self.0.values_mut().for_each(|(_, heard)| *heard = now);
+        self.here.values_mut().for_each(|node| node.heard = now);
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> {
-        self.0.keys().copied()
+        self.here.keys().copied()
     }
 
     /// What they have together.
     pub(crate) fn total(&self) -> Here {
-        self.0.values().fold(Here::default(), |sum, (here, _)| Here {
-            sockets: sum.sockets + here.sockets,
-            connected: sum.connected + here.connected,
+        self.here.values().fold(Here::default(), |sum, node| Here {
+            sockets: sum.sockets + node.here.sockets,
+            connected: sum.connected + node.here.connected,
         })
     }
 
     /// How long a node that has changed waits before it says so: the more nodes hear of it, the longer.
     pub(crate) fn pause(&self) -> Duration {
-        let count = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.here.len()).unwrap_or(u32::MAX);
         Duration::from_millis(20).saturating_mul(count + 1).clamp(Duration::from_millis(50), BEAT)
     }
 }
@@ -86,13 +147,44 @@ mod tests {
         let (mut nodes, start) = (Nodes::default(), Instant::now());
         let [one, two] = [1, 2].map(|number: u64| NodeId::from_bytes(number.to_be_bytes()));
         let here = |sockets| Here { sockets, connected: 1 };
-        assert_eq!(nodes.hear(one, here(3), start), Known::Not);
-        assert_eq!(nodes.hear(two, here(4), start), Known::Not);
+        assert!(nodes.hear(one, here(3), start, start));
+        assert!(nodes.hear(two, here(4), start, start));
         assert_eq!(nodes.total(), Here { sockets: 7, connected: 2 });
-        let later = start + SILENCE;
-        assert_eq!(nodes.hear(one, here(5), later), Known::Silent(SILENCE));
-        assert_eq!(nodes.hear(one, here(5), later), Known::Well);
-        assert_eq!(nodes.expire(start + GONE), [two]);
-        assert!(nodes.leave(one) && !nodes.leave(one) && nodes.ids().next().is_none());
+        assert!(!nodes.hear(one, here(5), start, start + SILENCE));
+        let ask = nodes.behind(one).unwrap().ask;
+        nodes.sync(one, ask);
+        assert_eq!(nodes.expire(start + GONE), [(two, false)]);
+        assert!(nodes.hear(two, here(4), start, start + GONE), "it was cut off");
+        assert!(nodes.leave(two), "it has not said what it said meanwhile");
+        assert!(nodes.ids().eq([one]) && !nodes.leave(one) && nodes.ids().next().is_none());
+    }
+
+    #[test]
+    fn a_node_that_was_not_heard_is_asked_until_it_has_answered() {
+        let (mut nodes, start) = (Nodes::default(), Instant::now() + GONE * 9);
+        let node = NodeId::from_bytes([1; 8]);
+        let hear = |nodes: &mut Nodes, now| {
+            nodes.hear(node, Here::default(), start, now);
+            nodes.behind(node).map(|behind| (behind.since, behind.ask))
+        };
+        let first = hear(&mut nodes, start);
+        assert_eq!(first.unwrap().0, start);
+        assert_eq!(hear(&mut nodes, start + BEAT), first);
+        nodes.sync(node, first.unwrap().1);
+        assert_eq!(hear(&mut nodes, start + BEAT), None);
+        // A silence, and then one that is longer: it is gone meanwhile.
+        let later = start + BEAT + SILENCE;
+        let (since, ask) = hear(&mut nodes, later).unwrap();
+        assert_eq!(since, later - SILENCE * 2);
+        nodes.sync(node, ask - 1);
+        assert!(nodes.behind(node).is_some(), "an older question");
+        nodes.sync(node, ask);
+        nodes.expire(later + GONE * 2);
+        let (since, ask) = hear(&mut nodes, later + GONE * 2).unwrap();
+        assert_eq!(since, later - GONE * 2);
+        // The connection is lost before it answers.
+        let behind = nodes.fall_behind(later);
+        assert!(behind.since == since && behind.ask > ask, "for all of it");
+        assert_eq!(hear(&mut nodes, later + GONE * 2), Some((since, behind.ask)));
     }
 }

@@ -1,6 +1,9 @@
 //! What a node has said to others: each record has its number, and messages are kept for a while, to be said again
 //! to whoever has missed some.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     channel::Channel,
     engine::Outgoing,
@@ -21,12 +24,21 @@ pub(crate) const KNOWN: Duration = Duration::from_secs(60);
 pub(crate) struct Said {
     node: NodeId,
     last: u64,
-    channels: HashMap<Channel, (u64, Instant)>,
+    channels: HashMap<Channel, Spoken>,
     kept: VecDeque<Kept>,
     room: Room,
     bytes: usize,
-    /// When the newest of those was said that are not kept any more.
-    dropped: Option<Instant>,
+    /// The newest of those that are not kept, or not any more.
+    dropped: Option<Spoken>,
+    /// When the newest was said on a channel that is not known any more.
+    forgotten: Option<Instant>,
+}
+
+/// The number of something that was said, and when.
+#[derive(Debug, Clone, Copy)]
+struct Spoken {
+    last: u64,
+    at: Instant,
 }
 
 /// How much is kept.
@@ -39,9 +51,8 @@ pub(crate) struct Room {
 #[derive(Debug)]
 struct Kept {
     channel: Channel,
-    before: Option<u64>,
-    last: u64,
-    at: Instant,
+    before: Option<Spoken>,
+    spoken: Spoken,
     message: Bytes,
 }
 
@@ -56,7 +67,7 @@ pub(crate) struct Again {
 impl Said {
     pub(crate) fn new(node: NodeId, room: Room) -> Self {
         let (channels, kept) = (HashMap::new(), VecDeque::new());
-        Self { node, last: 0, channels, kept, room, bytes: 0, dropped: None }
+        Self { node, last: 0, channels, kept, room, bytes: 0, dropped: None, forgotten: None }
     }
 
     /// The number of the last record that counts.
@@ -73,12 +84,15 @@ impl Said {
         now: Instant,
     ) -> Outgoing {
         let first = self.last + 1;
-        let before = self.channels.get(&channel).map(|(last, _)| *last);
-        let head = Head { from: self.node, on: channel, first, before, counts: true, records };
+        let before = self.channels.get(&channel).copied();
+        let ago = before.map_or(0, |before| millis_up(now.saturating_duration_since(before.at)));
+        let (from, number) = (self.node, before.map(|before| before.last));
+        let head = Head { from, on: channel, first, before: number, ago, counts: true, records };
         self.last = head.last();
         let payload = head.write(bytes);
-        self.channels.insert(channel, (self.last, now));
-        self.keep(Kept { channel, before, last: self.last, at: now, message: payload.clone() });
+        let spoken = Spoken { last: self.last, at: now };
+        self.channels.insert(channel, spoken);
+        self.keep(Kept { channel, before, spoken, message: payload.clone() });
         Outgoing { channel, payload }
     }
 
@@ -90,14 +104,22 @@ impl Said {
         bytes: impl Iterator<Item = &'a [u8]>,
     ) -> Outgoing {
         let (from, first) = (self.node, self.last);
-        let head = Head { from, on: channel, first, before: None, counts: false, records };
+        let head = Head { from, on: channel, first, before: None, ago: 0, counts: false, records };
         Outgoing { channel, payload: head.write(bytes) }
     }
 
     /// Something of a channel will not be said: whoever hears the channel finds that it misses a number.
     pub(crate) fn skip(&mut self, channel: Channel, now: Instant) {
         self.last += 1;
-        self.channels.insert(channel, (self.last, now));
+        let skipped = Spoken { last: self.last, at: now };
+        self.channels.insert(channel, skipped);
+        self.drop(skipped);
+    }
+
+    fn drop(&mut self, spoken: Spoken) {
+        if self.dropped.is_none_or(|dropped| dropped.last < spoken.last) {
+            self.dropped = Some(spoken);
+        }
     }
 
     fn keep(&mut self, kept: Kept) {
@@ -106,21 +128,22 @@ impl Said {
         while self.kept.len() > self.room.messages || self.bytes > self.room.bytes {
             let Some(oldest) = self.kept.pop_front() else { return };
             self.bytes -= oldest.message.len();
-            self.dropped = Some(oldest.at);
+            self.drop(oldest.spoken);
         }
     }
 
     /// The last numbers of channels on which something was said since.
     pub(crate) fn marks(&self, since: Instant, now: Instant) -> Vec<Mark> {
-        let recent = self.channels.iter().filter(|(_, (_, at))| *at >= since);
-        let mark = |(on, (last, at)): (&Channel, &(u64, Instant))| {
-            let age = now.saturating_duration_since(*at).as_millis();
-            Mark { on: *on, last: *last, age: u64::try_from(age).unwrap_or(u64::MAX) }
-        };
-        recent.map(mark).collect()
+        let recent = self.channels.iter().filter(|(_, spoken)| spoken.at >= since);
+        recent.map(|(on, spoken)| spoken.mark(*on, now)).collect()
     }
 
-    /// What was said on a channel after one number and before another; without a number, since a time.
+    /// Whether something was said since on channels that are not known any more.
+    pub(crate) fn has_forgotten(&self, since: Instant) -> bool {
+        self.forgotten.is_some_and(|forgotten| forgotten >= since)
+    }
+
+    /// What was said on a channel after one number and before another, and since a time.
     pub(crate) fn again(
         &self,
         channel: Channel,
@@ -129,39 +152,29 @@ impl Said {
         until: u64,
     ) -> Again {
         let mut again = Again::default();
-        let mut known = after;
-        let is_meant = |kept: &&Kept| match after {
-            Some(after) => kept.last > after,
-            None => kept.at >= since,
+        let mut known = after.unwrap_or(0);
+        // Without a number, whatever is not kept may have been it.
+        let is_gone = |before: Option<Spoken>, known| {
+            let before = before.or(self.dropped);
+            before.is_some_and(|before| before.last > known && before.at >= since)
         };
-        let of_channel =
-            self.kept.iter().filter(|kept| kept.channel == channel && kept.last < until);
-        for kept in of_channel.filter(is_meant) {
-            // A number between them that is not here was of something else that was said, or not.
-            again.gone |= known.is_some() && kept.before.is_some() && kept.before > known;
-            known = Some(kept.last);
-            again.messages.push(kept.message.clone());
+        let of_channel = || self.kept.iter().filter(|kept| kept.channel == channel);
+        for Kept { before, spoken, message, .. } in of_channel() {
+            if spoken.last > known && spoken.last < until && spoken.at >= since {
+                again.gone |= is_gone(*before, known);
+                known = spoken.last;
+                again.messages.push(message.clone());
+            }
         }
-        if after.is_none() {
-            again.gone |= self.dropped.is_some_and(|dropped| dropped >= since);
-        }
-        // The one that was asked about comes right after these.
-        let before = match self.channels.get(&channel) {
-            Some((last, _)) if *last < until => Some(*last),
-            _ => self.before(channel, until),
-        };
-        again.gone |= match (before, known) {
-            (Some(before), Some(known)) => known < before,
-            (None, Some(_)) => true,
-            (_, None) => false,
+        let is_end = |spoken: &Spoken| spoken.last + 1 == until;
+        let mut ends = of_channel().flat_map(|kept| [Some(kept.spoken), kept.before]).flatten();
+        let end = self.channels.get(&channel).copied().filter(is_end);
+        // It was said in any case.
+        again.gone |= match end.or_else(|| ends.find(is_end)) {
+            Some(end) => is_gone(Some(end), known),
+            None => known + 1 < until,
         };
         again
-    }
-
-    /// The number before one on its channel, if that is kept.
-    fn before(&self, channel: Channel, number: u64) -> Option<u64> {
-        let next = self.kept.iter().find(|kept| kept.channel == channel && kept.last >= number);
-        next.and_then(|kept| kept.before)
     }
 
     /// What is kept of some channels: of each what was said after a number, or else since a time.
@@ -172,7 +185,7 @@ impl Said {
     ) -> Vec<Bytes> {
         let is_after = |kept: &&Kept| {
             let (after, at) = since(kept.channel);
-            let is_after = after.map_or(kept.at >= at, |after| kept.last > after);
+            let is_after = after.map_or(kept.spoken.at >= at, |after| kept.spoken.last > after);
             channels.contains(&kept.channel) && is_after
         };
         self.kept.iter().filter(is_after).map(|kept| kept.message.clone()).collect()
@@ -183,8 +196,27 @@ impl Said {
         self.channels.keys().copied()
     }
 
-    /// Forgets the numbers of channels on which nothing was said for long.
-    pub(crate) fn forget(&mut self, now: Instant) {
-        self.channels.retain(|_, (_, at)| now.saturating_duration_since(*at) < KNOWN);
+    /// Forgets the numbers of channels on which nothing was said for long: the last that is said of them.
+    pub(crate) fn forget(&mut self, now: Instant) -> Vec<Mark> {
+        let is_old = |spoken: &Spoken| now.saturating_duration_since(spoken.at) >= KNOWN;
+        let old = self.channels.extract_if(|_, spoken| is_old(spoken));
+        let mut marks = Vec::new();
+        for (channel, spoken) in old {
+            self.forgotten = self.forgotten.max(Some(spoken.at));
+            marks.push(spoken.mark(channel, now));
+        }
+        marks
     }
+}
+
+impl Spoken {
+    fn mark(self, on: Channel, now: Instant) -> Mark {
+        let age = millis_up(now.saturating_duration_since(self.at));
+        Mark { on, last: self.last, age }
+    }
+}
+
+/// Rather more than less: what was said before others listened is not missed there.
+fn millis_up(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

@@ -184,6 +184,19 @@ impl Shared {
         self.outbound.wake.notify_one();
     }
 
+    /// Since when a channel is listened to, for sure, on a node that had its first connection then.
+    pub(crate) fn since(&self, channel: Channel, begun: Option<Instant>) -> Option<Instant> {
+        match channel {
+            Channel::Room(_) => lock(&self.interests).since(channel),
+            _ => begun,
+        }
+    }
+
+    /// Whether what comes on a channel is heard: where all rooms are listened to, most are not.
+    pub(crate) fn hears(&self, channel: Channel) -> bool {
+        !matches!(channel, Channel::Room(_)) || lock(&self.interests).hears(channel)
+    }
+
     /// Sockets on any node join a room: some nodes have nobody in it until then.
     pub(crate) fn widen(&self, room: &RawValue) {
         let mut wide = lock(&self.wide);

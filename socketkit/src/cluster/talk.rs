@@ -6,16 +6,16 @@ mod moving;
 use super::{
     channel::{Channel, Interest},
     engine::{Boxed, Change, EngineError, Line, Outgoing, Publish},
-    heard::Heard,
+    heard::{Act, Heard, Moment, WAITING},
     message::{Here, Mark, Record},
-    nodes::{BEAT, Nodes},
+    nodes::{BEAT, Behind, Nodes},
     outbound::Item,
     said::{Room, Said},
     shared::{Role, Shared},
     status::ClusterStatus,
 };
 use crate::{
-    NodeId, Protocol,
+    Protocol,
     counters::Counters,
     hub::Hub,
     peer::{Peer, lock},
@@ -23,7 +23,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     future::pending,
     mem,
     sync::{Arc, Weak, atomic::Ordering},
@@ -63,11 +63,9 @@ pub(super) struct Talk<P: Protocol> {
     spread: Stagger,
     /// What was last said of the own sockets, and when.
     told: Option<(Here, Instant)>,
-    /// When there was the first connection, when the last was lost, and when something was heard.
     /// Sockets whose handlers emitted what is being said, and since when.
     committing: Option<(Vec<Arc<Peer>>, Instant)>,
-    /// Nodes that may have said something which did not come, until they say how far they are.
-    unsure: BTreeSet<NodeId>,
+    /// When there was the first connection, when the last was lost, and when something was heard.
     begun: Option<Instant>,
     lost: Option<Instant>,
     heard_at: Instant,
@@ -98,12 +96,11 @@ impl<P: Protocol> Talk<P> {
             said: Said::new(shared.node, room),
             spread: Stagger::new(limits),
             shared,
-            heard: Heard::default(),
+            heard: Heard::new(WAITING),
             nodes: Nodes::default(),
             asides: VecDeque::new(),
             told: None,
             committing: None,
-            unsure: BTreeSet::new(),
             begun: None,
             lost: None,
             heard_at: Instant::now(),
@@ -120,7 +117,9 @@ impl<P: Protocol> Talk<P> {
         let has_sockets = self.shared.role == Role::Server;
         let own = own.into_iter().chain(of_sockets.into_iter().filter(|_| has_sockets));
         let mut changes: Vec<_> = own.map(Change::Begin).collect();
-        changes.extend(lock(&self.shared.interests).all(now));
+        let (all, left) = lock(&self.shared.interests).all(now);
+        changes.extend(all);
+        self.listen(left, now);
         match timeout(STALLED, publisher.subscribe(changes)).await {
             Ok(Ok(())) => {}
             Ok(Err(why)) => return (why, false),
@@ -171,10 +170,9 @@ impl<P: Protocol> Talk<P> {
             // Nobody knows which of the last words arrived, here and elsewhere.
             let since = lost.min(self.heard_at);
             let since = since.checked_sub(LATELY).unwrap_or(since);
-            self.mark(Channel::Control, since, now);
-            let within = now.saturating_duration_since(since);
-            self.unsure = self.nodes.ids().collect();
-            self.aside(Channel::Control, Record::Sync { within: millis(within) });
+            self.mark(Channel::Control, &self.said.marks(since, now));
+            let behind = self.nodes.fall_behind(since);
+            self.ask(Channel::Control, behind, now);
         }
     }
 
@@ -191,6 +189,7 @@ impl<P: Protocol> Talk<P> {
             self.lost = Some(Instant::now());
             self.counters.cluster.lost.add(1);
         }
+        lock(&self.shared.interests).lose();
         self.asides.clear();
         self.committed();
         self.shared.waiting.release_all();
@@ -212,10 +211,13 @@ impl<P: Protocol> Talk<P> {
     /// Does what it is time for.
     fn look(&mut self, now: Instant) {
         let mut acts = Vec::new();
-        self.heard.expire(now, &mut acts);
-        for node in self.nodes.expire(now) {
+        let (shared, begun) = (&self.shared, self.begun);
+        let since = |channel| shared.since(channel, begun);
+        self.heard.expire(Moment { now, since: &since }, &mut acts);
+        for (node, is_owing) in self.nodes.expire(now) {
             tracing::warn!(%node, "a node of the cluster is silent");
-            self.forget(node, now, &mut acts);
+            acts.extend(is_owing.then_some(Act::Gap(node, Channel::All)));
+            self.without(node);
         }
         self.perform(acts, now);
         self.shared.waiting.expire(now);
@@ -233,7 +235,13 @@ impl<P: Protocol> Talk<P> {
                 self.aside(Channel::Control, Record::Here(here.clone()));
             }
             self.told = Some((here, now));
-            self.said.forget(now);
+            let marks = self.said.forget(now);
+            self.mark(Channel::Control, &marks);
+            let awaited = lock(&self.shared.interests).awaited();
+            if let Some(ticket) = awaited {
+                // That it did not come back may be a loss.
+                self.aside(Channel::Node(self.shared.node), Record::Echo(ticket));
+            }
         }
     }
 
@@ -245,7 +253,7 @@ impl<P: Protocol> Talk<P> {
         let is_closed = self.shared.is_closed.load(Ordering::Acquire);
         let (ticket, emitted) = (self.shared.waiting.ticket(), self.shared.waiting.emitted());
         let (changes, left) = lock(&self.shared.interests).change(now, ticket);
-        left.into_iter().for_each(|channel| self.heard.leave(channel));
+        self.listen(left, now);
         let mut messages = Vec::new();
         for Item { channel, record, bytes, .. } in mem::take(&mut self.asides) {
             messages.push(self.said.mention(channel, vec![record], bytes.as_deref().into_iter()));
@@ -302,7 +310,8 @@ impl<P: Protocol> Talk<P> {
         }
         let refused = match self.shared.outbound.refused() {
             Ok(refused) => refused,
-            Err(()) => self.said.channels().collect(),
+            // Among them may be channels on which nothing was said until then.
+            Err(()) => self.said.channels().chain([Channel::All]).collect(),
         };
         for channel in refused {
             // Whoever listens learns that there is something that it will not hear.
@@ -313,20 +322,28 @@ impl<P: Protocol> Talk<P> {
         }
     }
 
+    /// Some channels are not listened to any more, and others are.
+    fn listen(&mut self, left: Vec<Channel>, now: Instant) {
+        left.into_iter().for_each(|channel| self.heard.leave(channel, now));
+        let begun = lock(&self.shared.interests).begun();
+        begun.into_iter().for_each(|channel| self.heard.begin(channel));
+    }
+
     /// Something that does not count, to be said next.
     fn aside(&mut self, channel: Channel, record: Record) {
         self.asides.push_back(Item { channel, counts: false, record, bytes: None });
     }
 
-    /// Says how far it came on the channels on which it said something since.
-    fn mark(&mut self, to: Channel, since: Instant, now: Instant) {
-        let all = self.said.marks(since, now);
-        for marks in all.chunks(MARKS) {
+    /// Asks what was said while it may not have been heard.
+    fn ask(&mut self, to: Channel, Behind { ask, since, .. }: Behind, now: Instant) {
+        let within = millis(now.saturating_duration_since(since));
+        self.aside(to, Record::Sync { ask, within });
+    }
+
+    /// Says how far it came on some channels.
+    fn mark(&mut self, to: Channel, marks: &[Mark]) {
+        for marks in marks.chunks(MARKS) {
             self.aside(to, Record::Marks(marks.to_vec()));
-        }
-        if all.is_empty() {
-            // So that nobody waits for some.
-            self.aside(to, Record::Marks(Vec::new()));
         }
     }
 }

@@ -6,9 +6,8 @@ use crate::{
     cluster::{
         apply::Whom,
         channel::Channel,
-        heard::{self, Act, Missed},
+        heard::{self, Act, Answer, Missed, Moment},
         message::{Here, Message, Record},
-        nodes::Known,
         outbound::Item,
         said::Again,
         shared::Others,
@@ -42,26 +41,24 @@ impl<P: Protocol> Talk<P> {
         let mut acts = Vec::new();
         for message in read {
             if message.head.from == self.shared.node {
-                self.hear_self(&message);
-            } else if self.is_meant(message.head.on) {
-                self.heard.hear(message, now, &mut acts);
+                self.hear_self(&message, now);
+            } else if self.shared.hears(message.head.on) {
+                let (shared, begun) = (&self.shared, self.begun);
+                let since = |channel| shared.since(channel, begun);
+                self.heard.hear(message, Moment { now, since: &since }, &mut acts);
             }
         }
         self.perform(acts, now);
     }
 
-    fn hear_self(&self, message: &Message) {
+    fn hear_self(&mut self, message: &Message, now: Instant) {
         for record in &message.head.records {
             if let Record::Echo(ticket) = record {
-                lock(&self.shared.interests).confirm(*ticket);
+                lock(&self.shared.interests).confirm(*ticket, now);
+                self.listen(Vec::new(), now);
                 self.shared.waiting.release(*ticket);
             }
         }
-    }
-
-    /// Whether what comes on a channel is for this node: where it hears of all rooms, most are not.
-    fn is_meant(&self, channel: Channel) -> bool {
-        !matches!(channel, Channel::Room(_)) || lock(&self.shared.interests).wants(channel)
     }
 
     pub(super) fn perform(&mut self, acts: Vec<Act>, now: Instant) {
@@ -70,10 +67,10 @@ impl<P: Protocol> Talk<P> {
             let mut more = Vec::new();
             match act {
                 Act::Deliver(message) => self.deliver(&message, now, &mut more),
-                Act::Ask(node, Missed { channel, after, within, until }) => {
+                Act::Ask(node, Missed { ask, channel, after, within, until }) => {
                     let within = millis(within);
                     self.counters.cluster.asked.add(1);
-                    let resend = Record::Resend { on: channel, after, within, until };
+                    let resend = Record::Resend { ask, on: channel, after, within, until };
                     self.aside(Channel::Node(node), resend);
                 }
                 Act::Gap(node, channel) => {
@@ -100,27 +97,27 @@ impl<P: Protocol> Talk<P> {
         each_record(message, |record, own| match record {
             Record::Here(here) => self.meet(from, here.clone(), now),
             Record::Gone => self.forget(from, now, acts),
-            Record::Sync { within } => {
-                self.mark(Channel::Node(from), ago(now, *within), now);
+            Record::Sync { ask, within } => {
+                let since = ago(now, *within);
+                self.mark(Channel::Node(from), &self.said.marks(since, now));
+                let forgotten = self.said.has_forgotten(since);
+                self.aside(Channel::Node(from), Record::Synced { ask: *ask, forgotten });
             }
-            Record::Marks(marks) => {
-                self.unsure.remove(&from);
-                let interests = lock(&self.shared.interests);
-                let since = |channel| match channel {
-                    Channel::Room(_) => interests.since(channel),
-                    _ => self.begun,
-                };
-                let begun = |channel| Some(now.saturating_duration_since(since(channel)?));
-                self.heard.mark(from, marks, begun, now, acts);
+            Record::Synced { ask, forgotten } => {
+                self.nodes.sync(from, *ask);
+                // Whoever is here may have missed something.
+                acts.extend(forgotten.then_some(Act::Gap(from, Channel::All)));
             }
-            Record::Resend { on, after, within, until } => {
+            Record::Resend { ask, on, after, within, until } => {
                 let again = self.said.again(*on, *after, ago(now, *within), *until);
-                self.repeat(from, (*on, *until), again);
+                self.repeat(from, *ask, again);
             }
-            Record::Resent { on, until, is_last, gone, lens } => {
-                let messages = pieces(own, lens);
-                let ends = is_last.then_some(*gone);
-                self.heard.heal(from, (*on, *until), messages, ends, now, acts);
+            Record::Resent { ask, part, is_last, gone, lens } => {
+                let (ask, part, messages) = (*ask, *part, pieces(own, lens));
+                let answer = Answer { ask, part, messages, ends: is_last.then_some(*gone) };
+                let (shared, begun) = (&self.shared, self.begun);
+                let since = |channel| shared.since(channel, begun);
+                self.heard.heal(from, answer, Moment { now, since: &since }, acts);
             }
             Record::Moved { ask, state, .. } => {
                 let said = message.head.first;
@@ -135,32 +132,30 @@ impl<P: Protocol> Talk<P> {
 
     /// A node says that it is there.
     fn meet(&mut self, node: NodeId, here: Here, now: Instant) {
-        match self.nodes.hear(node, here, now) {
-            Known::Not => {
-                tracing::info!(%node, "a node of the cluster is there");
-                // So that it soon knows of this one.
-                self.shared.changed();
-            }
-            Known::Silent(silence) => {
-                // What it said meanwhile may not have come.
-                let within = millis(silence * 2);
-                self.aside(Channel::Node(node), Record::Sync { within });
-            }
-            Known::Well => {}
+        if self.nodes.hear(node, here, self.begun.unwrap_or(now), now) {
+            tracing::info!(%node, "a node of the cluster is there");
+            // So that it soon knows of this one.
+            self.shared.changed();
+        }
+        if let Some(behind) = self.nodes.behind(node) {
+            self.ask(Channel::Node(node), behind, now);
         }
         self.view();
     }
 
-    /// A node is gone.
-    pub(super) fn forget(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
-        if self.nodes.leave(node) {
-            tracing::info!(%node, "a node of the cluster has gone");
-        }
-        self.heard.forget(node, now, acts);
-        if self.unsure.remove(&node) {
-            // Nobody can say any more what it said while this node did not hear.
-            acts.push(Act::Gap(node, Channel::All));
-        }
+    /// A node goes, and never comes back.
+    fn forget(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
+        tracing::info!(%node, "a node of the cluster has gone");
+        // What it said while nobody listened here, it says no more.
+        acts.extend(self.nodes.leave(node).then_some(Act::Gap(node, Channel::All)));
+        let (shared, begun) = (&self.shared, self.begun);
+        let since = |channel| shared.since(channel, begun);
+        self.heard.forget(node, Moment { now, since: &since }, acts);
+        self.without(node);
+    }
+
+    /// A node is not there, as far as is known.
+    pub(super) fn without(&self, node: NodeId) {
         self.shared.asks.gone(node);
         self.view();
     }
@@ -171,10 +166,10 @@ impl<P: Protocol> Talk<P> {
     }
 
     /// Says something again to a node that missed it.
-    fn repeat(&mut self, node: NodeId, (on, until): (Channel, u64), again: Again) {
+    fn repeat(&mut self, node: NodeId, ask: u64, again: Again) {
         let Again { messages, gone } = again;
         self.counters.cluster.repeated.add(messages.len() as u64);
-        let mut left = &messages[..];
+        let (mut left, mut part) = (&messages[..], 0);
         loop {
             let mut size = 0;
             let fits = |message: &&Bytes| {
@@ -185,13 +180,14 @@ impl<P: Protocol> Talk<P> {
             let (some, rest) = left.split_at(count);
             left = rest;
             let lens = some.iter().map(Bytes::len).collect();
-            let record = Record::Resent { on, until, is_last: left.is_empty(), gone, lens };
+            let record = Record::Resent { ask, part, is_last: left.is_empty(), gone, lens };
             let bytes = Some(FrameBytes::from(some.concat()));
             let channel = Channel::Node(node);
             self.asides.push_back(Item { channel, counts: false, record, bytes });
             if left.is_empty() {
                 return;
             }
+            part += 1;
         }
     }
 }

@@ -32,13 +32,9 @@ impl<P: Protocol> Talk<P> {
         for departure in departures {
             hub.depart(departure, |channels| {
                 let heard = self.heard.far(channels);
-                let interests = crate::peer::lock(&self.shared.interests);
-                let since = |channel| match channel {
-                    Channel::Room(_) => interests.since(channel),
-                    _ => self.begun,
-                };
                 let listened = |channel: &Channel| {
-                    let listened = now.saturating_duration_since(since(*channel)?);
+                    let since = self.shared.since(*channel, self.begun)?;
+                    let listened = now.saturating_duration_since(since);
                     Some((*channel, super::millis(listened)))
                 };
                 (heard, channels.iter().filter_map(listened).collect())

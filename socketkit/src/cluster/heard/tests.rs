@@ -1,0 +1,193 @@
+//! One sender and one who listens, where something was missed.
+
+use super::*;
+use crate::cluster::message::Head;
+
+const ROOM: Channel = Channel::Room(1);
+const HALL: Channel = Channel::Room(2);
+
+struct Listener {
+    heard: Heard,
+    start: Instant,
+    now: Instant,
+    /// Since when it listens to each room.
+    since: HashMap<Channel, Instant>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Did {
+    Deliver(u64),
+    Ask(Missed),
+    Gap(Channel),
+}
+
+fn node() -> NodeId {
+    NodeId::from_bytes([7; 8])
+}
+
+fn message(on: Channel, first: u64, before: Option<(u64, u64)>) -> Message {
+    let (before, ago) = (before.map(|(before, _)| before), before.map_or(0, |(_, ago)| ago));
+    let records = vec![Record::Here(Default::default())];
+    let head = Head { from: node(), on, first, before, ago, counts: true, records };
+    Message { head, bytes: "a".into() }
+}
+
+fn marks(first: u64, marks: Vec<Mark>) -> Message {
+    let (on, records) = (Channel::Control, vec![Record::Marks(marks)]);
+    let head = Head { from: node(), on, first, before: None, ago: 0, counts: false, records };
+    Message { head, bytes: "".into() }
+}
+
+impl Listener {
+    /// One that has listened to both rooms for a minute.
+    fn new() -> Self {
+        let start = Instant::now();
+        let since = [(ROOM, start), (HALL, start)].into();
+        let now = start + Duration::from_secs(60);
+        Self { heard: Heard::new(WAITING), start, now, since }
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Heard, Moment<'_>, &mut Vec<Act>)) -> Vec<Did> {
+        let (mut acts, listened) = (Vec::new(), self.since.clone());
+        let since = |channel| listened.get(&channel).copied();
+        act(&mut self.heard, Moment { now: self.now, since: &since }, &mut acts);
+        let counts = |act: &Act| !matches!(act, Act::Deliver(message) if !message.head.counts);
+        let done = acts.into_iter().filter(counts).map(|act| match act {
+            Act::Deliver(message) => Did::Deliver(message.head.first),
+            Act::Ask(_, missed) => Did::Ask(missed),
+            Act::Gap(_, channel) => Did::Gap(channel),
+        });
+        done.collect()
+    }
+
+    fn hear(&mut self, message: Message) -> Vec<Did> {
+        self.act(|heard, moment, acts| heard.hear(message, moment, acts))
+    }
+
+    fn heal(
+        &mut self,
+        ask: u64,
+        part: u64,
+        messages: Vec<Message>,
+        ends: Option<bool>,
+    ) -> Vec<Did> {
+        let answer = Answer { ask, part, messages, ends };
+        self.act(|heard, moment, acts| heard.heal(node(), answer, moment, acts))
+    }
+
+    fn expire(&mut self, after: Duration) -> Vec<Did> {
+        self.now += after;
+        self.act(Heard::expire)
+    }
+
+    fn missed(&self, ask: u64, channel: Channel, after: Option<u64>, until: u64) -> Did {
+        let within = self.now - self.start + PATIENCE;
+        Did::Ask(Missed { ask, channel, after, within, until })
+    }
+}
+
+#[test]
+fn the_first_on_a_channel_is_missed_if_it_was_said_while_that_was_listened_to() {
+    let mut listener = Listener::new();
+    let ask = listener.missed(1, ROOM, None, 5);
+    assert_eq!(listener.hear(message(ROOM, 9, Some((4, 30_000)))), [ask]);
+    let again = listener.heal(1, 0, vec![message(ROOM, 4, None)], Some(false));
+    assert_eq!(again, [Did::Deliver(4), Did::Deliver(9)]);
+    // What was said before is not.
+    assert_eq!(listener.hear(message(HALL, 10, Some((2, 60_000)))), [Did::Deliver(10)]);
+}
+
+#[test]
+fn a_mark_is_looked_at_before_what_came_after_it() {
+    let mut listener = Listener::new();
+    assert_eq!(listener.hear(message(ROOM, 1, None)), [Did::Deliver(1)]);
+    let ask = listener.missed(1, ROOM, Some(1), 3);
+    assert_eq!(listener.hear(marks(2, vec![Mark { on: ROOM, last: 2, age: 100 }])), [ask]);
+    // The sender does not know the number before any more.
+    assert_eq!(listener.hear(message(ROOM, 3, None)), []);
+    assert_eq!(listener.expire(PATIENCE), [Did::Gap(ROOM), Did::Deliver(3)]);
+}
+
+#[test]
+fn an_answer_of_which_a_part_is_lost_is_a_gap() {
+    let mut listener = Listener::new();
+    listener.hear(message(ROOM, 1, None));
+    let ask = listener.missed(1, ROOM, Some(1), 4);
+    assert_eq!(listener.hear(message(ROOM, 4, Some((3, 0)))), [ask]);
+    let again = listener.heal(1, 1, vec![message(ROOM, 3, Some((2, 0)))], Some(false));
+    assert_eq!(again, [Did::Deliver(3), Did::Gap(ROOM), Did::Deliver(4)]);
+}
+
+#[test]
+fn an_answer_that_comes_late_is_not_taken_for_another() {
+    let mut listener = Listener::new();
+    let mark = || marks(5, vec![Mark { on: ROOM, last: 5, age: 10 }]);
+    assert_eq!(listener.hear(mark()), [listener.missed(1, ROOM, None, 6)]);
+    listener.heard.leave(ROOM, listener.now);
+    listener.expire(Duration::ZERO);
+    assert!(matches!(listener.hear(mark())[..], [Did::Ask(Missed { ask: 2, .. })]));
+    assert_eq!(listener.heal(1, 0, vec![message(ROOM, 3, None)], Some(false)), []);
+    assert_eq!(listener.heal(2, 0, Vec::new(), Some(false)), []);
+    assert_eq!(listener.heard.deadline(), None);
+}
+
+#[test]
+fn what_came_before_a_channel_was_left_does_not_come_again() {
+    let mut listener = Listener::new();
+    assert_eq!(listener.hear(message(ROOM, 5, None)), [Did::Deliver(5)]);
+    listener.heard.leave(ROOM, listener.now);
+    listener.now += Duration::from_millis(10);
+    assert_eq!(listener.hear(message(HALL, 6, None)), [Did::Deliver(6)]);
+    listener.since.insert(ROOM, listener.now);
+    listener.heard.begin(ROOM);
+    listener.now += Duration::from_millis(10);
+    // It is not known how much was said in between, and what it was is not of interest.
+    let ask = listener.hear(message(ROOM, 9, Some((8, 5))));
+    assert!(matches!(ask[..], [Did::Ask(Missed { after: None, until: 9, .. })]), "{ask:?}");
+    let again = vec![message(ROOM, 5, None), message(ROOM, 8, Some((7, 1)))];
+    let again = listener.heal(1, 0, again, Some(false));
+    assert_eq!(again, [Did::Deliver(8), Did::Deliver(9)]);
+}
+
+#[test]
+fn what_was_said_before_a_later_one_that_was_heard_before_is_not_missed() {
+    let mut listener = Listener::new();
+    assert_eq!(listener.hear(message(HALL, 6, None)), [Did::Deliver(6)]);
+    listener.heard.begin(ROOM);
+    assert_eq!(listener.hear(message(ROOM, 7, Some((5, 10)))), [Did::Deliver(7)]);
+}
+
+#[test]
+fn what_waits_on_a_channel_that_is_left_does_not_hold_up_the_others() {
+    let mut listener = Listener::new();
+    listener.hear(message(ROOM, 1, None));
+    listener.hear(message(ROOM, 3, Some((2, 0))));
+    assert_eq!(listener.hear(message(HALL, 4, None)), []);
+    listener.heard.leave(ROOM, listener.now);
+    assert_eq!(listener.heard.deadline(), Some(listener.now));
+    assert_eq!(listener.expire(Duration::ZERO), [Did::Deliver(4)]);
+}
+
+#[test]
+fn the_numbers_of_a_silent_node_are_known_when_it_comes_back() {
+    let mut listener = Listener::new();
+    listener.hear(message(ROOM, 1, None));
+    listener.expire(AWAY - Duration::from_secs(1));
+    assert_eq!(listener.hear(marks(1, vec![Mark { on: ROOM, last: 1, age: 10 }])), []);
+    let missed = marks(2, vec![Mark { on: ROOM, last: 2, age: 10 }]);
+    assert_eq!(listener.hear(missed), [listener.missed(1, ROOM, Some(1), 3)]);
+}
+
+#[test]
+fn no_more_than_there_is_room_for_waits() {
+    let mut listener = Listener::new();
+    listener.heard = Heard::new(Room { messages: 3, bytes: 100 });
+    listener.hear(message(ROOM, 1, None));
+    for first in [3, 4, 5] {
+        let done = listener.hear(message(ROOM, first, Some((first - 1, 0))));
+        assert!(done.iter().all(|did| matches!(did, Did::Ask(_))), "{done:?}");
+    }
+    let done = listener.hear(message(ROOM, 6, Some((5, 0))));
+    let all = [3, 4, 5, 6].map(Did::Deliver);
+    assert!(done[0] == Did::Gap(ROOM) && done[1..] == all, "{done:?}");
+}
