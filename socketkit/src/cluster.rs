@@ -45,6 +45,8 @@ mod join;
 mod memory;
 #[cfg(feature = "cluster")]
 mod message;
+#[cfg(all(test, feature = "cluster"))]
+mod model;
 #[cfg(feature = "cluster")]
 mod moving;
 #[cfg(feature = "nats")]
@@ -53,6 +55,8 @@ pub mod nats;
 mod nodes;
 #[cfg(feature = "cluster")]
 mod outbound;
+#[cfg(all(test, feature = "cluster"))]
+mod properties;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "cluster")]
