@@ -1,15 +1,8 @@
 //! The servers that are compared: how each is got, started and spoken to.
 
-use crate::load::Dialect;
-use benches::Server;
+use benches::{Dialect, Server, build, fetch, output};
 use serde::Serialize;
-use std::{
-    env,
-    error::Error,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{error::Error, fs, path::Path, process::Command};
 
 /// A server to measure.
 pub(crate) struct Peer {
@@ -43,7 +36,7 @@ pub(crate) fn all() -> Result<(Vec<Peer>, Vec<Missing>), Box<dyn Error>> {
         ("socketkit", "bench_server", Some("--listen"), Dialect::Socketkit),
         ("socketioxide", "socketioxide_server", None, Dialect::SocketIo),
     ] {
-        match build(bin) {
+        match build(bin, "peers") {
             Ok(program) => {
                 let words = [Some(text(&program)), flag.map(String::from), Some("{addr}".into())];
                 let command = words.into_iter().flatten().collect();
@@ -54,7 +47,7 @@ pub(crate) fn all() -> Result<(Vec<Peer>, Vec<Missing>), Box<dyn Error>> {
         }
     }
 
-    let fetched = fetch(&scripts);
+    let fetched = fetch();
     let bun = text(&scripts.join("node_modules/@oven/bun-linux-x64/bin/bun"));
     for (name, package, runtime, script, dialect) in [
         ("uWebSockets (Bun)", "@oven/bun-linux-x64", &*bun, "uws.js", Dialect::Socketkit),
@@ -78,53 +71,6 @@ pub(crate) fn all() -> Result<(Vec<Peer>, Vec<Missing>), Box<dyn Error>> {
         }
     }
     Ok((peers, missing))
-}
-
-/// Builds a server of this package; where it is then.
-fn build(bin: &str) -> Result<PathBuf, String> {
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "benches",
-        "--features",
-        "peers",
-        "--bin",
-        bin,
-    ]);
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    match command.status() {
-        Ok(status) if status.success() => {}
-        Ok(_) => return Err("it does not build".into()),
-        Err(error) => return Err(format!("cargo: {error}")),
-    }
-    let this = env::current_exe().map_err(|error| error.to_string())?;
-    Ok(this.with_file_name(bin))
-}
-
-/// Fetches the packages of the scripts, unless they are there.
-fn fetch(scripts: &Path) -> Result<(), String> {
-    if scripts.join("node_modules").exists() {
-        return Ok(());
-    }
-    output(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(scripts))
-        .map(drop)
-}
-
-/// What a command prints, or why it cannot.
-fn output(command: &mut Command) -> Result<String, String> {
-    let name = Path::new(command.get_program()).file_name().unwrap_or_default();
-    let name = name.to_string_lossy().into_owned();
-    match command.stderr(Stdio::inherit()).output() {
-        Ok(output) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).trim().into())
-        }
-        Ok(output) => Err(format!("{name}: {}", output.status)),
-        Err(error) => Err(format!("{name}: {error}")),
-    }
 }
 
 /// The version of a crate in the lock file.
