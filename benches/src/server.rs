@@ -22,14 +22,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a command with `{addr}` filled in; ready when it takes connections.
+    /// Starts a command with `{addr}` filled in, or `{port}`; ready when it takes connections.
     ///
     /// # Errors
     ///
     /// When it cannot be started, ends, or takes none for ten seconds.
     pub async fn start(command: &[String]) -> Result<Self, Box<dyn Error>> {
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut words = command.iter().map(|word| word.replace("{addr}", &addr.to_string()));
+        let (whole, port) = (addr.to_string(), addr.port().to_string());
+        let fill = |word: &String| word.replace("{addr}", &whole).replace("{port}", &port);
+        let mut words = command.iter().map(fill);
         let child = Command::new(words.next().ok_or("no command")?)
             .args(words)
             .stdout(Stdio::null())
