@@ -5,8 +5,9 @@ use clap::Args;
 use fast_qr::QRBuilder;
 use socketkit::{BrowserClient, Handshake, Serve, SocketId};
 use std::{
+    env,
     future::Future,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
     io::{self, IsTerminal},
     net::{IpAddr, SocketAddr, UdpSocket},
     path::PathBuf,
@@ -42,15 +43,20 @@ impl Listen {
 }
 
 /// The key under which a browser is shown to others: made of the secret by which it names itself in the
-/// query of its URL, or else of its socket. It is another after a restart.
+/// query of its URL, or else of its socket. It is another after a restart, and on another server: unless
+/// they are given the same `VISITOR_KEY`, a secret.
 #[must_use]
 pub fn visitor(handshake: &Handshake, socket: SocketId) -> String {
-    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    let hash = match handshake.query("visitor") {
-        Some(secret) => KEYS.hash_one(secret),
-        None => KEYS.hash_one(socket),
-    };
-    format!("{hash:016x}")
+    static KEY: LazyLock<String> = LazyLock::new(|| {
+        env::var("VISITOR_KEY").unwrap_or_else(|_| RandomState::new().hash_one(()).to_string())
+    });
+    let mut hash = DefaultHasher::new();
+    KEY.hash(&mut hash);
+    match handshake.query("visitor") {
+        Some(secret) => secret.hash(&mut hash),
+        None => socket.hash(&mut hash),
+    }
+    format!("{:016x}", hash.finish())
 }
 
 /// The option of the examples that have a page.
@@ -162,7 +168,7 @@ pub fn about<T, E: std::error::Error>(
 
 /// Logs to standard error, as much as `RUST_LOG` says: `info`, or `debug`, `warn`, `error`.
 pub fn log() {
-    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
+    let level = env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
     tracing_subscriber::fmt()
         .with_max_level(level.unwrap_or(Level::INFO))
         .with_writer(io::stderr)

@@ -16,7 +16,7 @@ pub struct Post {
 }
 
 /// Where people are: all of them, and those who follow a thread.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Room {
     Forum,
