@@ -96,12 +96,22 @@ impl Drop for Example {
 ///
 /// When it cannot be built.
 pub fn build(name: &str) -> PathBuf {
+    build_with(name, "")
+}
+
+/// The same, with features of the package of the examples.
+///
+/// # Panics
+///
+/// When it cannot be built.
+pub fn build_with(name: &str, features: &str) -> PathBuf {
     static BUILDING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let test = env::current_exe().expect("the test's own path");
     let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--locked", "-p", "examples", "--example", name]);
+    cargo.args(["--features", features]);
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
