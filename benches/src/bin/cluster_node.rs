@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(missing_debug_implementations, missing_docs, unreachable_pub)]
 
-use socketkit::{ClusterOptions, Events, Io, Limits, Protocol, Server, Socket, nats};
+use socketkit::{ClusterOptions, Events, Io, Limits, Protocol, Server, Socket, nats, redis};
 
 #[derive(Events)]
 pub enum ClientEvent {
@@ -52,7 +52,10 @@ async fn main() -> std::io::Result<()> {
     };
     // Each socket is an open file.
     rlimit::increase_nofile_limit(u64::MAX)?;
-    let engine: ClusterOptions = nats::connect(url).into();
+    let engine: ClusterOptions = match url.starts_with("redis") {
+        true => redis::connect(url).into(),
+        false => nats::connect(url).into(),
+    };
     Server::<Bench>::new()
         .cluster(engine)
         .limits(Limits::default().rate(0))
