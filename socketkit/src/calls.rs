@@ -1,6 +1,6 @@
 //! Calls of ours that wait for the peer's reply, by their ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// See the module; `C` is what waits for a reply.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ impl<C> Calls<C> {
         loop {
             self.last = self.last.wrapping_add(1);
             // After 2^32 calls an old one may still be in flight.
-            if !waiting.contains_key(&self.last) {
-                waiting.insert(self.last, (waiter, false));
+            if let Entry::Vacant(free) = waiting.entry(self.last) {
+                free.insert((waiter, false));
                 return Ok(self.last);
             }
         }
