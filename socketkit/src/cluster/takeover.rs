@@ -27,7 +27,8 @@ use serde_json::value::RawValue;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a client waits for its session. Then it is given another.
+/// How long a client waits for its session when that is about to come; where others ask for it as well, for as long as
+/// a handshake may take. Then it is given another.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long before it is looked for again where it is about to be.
@@ -47,7 +48,8 @@ impl<P: Protocol> Service<P> {
         tokio::spawn(async move {
             let mut successor = successor;
             let found = service.find(&mut successor, &ticket, owner, identity);
-            match timeout(PATIENCE, found).await.unwrap_or(Err(NoSession::Unknown)) {
+            let patience = service.limits().handshake;
+            match timeout(patience, found).await.unwrap_or(Err(NoSession::Unknown)) {
                 Ok(Found::Here(peer)) => service.follow(&peer, successor, &ticket),
                 Ok(Found::Come(life)) => {
                     service.follow(&life.peer().clone(), successor, &ticket);
@@ -108,7 +110,8 @@ impl<P: Protocol> Service<P> {
                 return Err(NoSession::Unknown);
             }
             let handshake = successor.entry.handshake.clone();
-            match self.come(shared, owner, &pass, handshake).await {
+            let come = timeout(PATIENCE, self.come(shared, owner, &pass, handshake));
+            match come.await.unwrap_or(Err(NoSession::Unknown)) {
                 Ok((peer, received)) => {
                     let session = successor.admitted.session.clone();
                     let permit = successor.permit.take();

@@ -142,7 +142,7 @@ async fn what_its_last_node_says_while_it_moves_comes_once() {
             }
             tokio::task::yield_now().await;
         }
-        soon(status.wait_for(|status| status.is_connected())).await.unwrap();
+        soon(status.wait_for(Status::is_connected)).await.unwrap();
         let mut heard: Vec<usize> = Vec::new();
         while heard.len() < sent - next {
             heard.push(said(&mut ada).await.parse().unwrap());
