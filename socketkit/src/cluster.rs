@@ -55,6 +55,8 @@ pub mod nats;
 mod nodes;
 #[cfg(feature = "cluster")]
 mod outbound;
+#[cfg(feature = "cluster")]
+mod presence;
 #[cfg(all(test, feature = "cluster"))]
 mod properties;
 #[cfg(feature = "redis")]
@@ -85,7 +87,7 @@ mod tests;
 mod waiting;
 
 #[cfg(not(feature = "cluster"))]
-pub(crate) use alone::{Forward, Joined, Scope};
+pub(crate) use alone::{Forward, Joined, Replication, Scope};
 #[cfg(feature = "cluster")]
 pub(crate) use departure::{Mover, supersede};
 #[cfg(feature = "cluster")]
@@ -96,6 +98,8 @@ pub(crate) use forward::{Forward, Joined, Scope};
 pub(crate) use join::Joining;
 #[cfg(feature = "cluster")]
 pub(crate) use moving::NoSession;
+#[cfg(feature = "cluster")]
+pub(crate) use presence::Replication;
 #[cfg(feature = "cluster")]
 pub use settings::ClusterOptions;
 #[cfg(feature = "cluster")]

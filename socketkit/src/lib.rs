@@ -345,6 +345,8 @@ pub use listener::Listener;
 pub use node::{InvalidId, NodeId};
 #[cfg(feature = "server")]
 pub use package::BrowserClient;
+#[cfg(feature = "server")]
+pub use presence::FetchedPresence;
 pub use present::{Member, NoMember, Present};
 pub use progress::Progress;
 pub use protocol::{NoRoom, Protocol};

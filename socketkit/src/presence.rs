@@ -3,14 +3,28 @@
 
 mod handles;
 mod later;
+#[cfg(feature = "cluster")]
+mod moving;
+#[cfg(feature = "cluster")]
+mod replica;
+mod room;
 mod roster;
+mod said;
 mod shown;
 #[cfg(test)]
 mod tests;
 mod told;
 
+pub use handles::FetchedPresence;
+#[cfg(feature = "cluster")]
+pub(crate) use replica::{Part, merged};
+#[cfg(feature = "cluster")]
+pub(crate) use said::{Presences, Saying, Stands};
+pub(crate) use said::{Stay, What};
+
 use crate::{
-    CloseCode, Disconnect, Present, Protocol, SocketId,
+    CloseCode, Disconnect, NodeId, Present, Protocol, SocketId,
+    cluster::{Replication, Scope},
     delivery::Kind,
     flusher::write,
     frame::FrameBytes,
@@ -21,21 +35,21 @@ use crate::{
     turn::Flush,
 };
 use later::{Gathering, Look};
-use roster::{Change, Roster};
-use serde::Serialize;
+use room::Room;
+use said::{Said, Stamp};
 use serde_json::value::RawValue;
 use shown::Shown;
+use smallvec::{SmallVec, smallvec};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{
     runtime::Handle,
     time::{sleep, sleep_until},
 };
-use told::{Entry, Told, frame};
 
 /// Entries in one frame.
 const LISTED: usize = 256;
@@ -48,22 +62,22 @@ pub(crate) struct Presence<P: Protocol>(Mutex<Rooms<P>>);
 
 struct Rooms<P: Protocol> {
     rooms: HashMap<P::Room, Room<Shown<P::Member>>>,
-    /// Rooms in which a socket is present or which it is told of.
+    /// Rooms in which a socket of this node is present or which it is told of.
     of: HashMap<SocketId, Vec<P::Room>>,
+    /// How often sockets have moved that came from other nodes.
+    moves: HashMap<SocketId, u32>,
+    /// The last stamp that is known.
+    clock: u64,
+    /// How many changes other nodes were told.
+    told: u64,
 }
 
-struct Room<M> {
-    /// Its name on the wire.
-    name: Box<RawValue>,
-    roster: Roster<M>,
-    /// Who is told.
-    told: BTreeMap<SocketId, Arc<Peer>>,
-    /// Who is to be told the list when others have been gathered: it is made once for all of them.
-    newcomers: BTreeMap<SocketId, Arc<Peer>>,
-    /// Whose entries have changed since the last that was told, while others are gathered.
-    gathered: Option<BTreeSet<String>>,
-    /// Who was to tell of those has gone with its runtime: whoever comes next does.
-    is_abandoned: bool,
+/// The next change of a room that other nodes are told.
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
+pub(crate) struct Telling<'a> {
+    pub(crate) room: &'a RawValue,
+    /// The number of the last of all rooms, and of this one.
+    pub(crate) last: (&'a mut u64, &'a mut u64),
 }
 
 /// What was queued under the lock, and is seen to without it.
@@ -76,25 +90,34 @@ struct Queued {
 
 impl<P: Protocol> Presence<P> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Rooms { rooms: HashMap::new(), of: HashMap::new() }))
-    }
-
-    /// Everybody in a room.
-    pub(crate) fn all(&self, room: &P::Room) -> Vec<Present<P::Member>> {
-        let rooms = lock(&self.0);
-        let all: Vec<_> =
-            rooms.rooms.get(room).into_iter().flat_map(|it| it.roster.each()).collect();
-        drop(rooms);
-        all.into_iter().map(Shown::member).collect()
-    }
-
-    /// How many people are in a room.
-    pub(crate) fn count(&self, room: &P::Room) -> usize {
-        lock(&self.0).rooms.get(room).map_or(0, |room| room.roster.len())
+        let (rooms, of, moves) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self(Mutex::new(Rooms { rooms, of, moves, clock: 0, told: 0 }))
     }
 }
 
 impl<P: Protocol> Hub<P> {
+    /// Everybody in a room, as far as this node is told.
+    pub(crate) fn all_present(&self, room: &P::Room, scope: Scope) -> Vec<Present<P::Member>> {
+        let rooms = lock(&self.presence.0);
+        let all: Vec<_> = match (rooms.rooms.get(room), scope) {
+            (None, _) => Vec::new(),
+            (Some(room), Scope::Everywhere) => room.roster.each().collect(),
+            (Some(room), Scope::Here) => room.roster.each_of(self.node()).collect(),
+        };
+        drop(rooms);
+        all.into_iter().map(Shown::member).collect()
+    }
+
+    /// How many people are in a room, likewise.
+    pub(crate) fn count_present(&self, room: &P::Room, scope: Scope) -> usize {
+        let rooms = lock(&self.presence.0);
+        let room = rooms.rooms.get(room);
+        room.map_or(0, |room| match scope {
+            Scope::Everywhere => room.roster.len(),
+            Scope::Here => room.roster.each_of(self.node()).count(),
+        })
+    }
+
     /// Shows a socket in a room, or somebody else in its place, and tells it of the room.
     pub(crate) fn present(
         self: &Arc<Self>,
@@ -104,35 +127,37 @@ impl<P: Protocol> Hub<P> {
         shown: Option<(String, Shown<P::Member>)>,
     ) {
         let mut queued = Queued::default();
-        let mut rooms = lock(&self.presence.0);
+        let (mut rooms, others) = (lock(&self.presence.0), self.replication());
         // What ends a socket looks here afterwards.
         let Some(is_away) = self.is_away(peer.id) else { return };
-        let of = rooms.of.entry(peer.id).or_default();
-        if !of.contains(room) {
-            of.push(room.clone());
+        let (is_new, stay) =
+            (rooms.enter(peer.id, room, name, &others), rooms.stay(peer.id, self.node()));
+        let shown = shown.map(|(key, member)| (key, Said { member, stamp: rooms.stamp(peer.id) }));
+        let Rooms { rooms: entries, told, .. } = &mut *rooms;
+        let Some(entry) = entries.get_mut(room) else { return };
+        if let Some((key, said)) = &shown {
+            others.push(entry.telling(told), (peer.id, stay), || What::Present(said.saying(key)));
         }
-        let entry = rooms.rooms.entry(room.clone()).or_insert_with(|| Room {
-            name,
-            roster: Roster::new(),
-            told: BTreeMap::new(),
-            newcomers: BTreeMap::new(),
-            gathered: None,
-            is_abandoned: false,
-        });
-        let changes = shown.map(|(key, shown)| entry.roster.present(peer.id, key, shown));
+        let changes = shown.map(|(key, said)| entry.roster.present(peer.id, key, said, stay));
         let gathers = entry.changes(changes.into_iter().flatten(), &mut queued);
         let until = is_away.then(|| entry.roster.lose(peer.id, now())).flatten();
-        entry.welcome(peer, gathers, &mut queued);
+        if until.is_some() {
+            others.push(entry.telling(told), (peer.id, stay), || What::Lost);
+        }
+        entry.welcome(peer, gathers && !is_new, &mut queued);
         drop(rooms);
         self.see_to(queued);
-        self.look_at(peer, room, until);
+        self.look_at(&peer.runtime, smallvec![peer.id], room, until);
         self.gather(&peer.runtime, room, gathers);
     }
 
     /// Takes a socket out of the presence of a room.
     pub(crate) fn absent(self: &Arc<Self>, peer: &Peer, room: &P::Room) {
         let mut queued = Queued::default();
-        let gathers = lock(&self.presence.0).leave(peer.id, room, &mut queued);
+        let (mut all, others) = (lock(&self.presence.0), self.replication());
+        let stay = all.stay(peer.id, self.node());
+        let gathers = all.leave((peer.id, stay), room, &mut queued, &others);
+        drop(all);
         self.see_to(queued);
         self.gather(&peer.runtime, room, gathers);
     }
@@ -140,57 +165,79 @@ impl<P: Protocol> Hub<P> {
     /// A socket has lost its connection, or has one again.
     pub(crate) fn presence_connected(self: &Arc<Self>, peer: &Arc<Peer>, is_connected: bool) {
         let mut queued = Queued::default();
-        let mut all = lock(&self.presence.0);
-        let rooms = all.of.get(&peer.id).cloned().unwrap_or_default();
+        let (mut all, others) = (lock(&self.presence.0), self.replication());
+        let stay = all.stay(peer.id, self.node());
+        let Rooms { rooms, of, told, .. } = &mut *all;
         let mut timers = Vec::new();
-        for room in rooms {
-            let Some(entry) = all.rooms.get_mut(&room) else { continue };
+        for room in of.get(&peer.id).into_iter().flatten() {
+            let Some(entry) = rooms.get_mut(room) else { continue };
+            if entry.roster.has(peer.id) {
+                let what = || if is_connected { What::Found } else { What::Lost };
+                others.push(entry.telling(told), (peer.id, stay), what);
+            }
             if is_connected {
                 let changes = entry.roster.find_again(peer.id);
-                timers.push((None, entry.changes(changes, &mut queued), room));
+                timers.push((None, entry.changes(changes, &mut queued), room.clone()));
             } else {
-                timers.push((entry.roster.lose(peer.id, now()), false, room));
+                timers.push((entry.roster.lose(peer.id, now()), false, room.clone()));
             }
         }
         drop(all);
         self.see_to(queued);
-        self.set(peer, timers);
+        self.set(&peer.runtime, peer.id, timers);
     }
 
     /// A socket has ended.
     pub(crate) fn presence_ended(self: &Arc<Self>, peer: &Arc<Peer>, why: &Disconnect) {
         let mut queued = Queued::default();
-        let mut all = lock(&self.presence.0);
+        let (mut all, others) = (lock(&self.presence.0), self.replication());
+        let stay = all.stay(peer.id, self.node());
+        all.moves.remove(&peer.id);
         let was_lost = matches!(why.code, CloseCode::LOST | CloseCode::TIMEOUT);
         let mut timers = Vec::new();
         for room in all.of.remove(&peer.id).unwrap_or_default() {
-            let Some(entry) = all.rooms.get_mut(&room) else { continue };
+            let Rooms { rooms, told, .. } = &mut *all;
+            let Some(entry) = rooms.get_mut(&room) else { continue };
+            if entry.roster.has(peer.id) {
+                others.push(entry.telling(told), (peer.id, stay), || What::Ended(was_lost));
+            }
             entry.forget(peer.id);
             let (change, until) = entry.roster.end(peer.id, was_lost, now());
             let gathers = entry.changes(change, &mut queued);
-            all.drop_if_empty(&room);
+            all.drop_if_empty(&room, &others);
             timers.push((until, gathers, room));
         }
         drop(all);
         self.see_to(queued);
-        self.set(peer, timers);
+        self.set(&peer.runtime, peer.id, timers);
     }
 
-    /// Looks at a socket again when its time is over.
-    fn look_at(self: &Arc<Self>, peer: &Arc<Peer>, room: &P::Room, until: Option<Instant>) {
+    /// Looks at sockets again when their time is over.
+    fn look_at(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        ids: SmallVec<[SocketId; 1]>,
+        room: &P::Room,
+        until: Option<Instant>,
+    ) {
         let Some(until) = until else { return };
-        let (hub, room, runtime) = (Arc::downgrade(self), room.clone(), peer.runtime.clone());
-        let look = Look { hub, id: peer.id, room, until, runtime };
-        peer.runtime.spawn(async move {
+        let (hub, room) = (Arc::downgrade(self), room.clone());
+        let look = Look { hub, ids, room, until, runtime: runtime.clone() };
+        runtime.spawn(async move {
             sleep_until(until.into()).await;
             drop(look);
         });
     }
 
-    fn set(self: &Arc<Self>, peer: &Arc<Peer>, timers: Vec<(Option<Instant>, bool, P::Room)>) {
+    fn set(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        id: SocketId,
+        timers: Vec<(Option<Instant>, bool, P::Room)>,
+    ) {
         for (until, gathers, room) in timers {
-            self.look_at(peer, &room, until);
-            self.gather(&peer.runtime, &room, gathers);
+            self.look_at(runtime, smallvec![id], &room, until);
+            self.gather(runtime, &room, gathers);
         }
     }
 
@@ -222,7 +269,33 @@ fn now() -> Instant {
 }
 
 impl<P: Protocol> Rooms<P> {
-    fn leave(&mut self, id: SocketId, room: &P::Room, queued: &mut Queued) -> bool {
+    /// Notes that a socket is in a room. Whether that is new, and other nodes are asked who is there.
+    fn enter(
+        &mut self,
+        id: SocketId,
+        room: &P::Room,
+        name: Box<RawValue>,
+        others: &Replication<'_>,
+    ) -> bool {
+        let of = self.of.entry(id).or_default();
+        if !of.contains(room) {
+            of.push(room.clone());
+        }
+        if self.rooms.contains_key(room) {
+            return false;
+        }
+        let waits = others.begin(&name);
+        self.rooms.insert(room.clone(), Room::new(name, waits));
+        waits
+    }
+
+    fn leave(
+        &mut self,
+        (id, stay): (SocketId, Stay),
+        room: &P::Room,
+        queued: &mut Queued,
+        others: &Replication<'_>,
+    ) -> bool {
         if let Some(of) = self.of.get_mut(&id) {
             of.retain(|known| known != room);
             if of.is_empty() {
@@ -231,108 +304,35 @@ impl<P: Protocol> Rooms<P> {
         }
         let Some(entry) = self.rooms.get_mut(room) else { return false };
         entry.forget(id);
+        if entry.roster.has(id) {
+            others.push(entry.telling(&mut self.told), (id, stay), || What::Left);
+        }
         let change = entry.roster.leave(id);
         let gathers = entry.changes(change, queued);
-        self.drop_if_empty(room);
+        self.drop_if_empty(room, others);
         gathers
     }
 
-    fn drop_if_empty(&mut self, room: &P::Room) {
-        let is_empty = |room: &Room<_>| {
-            // One for which changes are gathered is looked at after that.
-            let is_settled = room.gathered.is_none() || room.is_abandoned;
-            room.roster.is_empty() && room.told.is_empty() && is_settled
-        };
-        if self.rooms.get(room).is_some_and(is_empty) {
+    fn drop_if_empty(&mut self, room: &P::Room, others: &Replication<'_>) {
+        let is_empty =
+            |room: &&mut Room<_>| room.is_told_to_nobody() && room.roster.is_without(others.node());
+        if let Some(entry) = self.rooms.get_mut(room).filter(is_empty) {
+            others.end(&entry.name);
             self.rooms.remove(room);
         }
     }
-}
 
-impl<M: Clone + PartialEq + Serialize> Room<M> {
-    /// Tells of changes. Whether others are to be gathered from now on, by who asks.
-    fn changes(&mut self, changes: impl IntoIterator<Item = Change>, queued: &mut Queued) -> bool {
-        let mut begins = std::mem::take(&mut self.is_abandoned);
-        for change in changes {
-            begins |= self.change(change, queued);
-        }
-        begins
+    /// Where a socket of this node is.
+    fn stay(&self, id: SocketId, node: NodeId) -> Stay {
+        Stay { node, moves: self.moves.get(&id).copied().unwrap_or_default() }
     }
 
-    /// Tells everybody of a change, now or with others. Whether the others begin to be gathered.
-    fn change(&mut self, Change(key): Change, queued: &mut Queued) -> bool {
-        match &mut self.gathered {
-            Some(gathered) => {
-                gathered.insert(key);
-                false
-            }
-            None => {
-                self.tell(&[key], queued);
-                self.gathered = Some(BTreeSet::new());
-                true
-            }
-        }
-    }
-
-    /// The time is over for which changes are gathered. Whether it begins anew.
-    fn flush(&mut self, queued: &mut Queued) -> bool {
-        let gathered: Vec<_> = self.gathered.take().into_iter().flatten().collect();
-        gathered.chunks(LISTED).for_each(|keys| self.tell(keys, queued));
-        let newcomers = std::mem::take(&mut self.newcomers);
-        let goes_on = !gathered.is_empty() || !newcomers.is_empty();
-        self.list(&newcomers, queued);
-        self.told.extend(newcomers);
-        self.gathered = goes_on.then(BTreeSet::new);
-        goes_on
-    }
-
-    fn tell(&self, keys: &[String], queued: &mut Queued) {
-        let entry = |key: &String| match self.roster.find(key) {
-            Some(present) => Entry::Present(present),
-            None => Entry::Gone { key: key.clone() },
-        };
-        let members: Vec<_> = keys.iter().map(entry).collect();
-        let told = Told { room: &self.name, from: None, members: &members };
-        if let Some(frame) = frame(&told) {
-            self.told.values().for_each(|peer| queued.push(peer, frame.clone(), Kind::Broadcast));
-        }
-    }
-
-    /// Has a socket told who everybody is, unless it knows: at once if nothing is gathered but what it has
-    /// begun itself.
-    fn welcome(&mut self, peer: &Arc<Peer>, has_begun: bool, queued: &mut Queued) {
-        if self.told.contains_key(&peer.id) {
-            return;
-        }
-        let newcomer = (peer.id, peer.clone());
-        if self.gathered.is_none() || has_begun {
-            self.list(&BTreeMap::from([newcomer.clone()]), queued);
-            self.told.extend([newcomer]);
-        } else {
-            self.newcomers.extend([newcomer]);
-        }
-    }
-
-    fn forget(&mut self, id: SocketId) {
-        self.told.remove(&id);
-        self.newcomers.remove(&id);
-    }
-
-    /// Tells some who everybody is.
-    fn list(&self, newcomers: &BTreeMap<SocketId, Arc<Peer>>, queued: &mut Queued) {
-        let all: Vec<_> = self.roster.each().collect();
-        let mut from = 0;
-        while !newcomers.is_empty() {
-            let members = all.get(from..(from + LISTED).min(all.len())).unwrap_or_default();
-            let told = Told { room: &self.name, from: Some(from), members };
-            if let Some(frame) = frame(&told) {
-                newcomers.values().for_each(|peer| queued.push(peer, frame.clone(), Kind::Emit));
-            }
-            from += LISTED;
-            if from >= all.len() {
-                return;
-            }
-        }
+    /// That of what a socket says now.
+    fn stamp(&mut self, by: SocketId) -> Stamp {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        self.clock = now.max(self.clock.saturating_add(1));
+        Stamp { at: self.clock, by }
     }
 }
 

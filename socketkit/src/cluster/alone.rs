@@ -1,17 +1,19 @@
 //! A hub without a cluster: nothing is said to anybody.
 
 use crate::{
-    CallError, Disconnect, NodeId, Protocol, Socket, SocketId,
+    CallError, Disconnect, NodeId, Present, Protocol, Socket, SocketId,
     frame::FrameBytes,
     handler::Handling,
     hub::{Hub, Selection},
     peer::{Answer, Peer},
+    presence::{Stay, Telling, What},
     question::Question,
     replies::AskOthers,
     reports::Reports,
     seat::Identity,
     treatment::Treatment,
 };
+use serde_json::value::RawValue;
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 /// There is none.
@@ -33,6 +35,24 @@ pub(crate) enum Channel {}
 pub(crate) enum Scope {
     Everywhere,
     Here,
+}
+
+/// Nobody else hears of presence.
+pub(crate) struct Replication<'a>(PhantomData<&'a ()>);
+
+#[allow(clippy::unused_self)]
+impl Replication<'_> {
+    pub(crate) fn node(&self) -> NodeId {
+        NodeId::default()
+    }
+
+    pub(crate) fn begin(&self, _: &RawValue) -> bool {
+        false
+    }
+
+    pub(crate) fn end(&self, _: &RawValue) {}
+
+    pub(crate) fn push(&self, _: Telling<'_>, _: (SocketId, Stay), _: impl FnOnce() -> What) {}
 }
 
 /// Nothing.
@@ -100,6 +120,18 @@ impl<P: Protocol> Hub<P> {
         _: Scope,
     ) -> (Vec<Socket<P>>, Vec<NodeId>) {
         (Vec::new(), Vec::new())
+    }
+
+    pub(crate) fn replication(&self) -> Replication<'_> {
+        Replication(PhantomData)
+    }
+
+    pub(crate) async fn fetch_present(
+        &self,
+        room: &P::Room,
+        scope: Scope,
+    ) -> (Vec<Present<P::Member>>, Vec<NodeId>) {
+        (self.all_present(room, scope), Vec::new())
     }
 
     pub(crate) fn socket_elsewhere(&self, _: SocketId, _: Scope) -> Option<Socket<P>> {

@@ -80,6 +80,24 @@ impl<P: Protocol> Hub<P> {
                 let sockets = peers.into_iter().flatten().map(|peer| peer.id).collect();
                 say(Record::Sockets { ask: *ask, sockets });
             }
+            Record::PresenceAsk { rooms, always } => {
+                for room in rooms {
+                    self.presence_asked(room, *always, |part, sockets| {
+                        say(Record::PresenceState { room: room.clone(), part, sockets });
+                    });
+                }
+            }
+            Record::PresenceFetch { ask, to } => {
+                let mut parts = Vec::new();
+                for room in &to.rooms {
+                    self.presence_asked(room, true, |_, sockets| parts.push(sockets));
+                }
+                let last = parts.pop().unwrap_or_default();
+                let parts = parts.into_iter().map(|sockets| (sockets, false));
+                for (sockets, is_last) in parts.chain([(last, true)]) {
+                    say(Record::PresenceFetched { ask: *ask, is_last, sockets });
+                }
+            }
             Record::Call { ask, to, event, within, hears, .. } => {
                 let question = question::<P>(event, bytes, *hears);
                 let peers = question.as_ref().and(self.meant(to, whom)).map(|of| self.select(&of));

@@ -77,7 +77,7 @@ impl<P: Protocol> Hub<P> {
         self.stopping.deadline().is_none().then_some(selection)
     }
 
-    pub(super) fn room(&self, name: &RawValue) -> Option<P::Room> {
+    pub(crate) fn room(&self, name: &RawValue) -> Option<P::Room> {
         self.cluster.get()?.codec.read(name)
     }
 

@@ -10,6 +10,7 @@ use crate::{
     CallError, NodeId, Reject, SocketId,
     failure::Failure,
     peer::{Answer, lock},
+    presence::Stands,
     reports::Reports,
 };
 use bytes::Bytes;
@@ -60,6 +61,8 @@ pub(crate) enum What {
     Replied(SocketId, Answer),
     Sockets(Vec<SocketId>),
     Count(usize),
+    /// Who is present, and whether that is all.
+    Presence(Vec<Stands>, bool),
     /// The rooms of a session that may come.
     Offer(Vec<Box<RawValue>>),
     NoSession(NoSession),
@@ -98,6 +101,9 @@ impl Asks {
             }
             Record::Sockets { ask, sockets } => (ask, What::Sockets(sockets.clone())),
             Record::Counted { ask, sockets } => (ask, What::Count(*sockets)),
+            Record::PresenceFetched { ask, is_last, sockets } => {
+                (ask, What::Presence(sockets.clone(), *is_last))
+            }
             Record::Offer { ask, rooms } => (ask, What::Offer(rooms.clone())),
             Record::NoSession { ask, why } => (ask, What::NoSession(*why)),
             Record::Progress { ask, .. } => {

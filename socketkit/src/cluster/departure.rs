@@ -9,7 +9,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    CloseCode, Disconnect, NodeId, Protocol, SocketId,
+    Disconnect, NodeId, Protocol, SocketId,
     frame::FrameBytes,
     hub::{Hub, LetGo},
     outbox::Packed,
@@ -209,6 +209,7 @@ impl<P: Protocol> Hub<P> {
         let id = peer.id;
         let (secret, identity) = peer.seat().passport();
         let call = peer.calls().last();
+        let (presences, present) = self.presence_leaves(id);
         let is_gone = loop {
             // Their names are made by code of the application: not under a lock.
             let (known, rooms) = (self.rooms(id), self.room_names(id));
@@ -222,6 +223,7 @@ impl<P: Protocol> Hub<P> {
                 let (secret, received) = (secret.write(), departure.received);
                 let (identity, rooms) = (identity.clone(), rooms.clone());
                 let (heard, listened) = (heard.clone(), listened.clone());
+                let presences = presences.clone();
                 let state = Box::new(SessionState {
                     id,
                     secret,
@@ -234,6 +236,7 @@ impl<P: Protocol> Hub<P> {
                     rooms,
                     heard,
                     listened,
+                    presences,
                 });
                 let bytes: Vec<u8> =
                     frames.iter().flat_map(|frame| frame.iter().copied()).collect();
@@ -251,6 +254,7 @@ impl<P: Protocol> Hub<P> {
                 Err(LetGo::Gone) => break Err(NoSession::Unknown),
             }
         };
+        self.presence_left(peer, present, is_gone.is_ok());
         if let Err(why) = is_gone {
             return departure.refuse(why);
         }
@@ -261,7 +265,6 @@ impl<P: Protocol> Hub<P> {
         newcomer.into_iter().for_each(|newcomer| redirect(newcomer, to));
         peer.lose_calls();
         peer.end_tasks();
-        self.presence_ended(peer, &CloseCode::LOST.into());
         let _ = departure.gone.send(Ok(()));
     }
 }

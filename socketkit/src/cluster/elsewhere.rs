@@ -13,8 +13,9 @@ use crate::{
     CallError, Io, NodeId, Protocol, Socket, SocketId,
     call::Deadline,
     frame::FrameBytes,
-    hub::{Hub, Selection},
+    hub::{Hub, Of, Selection},
     peer::{Answer, Peer, lock},
+    presence::Stands,
     question::Question,
     replies::{AskOthers, Others},
     reports::Reports,
@@ -108,6 +109,21 @@ impl<P: Protocol> Hub<P> {
         let sockets = |what| if let What::Sockets(sockets) = what { sockets } else { Vec::new() };
         let sockets = all.into_iter().flat_map(sockets);
         (sockets.filter_map(|id| self.socket_elsewhere(id, scope)).collect(), missing)
+    }
+
+    /// Who is present in a room on other nodes, and nodes that do not say.
+    pub(super) async fn fetch_presence_elsewhere(
+        &self,
+        room: &P::Room,
+        scope: Scope,
+    ) -> (Vec<Stands>, Vec<NodeId>) {
+        let selection = Selection::of(Of::Rooms(vec![room.clone()]));
+        let Some(inquiry) = self.inquire(&selection, scope) else { return Default::default() };
+        let asked = inquiry.ask(|ask, to| Record::PresenceFetch { ask, to });
+        let (all, missing) = asked.all().await;
+        let sockets =
+            |what| if let What::Presence(sockets, _) = what { sockets } else { Vec::new() };
+        (all.into_iter().flat_map(sockets).collect(), missing)
     }
 
     /// A handle of a socket of another node.
@@ -256,7 +272,8 @@ impl Elsewhere {
                     progress.left -= 1;
                     return Poll::Ready(Some(what));
                 }
-                What::Count(_) | What::Sockets(_) => {
+                What::Presence(_, false) => return Poll::Ready(Some(what)),
+                What::Count(_) | What::Sockets(_) | What::Presence(_, true) => {
                     progress.hears = Some(Vec::new());
                     return Poll::Ready(Some(what));
                 }

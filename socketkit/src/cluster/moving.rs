@@ -5,6 +5,7 @@ use crate::{
     NodeId, SocketId,
     frame::FrameBytes,
     outbox::Packed,
+    presence::Presences,
     ticket::{Secret, Ticket, Token},
 };
 use bytes::Bytes;
@@ -60,6 +61,9 @@ pub(crate) struct SessionState {
     pub(crate) heard: Vec<(NodeId, Channel, u64)>,
     /// For how many milliseconds its node has listened to each of these.
     pub(crate) listened: Vec<(Channel, u64)>,
+    /// Where it is present.
+    #[serde(default)]
+    pub(crate) presences: Presences,
 }
 
 impl Pass {

@@ -119,6 +119,10 @@ impl Nodes {
         self.here.values_mut().for_each(|node| node.heard = now);
     }
 
+    pub(crate) fn contains(&self, node: NodeId) -> bool {
+        self.ids().any(|known| known == node)
+    }
+
     pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> {
         self.here.keys().copied()
     }

@@ -45,7 +45,7 @@ pub(crate) struct Bounds {
 
 impl Item {
     pub(crate) fn len(&self) -> usize {
-        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
+        self.record.weight() + self.bytes.as_ref().map_or(0, |bytes| bytes.len())
     }
 }
 

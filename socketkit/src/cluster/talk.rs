@@ -173,6 +173,8 @@ impl<P: Protocol> Talk<P> {
             self.mark(Channel::Control, &self.said.marks(since, now));
             let behind = self.nodes.fall_behind(since);
             self.ask(Channel::Control, behind, now);
+            // What was asked or answered is not said again.
+            self.ask_presence(Channel::Control);
         }
     }
 
@@ -251,14 +253,17 @@ impl<P: Protocol> Talk<P> {
         let Mouth::Free(mut publisher) = mouth else { return Ok(mouth) };
         let now = Instant::now();
         let is_closed = self.shared.is_closed.load(Ordering::Acquire);
-        let (ticket, emitted) = (self.shared.waiting.ticket(), self.shared.waiting.emitted());
+        let emitted = self.shared.waiting.emitted();
+        // Before what is to be listened to: who asks on a channel listens to it when that is said.
+        let items = self.shared.outbound.take(TURN);
+        let ticket = self.shared.waiting.ticket();
         let (changes, left) = lock(&self.shared.interests).change(now, ticket);
         self.listen(left, now);
         let mut messages = Vec::new();
         for Item { channel, record, bytes, .. } in mem::take(&mut self.asides) {
             messages.push(self.said.mention(channel, vec![record], bytes.as_deref().into_iter()));
         }
-        self.compose(now, &mut messages);
+        self.compose(items, now, &mut messages);
         if let Some(ticket) = ticket {
             // Behind all that was asked for and said.
             let echo = vec![Record::Echo(ticket)];
@@ -289,8 +294,8 @@ impl<P: Protocol> Talk<P> {
     }
 
     /// Makes messages of what waits: what follows on one channel shares one.
-    fn compose(&mut self, now: Instant, messages: &mut Vec<Outgoing>) {
-        let mut items = self.shared.outbound.take(TURN).into_iter().peekable();
+    fn compose(&mut self, items: Vec<Item>, now: Instant, messages: &mut Vec<Outgoing>) {
+        let mut items = items.into_iter().peekable();
         while let Some(first) = items.next() {
             let (channel, counts) = (first.channel, first.counts);
             let mut size = first.len();

@@ -1,6 +1,7 @@
 //! Several nodes in one process, over an engine that fails on demand.
 
 mod moving;
+mod presence;
 
 use super::{memory::Memory, message::Message};
 use crate::{Client, ClusterStatus, Events, Io, Limits, Protocol, Server, Service, Socket, Status};

@@ -1,7 +1,7 @@
 //! What handlers do and ask about presence.
 
 use super::shown::Shown;
-use crate::{Io, Present, Protocol, Socket};
+use crate::{Io, NodeId, Present, Protocol, Socket};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
@@ -56,12 +56,39 @@ impl<P: Protocol> Socket<P> {
 
 impl<P: Protocol> Io<P> {
     /// Who is present in a room, in the order of their keys: what those who are told of it know.
+    ///
+    /// A node of a cluster knows that of the rooms in which it has somebody; see
+    /// [`fetch_presence`](Self::fetch_presence). Of [`local`](Self::local), by the sockets of this node alone.
     pub fn presence(&self, room: impl Into<P::Room>) -> Vec<Present<P::Member>> {
-        self.hub.presence.all(&room.into())
+        self.hub.all_present(&room.into(), self.scope)
     }
 
-    /// How many people are present in a room.
+    /// How many people are present in a room, as [`presence`](Self::presence) has them.
     pub fn presence_len(&self, room: impl Into<P::Room>) -> usize {
-        self.hub.presence.count(&room.into())
+        self.hub.count_present(&room.into(), self.scope)
     }
+
+    /// Who is present in a room, in the order of their keys, on all nodes of a cluster, whether or not this one has
+    /// somebody there.
+    ///
+    /// Ready at once without one; else when every node has said so, or did not within
+    /// [`Limits::call`](crate::Limits::call).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn fetch_presence(&self, room: impl Into<P::Room>) -> FetchedPresence<P::Member> {
+        let (members, missing) = self.hub.fetch_present(&room.into(), self.scope).await;
+        FetchedPresence { members, missing }
+    }
+}
+
+/// Who is present in a room: see [`Io::fetch_presence`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FetchedPresence<M> {
+    /// As far as nodes have said.
+    pub members: Vec<Present<M>>,
+    /// Nodes that have not.
+    pub missing: Vec<NodeId>,
 }

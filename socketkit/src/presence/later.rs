@@ -3,15 +3,16 @@
 
 use super::{Queued, now};
 use crate::{Protocol, SocketId, hub::Hub, peer::lock};
+use smallvec::SmallVec;
 use std::{sync::Weak, time::Instant};
 use tokio::runtime::Handle;
 
-/// Takes a socket out of a room when it is dropped: no more is waited for it.
+/// Takes sockets out of a room when it is dropped: no more is waited for them.
 pub(super) struct Look<P: Protocol> {
     pub(super) hub: Weak<Hub<P>>,
-    pub(super) id: SocketId,
+    pub(super) ids: SmallVec<[SocketId; 1]>,
     pub(super) room: P::Room,
-    /// When its time is over.
+    /// When their time is over.
     pub(super) until: Instant,
     pub(super) runtime: Handle,
 }
@@ -22,9 +23,11 @@ impl<P: Protocol> Drop for Look<P> {
         let (mut queued, mut gathers) = (Queued::default(), false);
         let mut all = lock(&hub.presence.0);
         if let Some(entry) = all.rooms.get_mut(&self.room) {
-            let change = entry.roster.expire(self.id, now().max(self.until));
-            gathers = entry.changes(change, &mut queued);
-            all.drop_if_empty(&self.room);
+            let now = now().max(self.until);
+            let changes: Vec<_> =
+                self.ids.iter().filter_map(|id| entry.roster.expire(*id, now)).collect();
+            gathers = entry.changes(changes, &mut queued);
+            all.drop_if_empty(&self.room, &hub.replication());
         }
         drop(all);
         hub.see_to(queued);
@@ -47,7 +50,7 @@ impl<P: Protocol> Gathering<P> {
         let mut all = lock(&hub.presence.0);
         let Some(entry) = all.rooms.get_mut(&self.room) else { return };
         self.is_over = !entry.flush(&mut queued);
-        all.drop_if_empty(&self.room);
+        all.drop_if_empty(&self.room, &hub.replication());
         drop(all);
         hub.see_to(queued);
     }
@@ -59,7 +62,7 @@ impl<P: Protocol> Drop for Gathering<P> {
         let mut all = lock(&hub.presence.0);
         if let Some(entry) = all.rooms.get_mut(&self.room) {
             entry.is_abandoned = true;
-            all.drop_if_empty(&self.room);
+            all.drop_if_empty(&self.room, &hub.replication());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What somebody is shown as.
 
+use super::said::{Said, Saying};
 use crate::{Member, Present};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -18,6 +19,16 @@ impl<M: Member> Shown<M> {
     pub(super) fn new(member: M) -> serde_json::Result<(String, Self)> {
         let json = to_raw_value(&member)?.into();
         Ok((member.key(), Self { member: Arc::new(member), json }))
+    }
+
+    /// What a member of another node is shown as; `None` if it cannot be read here.
+    #[cfg(feature = "cluster")]
+    pub(super) fn read(json: &RawValue) -> Option<Self> {
+        let member = serde_json::from_str(json.get());
+        if let Err(error) = &member {
+            tracing::error!(%error, "a member of another node cannot be read");
+        }
+        Some(Self { member: Arc::new(member.ok()?), json: json.to_owned().into() })
     }
 
     /// An entry as it is asked for.
@@ -43,5 +54,13 @@ impl<M> PartialEq for Shown<M> {
 impl<M> Serialize for Shown<M> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.json.serialize(to)
+    }
+}
+
+impl<M> Said<Shown<M>> {
+    /// As nodes tell each other, of somebody of this key.
+    pub(super) fn saying(&self, key: &str) -> Saying {
+        let (key, stamp) = (key.to_owned(), self.stamp);
+        Saying { key, member: (*self.member.json).to_owned(), stamp }
     }
 }

@@ -1,8 +1,11 @@
 //! The roster against plain sets: who joins, leaves, loads a page again, is cut off, comes back or is taken
 //! over, in any order and at any time.
 
-use super::roster::{Change, LOST, RELOAD, Roster};
-use crate::{Member, Present, SocketId};
+use super::{
+    roster::{Change, LOST, RELOAD, Roster},
+    said::{Said, Stamp, Stay},
+};
+use crate::{Member, NodeId, Present, SocketId};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -76,6 +79,8 @@ struct Both {
     /// Generation of each slot: a socket that has ended never comes again.
     generation: BTreeMap<u8, u64>,
     known: BTreeMap<String, Present<Person>>,
+    /// How often somebody has said something.
+    said: u64,
 }
 
 impl Both {
@@ -87,12 +92,13 @@ impl Both {
             plain: BTreeMap::new(),
             generation: BTreeMap::new(),
             known: BTreeMap::new(),
+            said: 0,
         }
     }
 
     fn id(&self, socket: u8) -> SocketId {
         let count = self.generation.get(&socket).copied().unwrap_or_default();
-        SocketId::new(crate::NodeId::default(), count, socket.into()).unwrap()
+        SocketId::new(NodeId::default(), count, socket.into()).unwrap()
     }
 
     fn hear(&mut self, changes: impl IntoIterator<Item = Change>) {
@@ -108,7 +114,9 @@ impl Both {
         match act {
             Act::Present(socket, person) => {
                 let (id, key) = (self.id(socket), person.key());
-                let changes = self.roster.present(id, key.clone(), person);
+                self.said += 1;
+                let said = Said { member: person, stamp: Stamp { at: self.said, by: id } };
+                let changes = self.roster.present(id, key.clone(), said, Stay::default());
                 self.hear(changes);
                 self.plain.insert(socket, Plain { key, since: Since::Here });
             }
@@ -225,7 +233,7 @@ proptest! {
             both.act(Act::End(socket, true));
         }
         both.act(Act::Wait(10_000));
-        prop_assert!(both.known.is_empty() && both.roster.is_empty());
+        prop_assert!(both.known.is_empty() && both.roster.is_without(NodeId::default()));
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     peer::lock,
 };
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -76,6 +77,9 @@ impl<P: Protocol> Talk<P> {
                 Act::Gap(node, channel) => {
                     tracing::warn!(%node, %channel, "events of another node were lost");
                     if let Some(hub) = self.hub.upgrade() {
+                        let is_on = |room: &RawValue| Channel::of_room(room.get()) == channel;
+                        let asks = hub.ask_presence(true, is_on);
+                        asks.into_iter().for_each(|ask| self.aside(Channel::Node(node), ask));
                         hub.gap(channel, &self.spread);
                     }
                 }
@@ -123,6 +127,20 @@ impl<P: Protocol> Talk<P> {
                 let said = message.head.first;
                 self.take_in((from, *ask, said), state, own, now);
             }
+            // One that is not known yet is asked when it is.
+            Record::Presence { .. } | Record::PresenceState { .. }
+                if !self.nodes.contains(from) => {}
+            Record::Presence { room, before, at, socket, moves, what } => {
+                let (change, whose) = ((*before, *at), (*socket, *moves));
+                if hub.presence_heard(from, room, change, whose, what) {
+                    self.aside(Channel::Node(from), ask_again(room));
+                }
+            }
+            Record::PresenceState { room, part, sockets } => {
+                if hub.presence_told(from, room, *part, sockets) {
+                    self.aside(Channel::Node(from), ask_again(room));
+                }
+            }
             record => {
                 self.shared.asks.hear(from, record, &own);
                 hub.apply(from, record, &own, &whom);
@@ -136,6 +154,7 @@ impl<P: Protocol> Talk<P> {
             tracing::info!(%node, "a node of the cluster is there");
             // So that it soon knows of this one.
             self.shared.changed();
+            self.ask_presence(Channel::Node(node));
         }
         if let Some(behind) = self.nodes.behind(node) {
             self.ask(Channel::Node(node), behind, now);
@@ -156,8 +175,19 @@ impl<P: Protocol> Talk<P> {
 
     /// A node is not there, as far as is known.
     pub(super) fn without(&self, node: NodeId) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.presence_gone(node);
+        }
         self.shared.asks.gone(node);
         self.view();
+    }
+
+    /// Asks who is present in the rooms in which this node has somebody.
+    pub(super) fn ask_presence(&mut self, to: Channel) {
+        if let Some(hub) = self.hub.upgrade() {
+            let asks = hub.ask_presence(false, |_| true);
+            asks.into_iter().for_each(|ask| self.aside(to, ask));
+        }
     }
 
     fn view(&self) {
@@ -214,6 +244,10 @@ fn pieces(mut bytes: Bytes, lens: &[usize]) -> Vec<Message> {
         messages.extend(Message::read(bytes.split_to(*len)));
     }
     messages
+}
+
+fn ask_again(room: &RawValue) -> Record {
+    Record::PresenceAsk { rooms: vec![room.to_owned()], always: true }
 }
 
 fn ago(now: Instant, millis: u64) -> Instant {

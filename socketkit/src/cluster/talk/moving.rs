@@ -2,7 +2,7 @@
 
 use super::{Talk, hearing::each_record};
 use crate::{
-    NodeId, Protocol,
+    CloseCode, NodeId, Protocol,
     cluster::{
         apply::Whom,
         arrivals::Expected,
@@ -63,6 +63,7 @@ impl<P: Protocol> Talk<P> {
         // All that its last node had said itself by then.
         heard.extend(channels.iter().map(|channel| ((from, *channel), said)));
         let own = self.shared.node;
+        hub.presence_comes(id, &state.presences);
         // What was said here goes the way of what is emitted here: those that are not said yet as well.
         let (said, waiting) = hub.take_in(&peer, &rooms, || {
             let since = |channel: Channel| match heard.get(&(own, channel)) {
@@ -86,6 +87,7 @@ impl<P: Protocol> Talk<P> {
         for Item { record, bytes, .. } in waiting {
             hub.apply(own, &record, bytes.as_deref().unwrap_or_default(), &whom);
         }
+        hub.presence_came(&peer, &state.presences, &rooms);
         peer.queue().release();
         self.shared.arrivals.came(id, heard, now);
         self.shared.departures.returned(id);
@@ -108,6 +110,7 @@ fn close(peer: &Arc<crate::peer::Peer>, spread: &Stagger) {
 /// Nobody waits any more: its client was given another session.
 fn give_up<P: Protocol>(hub: &Arc<Hub<P>>, peer: &Arc<crate::peer::Peer>) {
     hub.exit(peer.id);
+    hub.presence_ended(peer, &CloseCode::LOST.into());
 }
 
 fn ago(now: Instant, time: Duration) -> Instant {

@@ -1,8 +1,8 @@
 //! Sessions whose client comes to another node.
 
-use super::{Chat, Join, Memory, Say, ServerEvent, nodes, said, server_event, soon, until};
+use super::{Join, Memory, Say, ServerEvent, nodes, said, server_event, soon, until};
 use crate::{
-    Client, ClientBuilder, Service, Status,
+    Client, ClientBuilder, Protocol, Service, Status,
     dial::{Pipe, To},
     peer::lock,
     transport::Stream,
@@ -18,36 +18,36 @@ use tokio::{
 };
 
 /// Connects to one of several nodes, and cuts the connection on demand.
-struct Roaming {
-    nodes: Vec<Service<Chat>>,
+pub(super) struct Roaming<P: Protocol> {
+    nodes: Vec<Service<P>>,
     at: Mutex<(usize, Option<AbortHandle>)>,
 }
 
-impl Roaming {
-    fn new(nodes: &[Service<Chat>]) -> Arc<Self> {
+impl<P: Protocol> Roaming<P> {
+    pub(super) fn new(nodes: &[Service<P>]) -> Arc<Self> {
         Arc::new(Self { nodes: nodes.to_vec(), at: Mutex::new((0, None)) })
     }
 
-    fn client(self: &Arc<Self>) -> ClientBuilder<Chat> {
+    pub(super) fn client(self: &Arc<Self>) -> ClientBuilder<P> {
         let limits = crate::Limits::default().backoff((Duration::ZERO, Duration::ZERO));
         let to = To::Pipe(self.clone(), http::Uri::from_static("/"));
         ClientBuilder::new(Ok(to)).limits(limits)
     }
 
-    /// Cuts the connection; the next goes to this node.
-    fn go_to(&self, node: usize) {
+    /// Cuts the connection; the next goes to this node, or nowhere if there is none.
+    pub(super) fn go_to(&self, node: usize) {
         let mut at = lock(&self.at);
         at.0 = node;
         at.1.take().into_iter().for_each(|cut| cut.abort());
     }
 }
 
-impl Pipe for Roaming {
+impl<P: Protocol> Pipe for Roaming<P> {
     fn open(&self, request: http::Request<()>) -> io::Result<Box<dyn Stream>> {
+        let mut at = lock(&self.at);
+        let service = self.nodes.get(at.0).cloned().ok_or(io::ErrorKind::ConnectionRefused)?;
         let (near, mut there) = duplex(64 * 1024);
         let (mut here, far) = duplex(64 * 1024);
-        let mut at = lock(&self.at);
-        let service = self.nodes[at.0].clone();
         tokio::spawn(async move { service.upgraded(far, request).await });
         let task = tokio::spawn(async move { copy_bidirectional(&mut there, &mut here).await });
         at.1 = Some(task.abort_handle());
@@ -55,7 +55,7 @@ impl Pipe for Roaming {
     }
 }
 
-async fn resumed(client: &Client<Chat>) -> u64 {
+pub(super) async fn resumed<P: Protocol>(client: &Client<P>) -> u64 {
     let mut status = client.status();
     let is_back = |status: &Status| matches!(status, Status::Resumed { .. } | Status::Reset { .. });
     match &*soon(status.wait_for(is_back)).await.unwrap() {
