@@ -284,7 +284,7 @@ impl<P: Protocol> Rooms<P> {
         if self.rooms.contains_key(room) {
             return false;
         }
-        let waits = others.begin(&name);
+        let waits = others.begin(&name, self.told);
         self.rooms.insert(room.clone(), Room::new(name, waits));
         waits
     }

@@ -46,7 +46,7 @@ impl Replication<'_> {
         NodeId::default()
     }
 
-    pub(crate) fn begin(&self, _: &RawValue) -> bool {
+    pub(crate) fn begin(&self, _: &RawValue, _: u64) -> bool {
         false
     }
 

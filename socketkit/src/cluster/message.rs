@@ -168,10 +168,12 @@ pub(crate) enum Record {
         moves: u32,
         what: What,
     },
-    /// Who is present in these rooms? Answered for each in `PresenceState`; `always`, where nobody is as well.
+    /// Who is present in these rooms? Answered for each in `PresenceState`; `always`, where nobody is as well. Whoever
+    /// `begins` had nobody there before, at this number of its changes.
     PresenceAsk {
         rooms: Vec<Box<RawValue>>,
         always: bool,
+        begins: Option<u64>,
     },
     /// A part of the sockets of a room, in their order.
     PresenceState {

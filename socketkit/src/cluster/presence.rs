@@ -28,7 +28,10 @@ impl<P: Protocol> Hub<P> {
         are_meant: impl Fn(&RawValue) -> bool,
     ) -> Vec<Record> {
         let names = self.presence_names(are_meant);
-        let ask = |rooms: &[Box<RawValue>]| Record::PresenceAsk { rooms: rooms.to_vec(), always };
+        let ask = |rooms: &[Box<RawValue>]| {
+            let rooms = rooms.to_vec();
+            Record::PresenceAsk { rooms, always, begins: None }
+        };
         names.chunks(ROOMS).map(ask).collect()
     }
 }
@@ -58,12 +61,13 @@ impl Replication<'_> {
     }
 
     /// Somebody is in a room here, the first: listens to it, and asks who is there elsewhere. Whether somebody may
-    /// answer.
-    pub(crate) fn begin(&self, room: &RawValue) -> bool {
+    /// answer. So many changes were told before.
+    pub(crate) fn begin(&self, room: &RawValue, told: u64) -> bool {
         let Some(shared) = self.0 else { return false };
         let channel = Channel::of_room(room.get());
         shared.listen_to(&[channel]);
-        let ask = Record::PresenceAsk { rooms: vec![room.to_owned()], always: false };
+        let (rooms, begins) = (vec![room.to_owned()], Some(told));
+        let ask = Record::PresenceAsk { rooms, always: false, begins };
         shared.say(channel, ask, None);
         shared.is_connected() && !lock(&shared.others).ids.is_empty()
     }

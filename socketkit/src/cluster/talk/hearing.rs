@@ -247,7 +247,7 @@ fn pieces(mut bytes: Bytes, lens: &[usize]) -> Vec<Message> {
 }
 
 fn ask_again(room: &RawValue) -> Record {
-    Record::PresenceAsk { rooms: vec![room.to_owned()], always: true }
+    Record::PresenceAsk { rooms: vec![room.to_owned()], always: true, begins: None }
 }
 
 fn ago(now: Instant, millis: u64) -> Instant {
