@@ -3,6 +3,10 @@
 #[doc = include_str!("guide/browser.md")]
 pub mod browser {}
 
+#[cfg(feature = "cluster")]
+#[doc = include_str!("guide/cluster.md")]
+pub mod cluster {}
+
 #[doc = include_str!("guide/presence.md")]
 pub mod presence {}
 

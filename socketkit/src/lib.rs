@@ -148,7 +148,7 @@
 //! | `http` | default | a listener of its own: [`Server::listen`], [`Server::public`], [`Routes`] |
 //! | `client` | default | [`Client`] |
 //! | `tls` | | `wss://` in [`Client`] |
-//! | `nats`, `redis` | | several nodes: `Server::cluster` with `nats::connect(url)` or `redis::connect(url)`; `Emitter` |
+//! | `nats`, `redis` | | several nodes: `Server::cluster` with `nats::connect(url)` or `redis::connect(url)`; `Emitter`; see `guide::cluster` |
 //! | `schema` | | `contract`: events, payloads and replies as data, served as `contract.json`, `asyncapi.json` and, to read, `docs`; compared by `Contract::compare` |
 //! | `test` | | `test::Kit`: an application on a network that fails on demand; see [`guide::testing`] |
 #![forbid(unsafe_code)]
