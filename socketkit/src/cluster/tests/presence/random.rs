@@ -190,7 +190,7 @@ async fn run(seed: u8, acts: Vec<Act>) {
 async fn in_the_end_all_nodes_say_what_a_plain_set_says() {
     let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u8>().unwrap());
     let seed = number("PRESENCE_SEED").unwrap_or(1);
-    let seeds = seed..seed + number("PRESENCE_RUNS").unwrap_or(6);
+    let seeds = seed..seed + number("PRESENCE_RUNS").unwrap_or(3);
     let runs = seeds.map(async |seed| {
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
         let mut runner = TestRunner::new_with_rng(Config::default(), rng);
