@@ -1,8 +1,12 @@
 //! Who is connected and in which rooms, and the fan-out of one frame to many.
 
 mod members;
+#[cfg(feature = "cluster")]
+mod moving;
 
 pub(crate) use members::{Of, Selection};
+#[cfg(feature = "cluster")]
+pub(crate) use moving::LetGo;
 
 use crate::{
     CloseCode, Delivery, Disconnect, EmitError, Events, NodeId, Protocol, Reject, SocketId,
@@ -34,15 +38,6 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 pub(crate) type Opened<P> =
     Arc<dyn Fn(Arc<Hub<P>>, Arc<Peer>) -> Result<Opening, Reject> + Send + Sync>;
 type Opening = Pin<Box<dyn Future<Output = Result<(), Reject>> + Send>>;
-
-/// Why a socket was not let go.
-#[cfg(feature = "cluster")]
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum LetGo {
-    /// It is in other rooms.
-    Changed,
-    Gone,
-}
 
 /// All sockets of one server.
 pub(crate) struct Hub<P: Protocol> {
@@ -168,57 +163,6 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    /// Lets a socket go to another node, if it is in just these rooms: from one moment to the next it is not here any
-    /// more, and what it has is sent.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn let_go(
-        &self,
-        peer: &Arc<Peer>,
-        rooms: &[P::Room],
-        send: impl FnOnce(crate::outbox::Packed),
-    ) -> Result<(), LetGo> {
-        let mut members = lock(&self.members);
-        let slot = members.slot(peer.id).ok_or(LetGo::Gone)?;
-        let is_same = members.rooms.of(slot).count() == rooms.len()
-            && members.rooms.of(slot).all(|room| rooms.contains(room));
-        if !is_same {
-            return Err(LetGo::Changed);
-        }
-        peer.goes_elsewhere();
-        let gone = members.remove(peer.id);
-        send(peer.queue().pack());
-        drop(members);
-        if let Some((member, rooms)) = gone {
-            self.left_rooms(rooms.iter().map(|(room, _)| room));
-            drop((member, rooms));
-        }
-        self.socket_left(peer.id);
-        self.has_changed();
-        Ok(())
-    }
-
-    /// Takes in a socket of another node, in its rooms. `and` is done before anything is emitted to it.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn take_in<T>(
-        &self,
-        peer: &Arc<Peer>,
-        rooms: &[P::Room],
-        and: impl FnOnce() -> T,
-    ) -> T {
-        let channels: Vec<_> = rooms.iter().map(|room| self.channel(room)).collect();
-        let mut members = lock(&self.members);
-        members.admit(peer.clone());
-        let joined: Vec<_> = rooms.iter().map(|room| members.join(peer.id, room)).collect();
-        let done = and();
-        drop(members);
-        for (channel, is_first) in channels.into_iter().zip(joined) {
-            self.joined_room(channel, is_first, peer);
-        }
-        self.socket_came(peer.id);
-        self.has_changed();
-        done
-    }
-
     /// Waits until no socket is left.
     pub(crate) async fn emptied(&self) {
         loop {
@@ -293,12 +237,6 @@ impl<P: Protocol> Hub<P> {
         for peer in self.select(selection) {
             peer.dismiss(disconnect.clone());
         }
-    }
-
-    /// Every room that has somebody in it.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn all_rooms(&self) -> Vec<P::Room> {
-        lock(&self.members).rooms.names().cloned().collect()
     }
 
     /// The sockets of a selection.

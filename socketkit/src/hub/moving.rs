@@ -1,0 +1,73 @@
+//! Sockets that go to other nodes, and that come from there.
+
+use super::Hub;
+use crate::{
+    Protocol,
+    outbox::Packed,
+    peer::{Peer, lock},
+};
+use std::sync::Arc;
+
+/// Why a socket was not let go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum LetGo {
+    /// It is in other rooms.
+    Changed,
+    Gone,
+}
+
+impl<P: Protocol> Hub<P> {
+    /// Lets a socket go to another node, if it is in just these rooms: from one moment to the next it is not here any
+    /// more, and what it has is sent.
+    pub(crate) fn let_go(
+        &self,
+        peer: &Arc<Peer>,
+        rooms: &[P::Room],
+        send: impl FnOnce(Packed),
+    ) -> Result<(), LetGo> {
+        let mut members = lock(&self.members);
+        let slot = members.slot(peer.id).ok_or(LetGo::Gone)?;
+        let is_same = members.rooms.of(slot).count() == rooms.len()
+            && members.rooms.of(slot).all(|room| rooms.contains(room));
+        if !is_same {
+            return Err(LetGo::Changed);
+        }
+        peer.goes_elsewhere();
+        let gone = members.remove(peer.id);
+        send(peer.queue().pack());
+        drop(members);
+        if let Some((member, rooms)) = gone {
+            self.left_rooms(rooms.iter().map(|(room, _)| room));
+            drop((member, rooms));
+        }
+        self.socket_left(peer.id);
+        self.has_changed();
+        Ok(())
+    }
+
+    /// Takes in a socket of another node, in its rooms. `and` is done before anything is emitted to it.
+    pub(crate) fn take_in<T>(
+        &self,
+        peer: &Arc<Peer>,
+        rooms: &[P::Room],
+        and: impl FnOnce() -> T,
+    ) -> T {
+        let channels: Vec<_> = rooms.iter().map(|room| self.channel(room)).collect();
+        let mut members = lock(&self.members);
+        members.admit(peer.clone());
+        let joined: Vec<_> = rooms.iter().map(|room| members.join(peer.id, room)).collect();
+        let done = and();
+        drop(members);
+        for (channel, is_first) in channels.into_iter().zip(joined) {
+            self.joined_room(channel, is_first, peer);
+        }
+        self.socket_came(peer.id);
+        self.has_changed();
+        done
+    }
+
+    /// Every room that has somebody in it.
+    pub(crate) fn all_rooms(&self) -> Vec<P::Room> {
+        lock(&self.members).rooms.names().cloned().collect()
+    }
+}
