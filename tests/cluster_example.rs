@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod events;
 
-use events::{Forum, ServerEvent, client_event::SubmitPost};
+use events::{Forum, Room, ServerEvent, client_event::SubmitPost};
 use socketkit::{Client, Limits};
 use std::{
     io::{BufRead, BufReader},
@@ -92,6 +92,12 @@ async fn see(client: &mut Client<Forum>, text: &str) {
     soon(seen).await;
 }
 
+/// Waits until so many readers are shown.
+async fn are_here(client: &Client<Forum>, count: usize) {
+    let mut readers = client.remote().presence(Room::Forum);
+    soon(readers.wait_for(|readers| readers.len() == count)).await.expect("it goes on");
+}
+
 async fn post(client: &Client<Forum>, text: &str) {
     let post = SubmitPost { author: "ada".into(), body: text.into() };
     soon(client.call(post)).await.expect("it is taken");
@@ -100,6 +106,8 @@ async fn post(client: &Client<Forum>, text: &str) {
 async fn posts_cross_nodes_and_outlive_one(engine: &str) {
     let site = Site::start(engine);
     let (one, mut two) = (site.client(1).await, site.client(2).await);
+    are_here(&one, 2).await;
+    are_here(&two, 2).await;
     // nginx gives each to another node.
     let mut guests = [site.client(0).await, site.client(0).await, site.client(0).await];
     post(&one, "by the first node").await;
