@@ -257,8 +257,9 @@ where
 
     fn left(&self) {
         // A session that left may have come back meanwhile.
-        if self.context.socket().is_here() {
-            self.app.hub.exit(self.context.socket().id());
+        let peer = self.context.socket().peer();
+        if !peer.is_elsewhere() {
+            self.app.hub.exit(peer.id);
         }
     }
 }

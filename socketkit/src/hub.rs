@@ -12,7 +12,7 @@ use crate::{
     CloseCode, Delivery, Disconnect, EmitError, Events, NodeId, Protocol, Reject, SocketId,
     cluster::{Forward, Joined, Scope},
     counters::Counters,
-    delivery::Kind,
+    delivery::{Kind, Pushed},
     flusher::{Flusher, write},
     frame::{Draft, FrameBytes},
     inspect::{Hooks, Inspected},
@@ -188,6 +188,12 @@ impl<P: Protocol> Hub<P> {
         members.member(id).filter(|member| !member.leaving).map(|member| member.peer.clone())
     }
 
+    /// A peer, or the one in its place, where its socket has come back from another node.
+    pub(crate) fn current(&self, peer: &Arc<Peer>) -> Arc<Peer> {
+        let back = if peer.is_elsewhere() { self.peer(peer.id) } else { None };
+        back.unwrap_or_else(|| peer.clone())
+    }
+
     pub(crate) fn rooms(&self, id: SocketId) -> Vec<P::Room> {
         let members = lock(&self.members);
         let slot = members.slot(id).into_iter();
@@ -318,14 +324,15 @@ impl<P: Protocol> Hub<P> {
         let Some((frame, treatment)) = self.encode(Some(peer.id), event) else {
             return Delivery::default();
         };
-        let (pushed, flush) = if peer.is_elsewhere() {
-            let selection = Selection::of(Of::Socket(peer.id));
-            let to = (treatment, index);
-            let forwarded = self.forward_event(&selection, &frame, to, Scope::Everywhere).send();
-            return Delivery { forwarded, ..Delivery::default() };
-        } else {
-            peer.push(frame, treatment, Kind::Emit)
-        };
+        let (pushed, flush) = peer.push(frame.clone(), treatment, Kind::Emit);
+        if pushed == Pushed::Closed && peer.is_elsewhere() {
+            // Since just now perhaps, and it may have come back.
+            let (selection, to) = (Selection::of(Of::Socket(peer.id)), (treatment, index));
+            let forward = self.forward_event(&selection, &frame, to, Scope::Everywhere);
+            let delivery = self.deliver(&selection, &frame, treatment, forward);
+            self.counters.emitted(index, delivery);
+            return delivery;
+        }
         let delivery = Delivery::of(pushed);
         self.counters.emitted(index, delivery);
         self.flusher.flush(peer, flush);

@@ -99,7 +99,7 @@ impl<P: Protocol> Io<P> {
         let (limits, runtime) = (peer.limits.clone(), peer.runtime.clone());
         let (hub, within) = (self.hub.clone(), limits.call);
         Call::new(question, (&limits, runtime), async move |question, reports| {
-            let id = peer.id;
+            let (id, peer) = (peer.id, hub.current(&peer));
             if peer.is_elsewhere() {
                 return hub.ask_elsewhere(id, &question, reports, within).await;
             }

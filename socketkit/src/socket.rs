@@ -1,11 +1,8 @@
 //! One socket: a handle on the hub.
 
 use crate::{
-    Call, CloseCode, Delivery, Disconnect, Event, Handshake, Io, Protocol, SocketId,
-    hub::{Of, Selection},
-    peer::Peer,
-    progress::ReplyPath,
-    question::Question,
+    Call, CloseCode, Delivery, Disconnect, Event, Handshake, Io, Protocol, SocketId, Target,
+    hub::Of, peer::Peer, progress::ReplyPath, question::Question,
 };
 use std::{borrow::Cow, fmt, future::Future, sync::Arc};
 
@@ -33,13 +30,13 @@ impl<P: Protocol> Socket<P> {
 
     /// Whether it is on this node of a cluster.
     pub fn is_here(&self) -> bool {
-        !self.peer.is_elsewhere()
+        !self.io.hub.current(&self.peer).is_elsewhere()
     }
 
     /// Whether there is a connection. Without one the socket waits for its client to come back, or has
     /// ended.
     pub fn is_connected(&self) -> bool {
-        self.peer.queue().is_connected()
+        self.io.hub.current(&self.peer).queue().is_connected()
     }
 
     /// All sockets of the server.
@@ -112,19 +109,18 @@ impl<P: Protocol> Socket<P> {
     /// A room is given by anything that converts into one, such as `"lobby"` where rooms are
     /// `String`; so a bare number needs its type: `7_u64`.
     pub fn join(&self, room: impl Into<P::Room>) {
-        let (hub, room) = (&self.io.hub, room.into());
         match self.elsewhere() {
-            Some(this) => hub.forward_join(&this, &room, self.io.scope),
-            None => hub.join(self.id(), &room),
+            Some(this) => this.join(room),
+            None => self.io.hub.join(self.id(), &room.into()),
         }
     }
 
     /// Takes this socket out of a room, and of its presence.
     pub fn leave(&self, room: impl Into<P::Room>) {
-        let (hub, room) = (&self.io.hub, room.into());
         if let Some(this) = self.elsewhere() {
-            return hub.forward_leave(&this, &room, self.io.scope);
+            return this.leave(room);
         }
+        let (hub, room) = (&self.io.hub, room.into());
         hub.leave(self.id(), &room);
         hub.absent(&self.peer, &room);
     }
@@ -138,7 +134,7 @@ impl<P: Protocol> Socket<P> {
     ///
     /// For long work: the events of one socket are handled one after the other.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.peer.spawn(future);
+        self.io.hub.current(&self.peer).spawn(future);
     }
 
     /// Closes this socket with 1000, after what was emitted before. Clients do not come back.
@@ -151,16 +147,15 @@ impl<P: Protocol> Socket<P> {
 
     /// Closes this socket with a code and a reason of at most 123 bytes: see [`close`](Self::close).
     pub fn close_with(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
-        let disconnect = Disconnect::new(code, reason);
         match self.elsewhere() {
-            Some(this) => self.io.hub.forward_close(&this, &disconnect, self.io.scope),
-            None => self.peer.dismiss(disconnect),
+            Some(this) => this.close_with(code, reason),
+            None => self.peer.dismiss(Disconnect::new(code, reason)),
         }
     }
 
-    /// This socket, for another node, if it is there.
-    fn elsewhere(&self) -> Option<Selection<P::Room>> {
-        self.peer.is_elsewhere().then(|| Selection::of(Of::Socket(self.id())))
+    /// This socket, wherever it is by now, if it has gone to another node.
+    fn elsewhere(&self) -> Option<Target<P>> {
+        self.peer.is_elsewhere().then(|| self.io.target(Of::Socket(self.id())))
     }
 }
 

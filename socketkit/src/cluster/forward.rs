@@ -14,7 +14,7 @@ use crate::{
     counters::Counters,
     frame::FrameBytes,
     handler::Handling,
-    hub::{Hub, Selection},
+    hub::{Hub, Of, Selection},
     peer::{Peer, lock},
     seat::Identity,
     treatment::Treatment,
@@ -106,9 +106,11 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn forward_reply(&self, id: SocketId, frame: &FrameBytes) {
         let Some(Joined { shared, .. }) = self.cluster.get() else { return };
         let (to, len) = (Selected::socket(id), frame.len());
-        shared.forward(
-            shared.route(&to, true, Some(frame), |to| Record::Emit(Emit { to, policy: None, len })),
-        );
+        let emit = |to| Record::Emit(Emit { to, policy: None, len });
+        let items = shared.route(&to, true, Some(frame), emit);
+        let forward = Forward { by: Some((shared, &self.counters)), items };
+        // It may be back.
+        self.deliver(&Selection::of(Of::Socket(id)), frame, Treatment::default(), forward);
     }
 
     fn forward(

@@ -2,6 +2,7 @@
 
 mod moving;
 mod presence;
+mod returning;
 
 use super::{memory::Memory, message::Message};
 use crate::{Client, ClusterStatus, Events, Io, Limits, Protocol, Server, Service, Socket, Status};
