@@ -62,7 +62,7 @@ async fn a_handler_that_is_at_work_until_its_session_is_back_answers_its_call() 
     let roaming = Roaming::new(&all);
     let ada = soon(roaming.client().connect()).await.unwrap();
     let call = ada.call(Say { room: None, text: "slow".into() });
-    let call = tokio::spawn(async move { call.await });
+    let call = tokio::spawn(call);
     soon(begun.notified()).await;
     moved(&roaming, &all, 1).await;
     moved(&roaming, &all, 0).await;
