@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -32,6 +32,8 @@ pub(crate) struct Arrivals(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     expected: HashMap<SocketId, Expected>,
+    /// Those that are being taken in.
+    coming: HashSet<SocketId>,
     come: Vec<Come>,
 }
 
@@ -127,12 +129,20 @@ impl Arrivals {
         let mut state = lock(&self.0);
         let is_it = state.expected.get(&id).is_some_and(|expected| expected.ask == ask);
         let expected = if is_it { state.expected.remove(&id) } else { None };
-        expected.filter(|expected| expected.kept.len() <= KEPT)
+        let expected = expected.filter(|expected| expected.kept.len() <= KEPT);
+        state.coming.extend(expected.is_some().then_some(id));
+        expected
     }
 
     /// Whether a session is to come.
     pub(crate) fn expects(&self, id: SocketId) -> bool {
-        lock(&self.0).expected.contains_key(&id)
+        let state = lock(&self.0);
+        state.expected.contains_key(&id) || state.coming.contains(&id)
+    }
+
+    /// It is here, or does not come after all.
+    pub(crate) fn settled(&self, id: SocketId) {
+        lock(&self.0).coming.remove(&id);
     }
 
     /// It is here, and has heard so much.

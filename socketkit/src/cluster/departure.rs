@@ -210,6 +210,8 @@ impl<P: Protocol> Hub<P> {
         let (secret, identity) = peer.seat().passport();
         let call = peer.calls().last();
         let (presences, present) = self.presence_leaves(id);
+        // Known before it is gone: whoever comes for it in between goes after it.
+        shared.departures.note(id, to, shared.limits.resume * 2);
         let is_gone = loop {
             // Their names are made by code of the application: not under a lock.
             let (known, rooms) = (self.rooms(id), self.room_names(id));
@@ -256,10 +258,10 @@ impl<P: Protocol> Hub<P> {
         };
         self.presence_left(peer, present, is_gone.is_ok());
         if let Err(why) = is_gone {
+            shared.departures.returned(id);
             return departure.refuse(why);
         }
         self.counters.cluster.left.add(1);
-        shared.departures.note(id, to, shared.limits.resume * 2);
         // Whoever came for it meanwhile goes after it.
         let newcomer = peer.seat().close();
         newcomer.into_iter().for_each(|newcomer| redirect(newcomer, to));

@@ -54,7 +54,9 @@ impl<P: Protocol> Talk<P> {
         let Some(hub) = self.hub.upgrade() else { return };
         let Some(expected) = self.shared.arrivals.take(id, ask) else { return };
         let Expected { channels, kept, make, come, .. } = expected;
-        let Some(peer) = make(state, bytes) else { return };
+        let Some(peer) = make(state, bytes) else {
+            return self.shared.arrivals.settled(id);
+        };
         let names = state.rooms.iter();
         let is_heard = |name: &str| channels.contains(&Channel::of_room(name));
         let hears_all = names.clone().all(|name| is_heard(name.get()));
@@ -73,6 +75,7 @@ impl<P: Protocol> Talk<P> {
             let said = self.said.after(&channels, since);
             (said, self.shared.outbound.look(&channels))
         });
+        self.shared.arrivals.settled(id);
         let said = said.into_iter().filter_map(|bytes| Message::read(bytes).ok());
         let is_new = |message: &Message| {
             let known = heard.get(&(message.head.from, message.head.on));
