@@ -117,7 +117,8 @@ impl Heard {
         }
         sender.bytes += message.bytes.len();
         sender.waiting.push_back(message);
-        if sender.waiting.len() > self.room.messages || sender.bytes > self.room.bytes {
+        // The first that waits may have to wait for something else.
+        while sender.waiting.len() > self.room.messages || sender.bytes > self.room.bytes {
             sender.give_up(node, moment, acts);
         }
     }

@@ -190,4 +190,11 @@ fn no_more_than_there_is_room_for_waits() {
     let done = listener.hear(message(ROOM, 6, Some((5, 0))));
     let all = [3, 4, 5, 6].map(Did::Deliver);
     assert!(done[0] == Did::Gap(ROOM) && done[1..] == all, "{done:?}");
+    // What is missed first lets nothing pass of what waits.
+    listener.hear(marks(7, vec![Mark { on: ROOM, last: 7, age: 0 }]));
+    for first in [9, 10, 11] {
+        listener.hear(message(HALL, first, Some((first - 1, 0))));
+    }
+    listener.hear(message(HALL, 12, Some((11, 0))));
+    assert!(listener.heard.waiting() <= 3);
 }
