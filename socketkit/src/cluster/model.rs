@@ -69,16 +69,8 @@ impl Model {
         };
         // Far enough from the earliest time that there is.
         let now = Instant::now() + Duration::from_secs(86_400);
-        let mut model = Self {
-            dice,
-            network,
-            sizes,
-            now,
-            nodes: 0,
-            names: 0,
-            said: HashMap::new(),
-            places: Vec::new(),
-        };
+        let (said, places) = (HashMap::new(), Vec::new());
+        let mut model = Self { dice, network, sizes, now, nodes: 0, names: 0, said, places };
         model.places = (0..3).map(|_| model.place()).collect();
         model
     }
@@ -324,7 +316,9 @@ impl Model {
         }
         for seen in std::mem::take(&mut place.node.seen) {
             place.is_early(&seen, &self.said)?;
-            place.see(&seen, self.network).map_err(|why| format!("{why} at {}", place.node.id))?;
+            place
+                .see(&seen, self.network, self.now)
+                .map_err(|why| format!("{why} at {}", place.node.id))?;
         }
         Ok(())
     }
@@ -334,7 +328,9 @@ impl Model {
         if channel == Channel::All || !rooms.insert(channel) {
             return;
         }
-        joined.insert(channel, self.now);
+        if !node.interests.hears(channel) {
+            joined.insert(channel, self.now);
+        }
         node.interests.begin(channel);
         if !node.interests.is_sure(channel) && node.is_connected {
             node.is_awaited = true;
@@ -346,7 +342,7 @@ impl Model {
         if rooms.remove(&channel) {
             node.interests.end(channel);
             due.retain(|due| due.channel != channel);
-            known.retain(|(_, on)| *on != channel);
+            known.retain(|(_, on), _| *on != channel);
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) struct Place {
     pub(super) node: Node,
     /// Rooms with somebody in them.
     pub(super) rooms: HashSet<Channel>,
-    /// When somebody came there first, after nobody was.
+    /// Since when they are wanted.
     pub(super) joined: HashMap<Channel, Instant>,
     /// When the engine knew first what it asks for.
     pub(super) open: Option<Instant>,
@@ -44,8 +44,8 @@ pub(super) struct Place {
     /// The last number of each sender and channel, and of each sender.
     pub(super) got: HashMap<(NodeId, Channel), u64>,
     pub(super) last: HashMap<NodeId, u64>,
-    /// From whom something came, since it is in a room.
-    pub(super) known: HashSet<(NodeId, Channel)>,
+    /// When something came last of a sender on a channel.
+    pub(super) known: HashMap<(NodeId, Channel), Instant>,
     /// Nodes of which it missed something.
     pub(super) hurt: HashSet<NodeId>,
 }
@@ -61,7 +61,7 @@ impl Place {
             due: Vec::new(),
             got: HashMap::new(),
             last: HashMap::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             hurt: HashSet::new(),
         }
     }
@@ -73,9 +73,11 @@ impl Place {
             Channel::Room(_) => self.node.interests.since(channel),
             _ => self.open,
         };
-        let is_known = self.known.contains(&(from, channel));
-        let least = if is_known { Duration::ZERO } else { Duration::from_secs(1) };
-        since.is_some_and(|since| now > since + least)
+        let known = self.known.get(&(from, channel));
+        since.is_some_and(|since| {
+            let is_known = known.is_some_and(|known| *known > since);
+            now > since && (is_known || now > since + Duration::from_secs(1))
+        })
     }
 
     /// What a message says of channels that are forgotten by then is not heard here.
@@ -106,7 +108,7 @@ impl Place {
         }
     }
 
-    pub(super) fn see(&mut self, seen: &Seen, network: Network) -> Broken {
+    pub(super) fn see(&mut self, seen: &Seen, network: Network, now: Instant) -> Broken {
         match *seen {
             Seen::Record(from, channel, number, name) => {
                 if self.got.insert((from, channel), number) >= Some(number) {
@@ -116,7 +118,7 @@ impl Place {
                 if is_late && (network == Network::Good || !self.hurt.contains(&from)) {
                     return Err(format!("{number} of {from} comes after a later one"));
                 }
-                self.known.extend(self.rooms.contains(&channel).then_some((from, channel)));
+                self.known.insert((from, channel), now);
                 self.due.retain(|due| due.name != name);
             }
             Seen::Gap(..) | Seen::Ask(_) if network == Network::Good => {
