@@ -182,7 +182,9 @@ impl<P: Protocol> Hub<P> {
                     return Err(CallError::Closed.into());
                 }
                 // It is there; the caller knows how long to wait.
-                Some(What::Asked { .. }) => deadline = Deadline::new(within + WAY, runtime.clone()),
+                Some(What::Asked { .. }) => {
+                    deadline = Deadline::new(within.saturating_add(WAY), runtime.clone())
+                }
                 Some(What::Replied(_, answer)) => {
                     asking.is_over = true;
                     return answer;
@@ -219,7 +221,8 @@ impl Inquiry {
         let on = items.iter().map(|item| item.channel).collect();
         let record = Record::Roll { ask: asking.id, on };
         items.push(Item { channel: Channel::Control, counts: false, record, bytes: None });
-        Elsewhere::ask(shared, asking, items, Deadline::new(within + WAY, runtime))
+        let deadline = Deadline::new(within.saturating_add(WAY), runtime);
+        Elsewhere::ask(shared, asking, items, deadline)
     }
 
     /// Asks every node.

@@ -1,5 +1,7 @@
 //! Several nodes in one process, over an engine that fails on demand.
 
+mod calling;
+
 mod moving;
 mod presence;
 mod returning;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// Cuts the connection, and waits until the session has come to this node.
-async fn moved<P: Protocol>(roaming: &Arc<Roaming<P>>, nodes: &[Service<P>], to: usize) {
+pub(super) async fn moved<P: Protocol>(roaming: &Arc<Roaming<P>>, nodes: &[Service<P>], to: usize) {
     roaming.go_to(to);
     let io = nodes[to].io().local();
     until(|| io.sockets().iter().any(Socket::is_connected)).await;
