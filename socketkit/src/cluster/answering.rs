@@ -42,6 +42,12 @@ impl Errands {
         errands.into_iter().flatten().for_each(|errand| errand.abort());
     }
 
+    /// A node is gone, and waits for nothing any more.
+    pub(crate) fn gone(&self, node: NodeId) {
+        let gone: Vec<_> = lock(&self.0).extract_if(|(from, _), _| *from == node).collect();
+        gone.into_iter().flat_map(|(_, errands)| errands).for_each(|errand| errand.abort());
+    }
+
     fn add(&self, errand: Errand, handle: AbortHandle) {
         let mut errands = lock(&self.0);
         // Those that have ended are looked for when others begin.

@@ -179,6 +179,7 @@ impl<P: Protocol> Talk<P> {
             hub.presence_gone(node);
         }
         self.shared.asks.gone(node);
+        self.shared.errands.gone(node);
         self.view();
     }
 
