@@ -22,10 +22,16 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 
 /// Sessions of which it is known where they went; beyond, whoever looks for one here is told that there is none.
 const KNOWN: usize = 65_536;
+
+/// How long a session waits to be let go: whoever asked for it waits no longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// For how long a session that was let go may be on its way.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
@@ -70,12 +76,20 @@ impl Mover {
         let id = peer.id;
         let (arrived, has_arrived) = oneshot::channel();
         lock(&shared.departures.on_their_way).insert(id, arrived);
-        let (gone, is_gone) = oneshot::channel();
+        let (gone, mut is_gone) = oneshot::channel();
         let departure = Departure { mover: self, peer, received, gone };
         lock(&shared.departures.leaving).push(departure);
         shared.outbound.wake.notify_one();
-        // The task of the node ends with the server.
-        let went = is_gone.await.unwrap_or(Err(NoSession::Unknown));
+        let went = tokio::select! {
+            biased;
+            went = &mut is_gone => went,
+            () = sleep(PATIENCE) => {
+                // The engine is away, or the task of the node has ended with the server.
+                shared.departures.give_up(id);
+                is_gone.await
+            }
+        };
+        let went = went.unwrap_or(Err(NoSession::Unknown));
         let arrived = match went {
             Ok(()) => timeout(ON_ITS_WAY, has_arrived).await.is_ok_and(|arrived| arrived.is_ok()),
             Err(_) => false,
@@ -92,6 +106,13 @@ pub(crate) struct Lost;
 impl Departures {
     pub(crate) fn leaving(&self) -> Vec<Departure> {
         std::mem::take(&mut lock(&self.leaving))
+    }
+
+    /// A session does not go, unless it just does.
+    fn give_up(&self, id: SocketId) {
+        let is_it = |departure: &mut Departure| departure.peer.id == id;
+        let stays: Vec<_> = lock(&self.leaving).extract_if(.., is_it).collect();
+        stays.into_iter().for_each(|departure| departure.refuse(NoSession::Unknown));
     }
 
     /// Another node has a session that was here.
@@ -272,7 +293,8 @@ impl<P: Protocol> Hub<P> {
 }
 
 impl Mover {
-    fn refuse(&self, why: NoSession) {
+    /// Says to the other node why the session does not come.
+    pub(crate) fn refuse(&self, why: NoSession) {
         let ask = self.ask;
         self.shared.say(Channel::Node(self.to), Record::NoSession { ask, why }, None);
     }

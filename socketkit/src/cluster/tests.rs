@@ -1,7 +1,7 @@
 //! Several nodes in one process, over an engine that fails on demand.
 
 mod calling;
-
+mod departing;
 mod moving;
 mod presence;
 mod returning;

@@ -1,0 +1,72 @@
+//! Sessions that another node asks for, where they cannot go.
+
+use super::{
+    Chat, ClientEvent, Join, Memory, Say, moving::Roaming, node, returning::moved, soon, until,
+};
+use crate::{
+    Limits, Server, Service, Status,
+    cluster::message::{Message, Record},
+};
+use bytes::Bytes;
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, duplex},
+    sync::Notify,
+};
+
+/// How often something is said from now on.
+fn count(engine: &Memory, is_it: impl Fn(&Record) -> bool + Send + 'static) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counts = count.clone();
+    engine.lose(move |_, _, message| {
+        let message = Message::read(Bytes::copy_from_slice(message)).unwrap();
+        let found = message.head.records.iter().filter(|record| is_it(record)).count();
+        counts.fetch_add(found, Ordering::SeqCst);
+        false
+    });
+    count
+}
+
+async fn acquainted(nodes: &[Service<Chat>; 2]) {
+    for node in nodes {
+        soon(node.joined()).await.unwrap();
+    }
+    until(|| nodes.iter().all(|node| node.io().nodes().len() == 1)).await;
+}
+
+#[tokio::test]
+async fn a_session_whose_engine_is_lost_while_it_is_about_to_go_ends() {
+    let engine = Memory::default();
+    let (begun, ended) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let node = || {
+        let (begun, ended) = (begun.clone(), ended.clone());
+        let say = async move |_: Say| {
+            begun.notify_one();
+            pending::<()>().await;
+        };
+        let server = Server::<Chat>::new().cluster(engine.clone()).ignore::<Join>().on(say);
+        let server = server.on_disconnect(async move || {
+            ended.fetch_add(1, Ordering::SeqCst);
+        });
+        server.limits(Limits::default().grace(Duration::from_millis(50))).build()
+    };
+    let all = [node(), node()];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let ada = soon(roaming.client().connect()).await.unwrap();
+    ada.emit(ClientEvent::Say { room: None, text: "slow".into() });
+    soon(begun.notified()).await;
+    let asked = count(&engine, |record| matches!(record, Record::Go { .. }));
+    roaming.go_to(1);
+    until(|| asked.load(Ordering::SeqCst) > 0).await;
+    engine.down();
+    until(|| all[0].io().local().is_empty()).await;
+    until(|| ended.load(Ordering::SeqCst) == 1).await;
+}
