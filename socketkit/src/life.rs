@@ -221,6 +221,7 @@ impl Life {
         let work = poll_fn(|cx| conversation.poll_work(cx));
         let is_done = timeout(AT_WORK, work).await.is_ok();
         if !is_open && !is_done {
+            mover.refuse(NoSession::Unknown);
             return Some(CloseCode::LOST.into());
         }
         let received = self.conversation.tally.received();
@@ -254,12 +255,17 @@ impl Life {
     async fn end(self, end: End) -> Option<Disconnect> {
         let Self { line, conversation, told } = self;
         let newcomer = conversation.peer.seat().close();
-        if let Some(successor) = newcomer.and_then(|newcomer| newcomer.downcast::<Successor>().ok())
-        {
-            match end.by {
+        match newcomer.map(|newcomer| newcomer.downcast::<Successor>()) {
+            Some(Ok(successor)) => match end.by {
                 By::Us => successor.refuse(end.disconnect.clone()),
                 By::Peer | By::Nobody => successor.begin(Gap::Unknown),
+            },
+            #[cfg(feature = "cluster")]
+            Some(Err(newcomer)) => {
+                let mover = newcomer.downcast::<Mover>();
+                mover.into_iter().for_each(|mover| mover.refuse(NoSession::Unknown));
             }
+            _ => {}
         }
         let connection = match line {
             Line::Up(connection) => Some(connection),

@@ -70,3 +70,21 @@ async fn a_session_whose_engine_is_lost_while_it_is_about_to_go_ends() {
     until(|| all[0].io().local().is_empty()).await;
     until(|| ended.load(Ordering::SeqCst) == 1).await;
 }
+
+#[tokio::test]
+async fn whoever_asks_for_a_session_that_does_not_go_is_told() {
+    let engine = Memory::default();
+    let begins = Server::<Chat>::new().cluster(engine.clone()).ignore::<Join>().ignore::<Say>();
+    let all = [
+        begins.on_connect(async || pending::<()>().await).build(),
+        node(&engine, Limits::default()),
+    ];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let ada = soon(roaming.client().connect()).await.unwrap();
+    let told = count(&engine, |record| matches!(record, Record::NoSession { .. }));
+    roaming.go_to(1);
+    let mut status = ada.status();
+    soon(status.wait_for(|status| matches!(status, Status::Reset { .. }))).await.unwrap();
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+}
