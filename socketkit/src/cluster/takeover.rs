@@ -101,9 +101,17 @@ impl<P: Protocol> Service<P> {
                 let is_ours = peer.seat().fits_name(ticket, pass.identity.as_deref());
                 return if is_ours { Ok(Found::Here(peer)) } else { Err(NoSession::Unknown) };
             }
-            if owner == shared.node || shared.arrivals.expects(pass.id) {
+            let is_expected = shared.arrivals.expects(pass.id);
+            if owner == shared.node || is_expected {
                 sleep(MOMENT).await;
-                owner = shared.departures.find(pass.id).unwrap_or(owner);
+                owner = match shared.departures.find(pass.id) {
+                    Some(to) => to,
+                    // It came, and has ended.
+                    None if !is_expected && hub.peer(pass.id).is_none() => {
+                        return Err(NoSession::Unknown);
+                    }
+                    None => owner,
+                };
                 continue;
             }
             if !lock(&shared.others).ids.contains(&owner) {

@@ -88,3 +88,28 @@ async fn whoever_asks_for_a_session_that_does_not_go_is_told() {
     soon(status.wait_for(|status| matches!(status, Status::Reset { .. }))).await.unwrap();
     assert_eq!(told.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_session_that_came_and_ended_is_a_gap_at_once() {
+    let engine = Memory::default();
+    let limits = || Limits::default().handshake(Duration::from_secs(60));
+    let all = [node(&engine, limits()), node(&engine, limits())];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let _ada = soon(roaming.client().connect()).await.unwrap();
+    let id = all[0].io().local().sockets()[0].id();
+    let token = all[0].io().hub.peer(id).unwrap().seat().token(id, all[0].io().node());
+    moved(&roaming, &all, 1).await;
+    all[1].io().local().all().close();
+    until(|| all[1].io().local().is_empty()).await;
+    // Its client has not heard that it came.
+    let words = format!("socketkit.v1.json, resume.{}.0.9", token.unwrap());
+    let request = http::Request::builder().header("sec-websocket-protocol", words);
+    let (mut near, far) = duplex(4_096);
+    let (service, request) = (all[1].clone(), request.body(()).unwrap());
+    tokio::spawn(async move { service.upgraded(far, request).await });
+    let (mut read, gap) = (Vec::new(), b"\"gap\":\"unknown\"");
+    while !read.windows(gap.len()).any(|bytes| bytes == gap) {
+        assert_ne!(soon(near.read_buf(&mut read)).await.unwrap(), 0);
+    }
+}
