@@ -255,7 +255,7 @@ impl Life {
     async fn end(self, end: End) -> Option<Disconnect> {
         let Self { line, conversation, told } = self;
         let newcomer = conversation.peer.seat().close();
-        match newcomer.map(|newcomer| newcomer.downcast::<Successor>()) {
+        match newcomer.map(<Box<dyn std::any::Any + Send>>::downcast::<Successor>) {
             Some(Ok(successor)) => match end.by {
                 By::Us => successor.refuse(end.disconnect.clone()),
                 By::Peer | By::Nobody => successor.begin(Gap::Unknown),

@@ -183,7 +183,7 @@ impl<P: Protocol> Hub<P> {
                 }
                 // It is there; the caller knows how long to wait.
                 Some(What::Asked { .. }) => {
-                    deadline = Deadline::new(within.saturating_add(WAY), runtime.clone())
+                    deadline = Deadline::new(within.saturating_add(WAY), runtime.clone());
                 }
                 Some(What::Replied(_, answer)) => {
                     asking.is_over = true;

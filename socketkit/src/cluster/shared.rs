@@ -250,6 +250,10 @@ impl Shared {
         let counts = items.iter().any(|item| item.counts);
         if let Some(peer) = acting().filter(|_| counts && self.is_connected()) {
             self.waiting.commit(&peer);
+            if !self.is_connected() {
+                // It was lost in between, and with it whoever would have released them.
+                self.waiting.release_all();
+            }
         }
         let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
         self.outbound.push(items, Bounds { items: items_most, bytes })
