@@ -11,7 +11,6 @@ use crate::{
     Call, CallError, CloseCode, Disconnect, Events, Io, NodeId, Protocol, Reject,
     hub::Hub,
     peer::{Peer, lock},
-    presence::Part,
     question::Question,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -86,17 +85,6 @@ impl<P: Protocol> Hub<P> {
                 let peers = self.meant(to, whom).map(|selection| self.select(&selection));
                 let sockets = peers.into_iter().flatten().map(|peer| peer.id).collect();
                 say(Record::Sockets { ask: *ask, sockets });
-            }
-            Record::PresenceAsk { rooms, always, begins } => {
-                for room in rooms {
-                    if let Some(at) = *begins {
-                        let part = Part { at, after: None, until: None };
-                        self.presence_told(from, room, part, &[]);
-                    }
-                    self.presence_asked(room, *always, |part, sockets| {
-                        say(Record::PresenceState { room: room.clone(), part, sockets });
-                    });
-                }
             }
             Record::PresenceFetch { ask, to } => {
                 let mut parts = Vec::new();

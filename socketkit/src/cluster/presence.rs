@@ -6,9 +6,10 @@ use crate::{
     cluster::Scope,
     hub::Hub,
     peer::lock,
-    presence::{Stay, Telling, What, merged},
+    presence::{Part, Stay, Telling, What, merged},
 };
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// Rooms in one question.
 const ROOMS: usize = 256;
@@ -37,6 +38,26 @@ impl<P: Protocol> Hub<P> {
 }
 
 impl<P: Protocol> Hub<P> {
+    /// Answers another node that asks who is present in some rooms.
+    pub(super) fn answer_presence(
+        self: &Arc<Self>,
+        from: NodeId,
+        rooms: &[Box<RawValue>],
+        always: bool,
+        begins: Option<u64>,
+    ) {
+        let Some(Joined { shared, .. }) = self.cluster.get() else { return };
+        for room in rooms {
+            if let Some(at) = begins {
+                self.presence_told(from, room, Part { at, after: None, until: None }, &[]);
+            }
+            self.presence_asked(room, always, |part, sockets| {
+                let state = Record::PresenceState { room: room.clone(), part, sockets };
+                shared.say(Channel::Node(from), state, None);
+            });
+        }
+    }
+
     /// Who is present in a room on all nodes, and nodes that do not say.
     pub(crate) async fn fetch_present(
         &self,

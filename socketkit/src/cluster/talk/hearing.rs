@@ -141,6 +141,9 @@ impl<P: Protocol> Talk<P> {
                     self.aside(Channel::Node(from), ask_again(room));
                 }
             }
+            Record::PresenceAsk { rooms, always, begins } => {
+                hub.answer_presence(from, rooms, *always, *begins);
+            }
             record => {
                 self.shared.asks.hear(from, record, &own);
                 hub.apply(from, record, &own, &whom);

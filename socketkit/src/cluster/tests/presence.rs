@@ -4,7 +4,12 @@ mod random;
 mod trouble;
 
 use super::{
-    super::{channel::Channel, memory::Memory, message::Message},
+    super::{
+        apply::Whom,
+        channel::Channel,
+        memory::Memory,
+        message::{Message, Record},
+    },
     moving::{Roaming, resumed},
     soon, until,
 };
@@ -13,6 +18,7 @@ use crate::{
     Status, peer::lock,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},

@@ -165,3 +165,22 @@ async fn who_is_lost_for_long_is_gone_everywhere_and_back_with_its_session() {
     wait(&mut presence, &["ada"]).await;
     wait(&mut told(&ada), &["ada"]).await;
 }
+
+#[tokio::test]
+async fn a_node_does_not_answer_itself() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let [ada, bob] = [soon(one.local()).await, soon(two.local()).await];
+    enter(&ada, "ada").await;
+    enter(&bob, "bob").await;
+    known(&[&one, &two], &["ada", "bob"]).await;
+    // A session that comes is told what its new node is about to say.
+    let question = Record::PresenceAsk {
+        rooms: vec![RawValue::from_string(ROOM.to_string()).unwrap()],
+        always: false,
+        begins: Some(u64::MAX),
+    };
+    let whom = Whom { only: Some(one.io().sockets()[0].id()), except: &[] };
+    one.hub().apply(one.io().node(), &question, &[], &whom);
+    known(&[&one, &two], &["ada", "bob"]).await;
+}
