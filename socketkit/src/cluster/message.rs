@@ -169,11 +169,14 @@ pub(crate) enum Record {
         what: What,
     },
     /// Who is present in these rooms? Answered for each in `PresenceState`; `always`, where nobody is as well. Whoever
-    /// `begins` had nobody there before, at this number of its changes.
+    /// `begins` had nobody there before, at this number of its changes; one that comes `back` may not have heard a
+    /// question.
     PresenceAsk {
         rooms: Vec<Box<RawValue>>,
         always: bool,
         begins: Option<u64>,
+        #[serde(default)]
+        back: bool,
     },
     /// A part of the sockets of a room, in their order.
     PresenceState {

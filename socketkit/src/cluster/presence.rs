@@ -22,22 +22,25 @@ impl<P: Protocol> Hub<P> {
         Replication(self.cluster.get().map(|Joined { shared, .. }| &**shared))
     }
 
-    /// Questions about rooms in which this node has somebody. They are answered where nobody is as well if `always`.
+    /// Questions to a node about rooms in which this one has somebody. Where it was heard, it is to say as well that it
+    /// has nobody.
     pub(super) fn ask_presence(
         &self,
-        always: bool,
+        node: NodeId,
+        back: bool,
         are_meant: impl Fn(&RawValue) -> bool,
     ) -> Vec<Record> {
-        let names = self.presence_names(are_meant);
-        let ask = |rooms: &[Box<RawValue>]| {
-            let rooms = rooms.to_vec();
-            Record::PresenceAsk { rooms, always, begins: None }
+        let names = self.presence_names(node, are_meant);
+        let (heard, not_heard): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|(_, is_heard)| *is_heard);
+        let ask = |always, some: &[(Box<RawValue>, bool)]| {
+            let rooms = some.iter().map(|(room, _)| room.clone()).collect();
+            Record::PresenceAsk { rooms, always, begins: None, back }
         };
-        names.chunks(ROOMS).map(ask).collect()
+        let heard = heard.chunks(ROOMS).map(|some| ask(true, some));
+        heard.chain(not_heard.chunks(ROOMS).map(|some| ask(false, some))).collect()
     }
-}
 
-impl<P: Protocol> Hub<P> {
     /// Answers another node that asks who is present in some rooms.
     pub(super) fn answer_presence(
         self: &Arc<Self>,
@@ -88,7 +91,7 @@ impl Replication<'_> {
         let channel = Channel::of_room(room.get());
         shared.listen_to(&[channel]);
         let (rooms, begins) = (vec![room.to_owned()], Some(told));
-        let ask = Record::PresenceAsk { rooms, always: false, begins };
+        let ask = Record::PresenceAsk { rooms, always: false, begins, back: false };
         shared.say(channel, ask, None);
         shared.is_connected() && !lock(&shared.others).ids.is_empty()
     }

@@ -173,8 +173,6 @@ impl<P: Protocol> Talk<P> {
             self.mark(Channel::Control, &self.said.marks(since, now));
             let behind = self.nodes.fall_behind(since);
             self.ask(Channel::Control, behind, now);
-            // What was asked or answered is not said again.
-            self.ask_presence(Channel::Control);
         }
     }
 

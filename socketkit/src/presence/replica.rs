@@ -17,6 +17,9 @@ use std::{
 };
 use tokio::runtime::Handle;
 
+/// How long an answer is waited for before a node is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A part of what a node says when it is asked: of its sockets behind one and up to another this is all.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Part {
@@ -31,7 +34,7 @@ type Timers = Vec<(SmallVec<[SocketId; 1]>, Instant)>;
 
 impl<P: Protocol> Hub<P> {
     /// A socket of another node did something in a room: a change of this number, and the last before of another.
-    /// Whether some between them were missed.
+    /// Whether some before were missed, and the node is to be asked.
     pub(crate) fn presence_heard(
         self: &Arc<Self>,
         from: NodeId,
@@ -47,18 +50,21 @@ impl<P: Protocol> Hub<P> {
             },
             _ => None,
         };
-        let (stay, mut is_missed) = (Stay { node: from, moves }, false);
+        let (stay, mut asks) = (Stay { node: from, moves }, false);
         self.replicate(name, |all, room| {
             all.clock = said.iter().map(|(_, said)| said.stamp.at).fold(all.clock, u64::max);
             let entry = all.rooms.get_mut(room)?;
             let heard = entry.heard.entry(from).or_default();
-            if at <= *heard {
+            if at <= heard.at {
                 // It was in what the node said when it was asked.
                 return None;
             }
-            is_missed = before > *heard;
-            *heard = at;
             let (roster, now) = (&mut entry.roster, now());
+            if before > heard.at || heard.asked.is_some() {
+                asks = heard.asked.is_none_or(|asked| now >= asked + PATIENCE);
+                heard.asked = heard.asked.filter(|_| !asks).or(Some(now));
+            }
+            heard.at = at;
             let known = roster.stay(id);
             let (changes, until): (Vec<Change>, _) = match (what, said) {
                 (What::Present(_), Some((key, said))) if stay.is_news(known) => {
@@ -77,7 +83,7 @@ impl<P: Protocol> Hub<P> {
             };
             Some((changes, Vec::from_iter(until.map(|until| (smallvec![id], until)))))
         });
-        is_missed
+        asks
     }
 
     /// What another node says of its sockets in a room, as it was asked. Whether it said something else before that
@@ -97,11 +103,12 @@ impl<P: Protocol> Hub<P> {
             all.clock = stamps.fold(all.clock, u64::max);
             let entry = all.rooms.get_mut(room)?;
             let heard = entry.heard.entry(from).or_default();
-            is_late = part.at < *heard;
+            is_late = part.at < heard.at;
             if is_late {
                 return None;
             }
-            *heard = part.at;
+            heard.at = part.at;
+            heard.asked = heard.asked.filter(|_| part.until.is_some());
             let (roster, now) = (&mut entry.roster, now());
             let is_said = |id| sockets.binary_search_by_key(&id, |stands| stands.socket).is_ok();
             let is_meant = |id| {
@@ -133,8 +140,8 @@ impl<P: Protocol> Hub<P> {
 
     /// A node is gone, and with it the connections of its sockets.
     pub(crate) fn presence_gone(self: &Arc<Self>, node: NodeId) {
-        let names = self.presence_names(|_| true);
-        for name in names {
+        let names = self.presence_names(node, |_| true).into_iter();
+        for (name, _) in names.filter(|(_, is_heard)| *is_heard) {
             self.replicate(&name, |all, room| {
                 let entry = all.rooms.get_mut(room)?;
                 entry.heard.remove(&node);
@@ -149,14 +156,17 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    /// The names of the rooms in which this node has somebody, or some of them.
+    /// The names of the rooms in which this node has somebody, or some of them, each with whether a node was heard
+    /// there.
     pub(crate) fn presence_names(
         &self,
+        node: NodeId,
         are_meant: impl Fn(&RawValue) -> bool,
-    ) -> Vec<Box<RawValue>> {
+    ) -> Vec<(Box<RawValue>, bool)> {
         let all = lock(&self.presence.0);
-        let names = all.rooms.values().map(|room| &room.name);
-        names.filter(|name| are_meant(name)).cloned().collect()
+        let rooms = all.rooms.values().map(|room| (&room.name, room.heard.contains_key(&node)));
+        let meant = rooms.filter(|(name, _)| are_meant(name));
+        meant.map(|(name, is_heard)| (name.clone(), is_heard)).collect()
     }
 
     /// What this node says of its own sockets in a room to one that asks, in parts; nothing if there is nobody, unless

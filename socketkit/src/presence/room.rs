@@ -13,7 +13,11 @@ use std::{
     sync::Arc,
 };
 #[cfg(feature = "cluster")]
-use {crate::NodeId, std::collections::HashMap, xxhash_rust::xxh3::xxh3_64};
+use {
+    crate::NodeId,
+    std::{collections::HashMap, time::Instant},
+    xxhash_rust::xxh3::xxh3_64,
+};
 
 /// See the module.
 pub(super) struct Room<M> {
@@ -36,9 +40,19 @@ pub(super) struct Room<M> {
     /// The digest of all entries, until they change.
     #[cfg(feature = "cluster")]
     digest: Option<u64>,
-    /// The number of the last change that each other node has told.
+    /// How far other nodes were heard.
     #[cfg(feature = "cluster")]
-    pub(super) heard: HashMap<NodeId, u64>,
+    pub(super) heard: HashMap<NodeId, Heard>,
+}
+
+/// How far a node was heard.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// The number of the last change.
+    pub(super) at: u64,
+    /// Some before were missed: when it was asked for all, as long as it has not answered.
+    pub(super) asked: Option<Instant>,
 }
 
 /// Somebody who knows a list, and its digest: nothing is told anew if it is so here, or soon.

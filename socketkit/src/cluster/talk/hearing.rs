@@ -18,7 +18,7 @@ use crate::{
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -78,8 +78,7 @@ impl<P: Protocol> Talk<P> {
                     tracing::warn!(%node, %channel, "events of another node were lost");
                     if let Some(hub) = self.hub.upgrade() {
                         let is_on = |room: &RawValue| Channel::of_room(room.get()) == channel;
-                        let asks = hub.ask_presence(true, is_on);
-                        asks.into_iter().for_each(|ask| self.aside(Channel::Node(node), ask));
+                        self.ask_presence(node, false, is_on);
                         hub.gap(channel, &self.spread);
                     }
                 }
@@ -108,6 +107,9 @@ impl<P: Protocol> Talk<P> {
                 self.aside(Channel::Node(from), Record::Synced { ask: *ask, forgotten });
             }
             Record::Synced { ask, forgotten } => {
+                if self.nodes.behind(from).is_some_and(|behind| behind.ask == *ask) {
+                    self.ask_presence(from, true, |_| true);
+                }
                 self.nodes.sync(from, *ask);
                 // Whoever is here may have missed something.
                 acts.extend(forgotten.then_some(Act::Gap(from, Channel::All)));
@@ -141,8 +143,12 @@ impl<P: Protocol> Talk<P> {
                     self.aside(Channel::Node(from), ask_again(room));
                 }
             }
-            Record::PresenceAsk { rooms, always, begins } => {
+            Record::PresenceAsk { rooms, always, begins, back } => {
                 hub.answer_presence(from, rooms, *always, *begins);
+                if *back {
+                    let names: HashSet<_> = rooms.iter().map(|room| room.get()).collect();
+                    self.ask_presence(from, false, |room| names.contains(room.get()));
+                }
             }
             record => {
                 self.shared.asks.hear(from, record, &own);
@@ -157,7 +163,6 @@ impl<P: Protocol> Talk<P> {
             tracing::info!(%node, "a node of the cluster is there");
             // So that it soon knows of this one.
             self.shared.changed();
-            self.ask_presence(Channel::Node(node));
         }
         if let Some(behind) = self.nodes.behind(node) {
             self.ask(Channel::Node(node), behind, now);
@@ -186,11 +191,11 @@ impl<P: Protocol> Talk<P> {
         self.view();
     }
 
-    /// Asks who is present in the rooms in which this node has somebody.
-    pub(super) fn ask_presence(&mut self, to: Channel) {
+    /// Asks a node who is present in rooms in which this one has somebody.
+    fn ask_presence(&mut self, node: NodeId, back: bool, are_meant: impl Fn(&RawValue) -> bool) {
         if let Some(hub) = self.hub.upgrade() {
-            let asks = hub.ask_presence(false, |_| true);
-            asks.into_iter().for_each(|ask| self.aside(to, ask));
+            let asks = hub.ask_presence(node, back, are_meant);
+            asks.into_iter().for_each(|ask| self.aside(Channel::Node(node), ask));
         }
     }
 
@@ -251,7 +256,7 @@ fn pieces(mut bytes: Bytes, lens: &[usize]) -> Vec<Message> {
 }
 
 fn ask_again(room: &RawValue) -> Record {
-    Record::PresenceAsk { rooms: vec![room.to_owned()], always: true, begins: None }
+    Record::PresenceAsk { rooms: vec![room.to_owned()], always: true, begins: None, back: false }
 }
 
 fn ago(now: Instant, millis: u64) -> Instant {

@@ -179,8 +179,55 @@ async fn a_node_does_not_answer_itself() {
         rooms: vec![RawValue::from_string(ROOM.to_string()).unwrap()],
         always: false,
         begins: Some(u64::MAX),
+        back: false,
     };
     let whom = Whom { only: Some(one.io().sockets()[0].id()), except: &[] };
     one.hub().apply(one.io().node(), &question, &[], &whom);
+    known(&[&one, &two], &["ada", "bob"]).await;
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_answered_is_asked_again() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let [ada, bob, eve] = [&one, &two, &one].map(Service::local);
+    let (ada, bob, eve) = soon(async { tokio::join!(ada, bob, eve) }).await;
+    enter(&ada, "ada").await;
+    engine.lose(|_, _, message| {
+        let message = Message::read(bytes::Bytes::copy_from_slice(message)).unwrap();
+        message.head.records.iter().any(|it| matches!(it, Record::PresenceAsk { .. }))
+    });
+    enter(&bob, "bob").await;
+    enter(&eve, "eve").await;
+    until(|| names(&two.io().presence(ROOM)) == ["bob", "eve"]).await;
+    engine.lose(|_, _, _| false);
+    // With what it hears next it finds that it has no answer.
+    soon(async {
+        for mood in 1.. {
+            soon(eve.call(Enter(reader("eve", mood)))).await.unwrap();
+            if two.io().presence_len(ROOM) == 3 {
+                return;
+            }
+        }
+    })
+    .await;
+    known(&[&one, &two], &["ada", "bob", "eve"]).await;
+}
+
+#[tokio::test]
+async fn nodes_that_come_back_one_after_the_other_tell_each_other_all() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let [ada, bob] = [soon(one.local()).await, soon(two.local()).await];
+    enter(&ada, "ada").await;
+    until(|| one.io().presence_len(ROOM) == 1).await;
+    // Its question is lost with the connections, whichever of them is there again first.
+    engine.lose(|_, _, message| {
+        let message = Message::read(bytes::Bytes::copy_from_slice(message)).unwrap();
+        message.head.records.iter().any(|it| matches!(it, Record::PresenceAsk { .. }))
+    });
+    enter(&bob, "bob").await;
+    engine.cut();
+    engine.lose(|_, _, _| false);
     known(&[&one, &two], &["ada", "bob"]).await;
 }
