@@ -225,13 +225,16 @@ impl Life {
             return Some(CloseCode::LOST.into());
         }
         let received = self.conversation.tally.received();
-        match mover.take(peer, received).await {
+        match mover.take(peer.clone(), received).await {
             Ok(arrival) => arrival.err().map(|_| CloseCode::LOST.into()),
             Err(NoSession::Overflow) => {
                 let why = "more was missed than is kept";
                 Some(Disconnect::new(CloseCode::LOST, why).into())
             }
-            Err(_) => Some(CloseCode::LOST.into()),
+            Err(_) => match peer.queue().summons() {
+                Summons::Close(disconnect) => Some(disconnect.into()),
+                _ => Some(CloseCode::LOST.into()),
+            },
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub(crate) enum LetGo {
     /// It is in other rooms.
     Changed,
+    /// It has ended, or is about to.
     Gone,
 }
 
@@ -32,9 +33,16 @@ impl<P: Protocol> Hub<P> {
         if !is_same {
             return Err(LetGo::Changed);
         }
+        let mut queue = peer.queue();
+        if queue.is_ending() {
+            // It has taken nothing since.
+            return Err(LetGo::Gone);
+        }
         peer.goes_elsewhere();
+        let packed = queue.pack();
+        drop(queue);
         let gone = members.remove(peer.id);
-        send(peer.queue().pack());
+        send(packed);
         drop(members);
         if let Some((member, rooms)) = gone {
             self.left_rooms(rooms.iter().map(|(room, _)| room));

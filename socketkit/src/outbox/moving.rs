@@ -35,6 +35,11 @@ impl Queue {
         Packed { before, sent: count, frames }
     }
 
+    /// Whether its session is about to end: nothing is taken any more.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.end.is_some() || self.closed
+    }
+
     /// That of a session which comes from elsewhere and has no connection here yet. Broadcasts are held until it is
     /// [released](Self::release).
     pub(crate) fn unpack(packed: Packed, now: Instant) -> Self {

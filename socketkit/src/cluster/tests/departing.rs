@@ -6,6 +6,8 @@ use super::{
 use crate::{
     Limits, Server, Service, Status,
     cluster::message::{Message, Record},
+    outbox::{Gate, Summons},
+    peer::Peer,
 };
 use bytes::Bytes;
 use std::{
@@ -19,6 +21,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, duplex},
     sync::Notify,
+    task::yield_now,
 };
 
 /// How often something is said from now on.
@@ -112,4 +115,40 @@ async fn a_session_that_came_and_ended_is_a_gap_at_once() {
     while !read.windows(gap.len()).any(|bytes| bytes == gap) {
         assert_ne!(soon(near.read_buf(&mut read)).await.unwrap(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_session_that_is_closed_while_it_is_about_to_go_stays_closed() {
+    let engine = Memory::default();
+    let (begun, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let node = || {
+        let (begun, done) = (begun.clone(), done.clone());
+        let say = async move |_: Say| {
+            begun.notify_one();
+            done.notified().await;
+        };
+        Server::<Chat>::new().cluster(engine.clone()).ignore::<Join>().on(say).build()
+    };
+    let all = [node(), node()];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let ada = soon(roaming.client().connect()).await.unwrap();
+    let closed = all[0].io().local().sockets().remove(0);
+    ada.emit(ClientEvent::Say { room: None, text: "slow".into() });
+    soon(begun.notified()).await;
+    roaming.go_to(1);
+    let is_held = |peer: &Peer| matches!(peer.queue().summons(), Summons::Gate(Gate::Held));
+    until(|| is_held(closed.peer())).await;
+    // Its task waits for the handler by then.
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    closed.close();
+    done.notify_one();
+    let mut status = ada.status();
+    let is_over = |status: &Status| matches!(status, Status::Reset { .. } | Status::Closed { .. });
+    soon(status.wait_for(is_over)).await.unwrap();
+    until(|| all[0].io().local().is_empty()).await;
+    let there = all[1].io().local().sockets();
+    assert!(there.iter().all(|socket| socket.id() != closed.id()), "it does not go on");
 }
