@@ -10,6 +10,8 @@ pub(crate) enum Kind {
     Emit,
     /// An event for many: held until `on_connect` has run.
     Broadcast,
+    /// One that this receiver missed when it came from another node: before those that are held.
+    Missed,
     /// An answer: taken as long as the close frame is not queued, for a handler that closed its own
     /// socket.
     Answer,

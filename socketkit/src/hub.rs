@@ -299,7 +299,7 @@ impl<P: Protocol> Hub<P> {
         let members = lock(&self.members);
         members.each(selection, |peer| {
             let (pushed, flush, signals) =
-                peer.push_quietly(frame.clone(), treatment, Kind::Broadcast);
+                peer.push_quietly(frame.clone(), treatment, selection.kind());
             delivery.count(pushed);
             if !signals.is_empty() {
                 wake.push(signals);

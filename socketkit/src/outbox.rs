@@ -147,7 +147,8 @@ impl Queue {
         }
         let sort = treatment.sort();
         let replaces = treatment.policy == Policy::Latest && (full || is_away);
-        let replaced = replaces && self.can_replace(sort, bytes.len(), limits) && self.remove(sort);
+        let replaced =
+            replaces && self.can_replace(sort, bytes.len(), limits) && self.remove(sort, kind);
         if full && !replaced && self.is_hopeless(limits) {
             if self.role == Role::Client {
                 return (Pushed::Dropped, Flush::Pending);
@@ -365,8 +366,9 @@ impl Queue {
 
     /// Removes the unsent frame of a `latest` event. The newer one goes to the end, so that the
     /// order of what is delivered is the order in which it was emitted.
-    fn remove(&mut self, sort: Sort) -> bool {
-        if self.held.as_mut().is_some_and(|held| held.remove(sort)) {
+    fn remove(&mut self, sort: Sort, newer: Kind) -> bool {
+        let held = self.held.as_mut().filter(|_| newer != Kind::Missed);
+        if held.is_some_and(|held| held.remove(sort)) {
             return true;
         }
         let begun = self.begun();

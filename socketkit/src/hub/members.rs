@@ -2,6 +2,7 @@
 
 use crate::{
     SocketId,
+    delivery::Kind,
     peer::{GROUP, Peer},
     rooms::Rooms,
 };
@@ -46,6 +47,11 @@ impl<R> Selection<R> {
     /// Without exceptions.
     pub(crate) fn of(of: Of<R>) -> Self {
         Self { of, except_sockets: Vec::new(), except_rooms: Vec::new(), only: None }
+    }
+
+    /// How what is meant for it is queued.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.only.is_some() { Kind::Missed } else { Kind::Broadcast }
     }
 }
 

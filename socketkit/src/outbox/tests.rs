@@ -298,3 +298,24 @@ fn no_connection_takes_the_place_of_another_before_its_writer_is_back() {
         assert_eq!(queue.resume(0).filter(|_| !has_ended), again, "it may not have arrived");
     }
 }
+
+#[cfg(feature = "cluster")]
+#[test]
+fn what_a_session_missed_while_it_moved_comes_before_what_it_hears() {
+    let limits = Limits::default();
+    let packed = Packed { before: 0, sent: 0, frames: Vec::new() };
+    let mut queue = Queue::unpack(packed, Instant::now());
+    for (text, policy, kind) in [
+        ("4", Policy::Reliable, Kind::Broadcast),
+        ("5", Policy::Latest, Kind::Broadcast),
+        ("1", Policy::Reliable, Kind::Missed),
+        ("2", Policy::Latest, Kind::Missed),
+        ("3", Policy::Latest, Kind::Missed),
+    ] {
+        queue.push(text.as_bytes().into(), policy.into(), kind, &limits);
+    }
+    queue.release();
+    queue.attach(None, Instant::now());
+    queue.resume(0).unwrap();
+    assert_eq!(drain(&mut queue, 99, &limits), "1345");
+}
