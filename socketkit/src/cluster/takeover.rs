@@ -27,8 +27,8 @@ use serde_json::value::RawValue;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a client waits for its session when that is about to come; where others ask for it as well, for as long as
-/// a handshake may take. Then it is given another.
+/// How long a client waits for each answer of the node that has its session; for all of them, for as long as a
+/// handshake may take. Then it is given another.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long before it is looked for again where it is about to be.
@@ -118,8 +118,7 @@ impl<P: Protocol> Service<P> {
                 return Err(NoSession::Unknown);
             }
             let handshake = successor.entry.handshake.clone();
-            let come = timeout(PATIENCE, self.come(shared, owner, &pass, handshake));
-            match come.await.unwrap_or(Err(NoSession::Unknown)) {
+            match self.come(shared, owner, &pass, handshake).await {
                 Ok((peer, received)) => {
                     let session = successor.admitted.session.clone();
                     let permit = successor.permit.take();
@@ -144,34 +143,40 @@ impl<P: Protocol> Service<P> {
     ) -> Result<(Arc<Peer>, u64), NoSession> {
         let mut asking = shared.ask(None);
         ask_for(shared, owner, asking.id, pass, false);
-        let rooms = loop {
-            match asking.answers.recv().await.map(|said| (said.node, said.what)) {
-                Some((_, What::Offer(rooms))) => break rooms,
-                Some((_, What::NoSession(why))) => return Err(why),
-                Some((node, What::Gone)) if node == owner => return Err(NoSession::Unknown),
-                Some(_) => {}
-                None => return Err(NoSession::Unknown),
+        let offer = async {
+            loop {
+                match asking.answers.recv().await.map(|said| (said.node, said.what)) {
+                    Some((_, What::Offer(rooms))) => return Ok(rooms),
+                    Some((_, What::NoSession(why))) => return Err(why),
+                    Some((node, What::Gone)) if node == owner => return Err(NoSession::Unknown),
+                    Some(_) => {}
+                    None => return Err(NoSession::Unknown),
+                }
             }
         };
+        let rooms = timeout(PATIENCE, offer).await.unwrap_or(Err(NoSession::Unknown))?;
         let terms = self.terms().clone();
         let rooms = rooms.iter().map(|room| Channel::of_room(room.get())).collect();
         let make =
             Box::new(move |state: &SessionState, bytes| peer(state, bytes, terms, handshake));
         let mut arriving = shared.expect((pass.id, asking.id), rooms, make);
-        arriving.listens().await;
+        let _ = timeout(PATIENCE, arriving.listens()).await;
         ask_for(shared, owner, asking.id, pass, true);
-        loop {
-            tokio::select! {
-                biased;
-                come = &mut arriving.come => return come.map_err(|_| NoSession::Unknown),
-                said = asking.answers.recv() => match said.map(|said| (said.node, said.what)) {
-                    Some((_, What::NoSession(why))) => return Err(why),
-                    Some((node, What::Gone)) if node == owner => return Err(NoSession::Unknown),
-                    Some(_) => {}
-                    None => return Err(NoSession::Unknown),
-                },
+        let moved = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    come = &mut arriving.come => return come.map_err(|_| NoSession::Unknown),
+                    said = asking.answers.recv() => match said.map(|said| (said.node, said.what)) {
+                        Some((_, What::NoSession(why))) => return Err(why),
+                        Some((node, What::Gone)) if node == owner => return Err(NoSession::Unknown),
+                        Some(_) => {}
+                        None => return Err(NoSession::Unknown),
+                    },
+                }
             }
-        }
+        };
+        timeout(PATIENCE, moved).await.unwrap_or(Err(NoSession::Unknown))
     }
 }
 
