@@ -188,8 +188,18 @@ where
         self.app.hub.stopping.deadline()
     }
 
-    fn farewell(&self) -> Disconnect {
-        self.app.hub.stopping.farewell().unwrap_or(CloseCode::RESTART.into())
+    fn kept_until(&self) -> Option<Instant> {
+        let peer = self.context.socket().peer();
+        let hub = &self.app.hub;
+        let may_go_on =
+            |_: &Instant| !peer.is_dismissed() && peer.seat().is_open() && hub.has_others();
+        hub.stopping.kept_until().filter(may_go_on)
+    }
+
+    fn farewell(&self, is_kept: bool) -> Disconnect {
+        let stopping = &self.app.hub.stopping;
+        let farewell = if is_kept { stopping.parting() } else { stopping.farewell() };
+        farewell.unwrap_or(CloseCode::RESTART.into())
     }
 
     fn opened(&self) -> Listening {

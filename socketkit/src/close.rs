@@ -40,7 +40,7 @@ codes! {
     /// 1009: a frame over [`Limits::frame`](crate::Limits::frame).
     TOO_LARGE = 1009 "frame too large",
     /// 1012: the server restarts, or stops; the reason is `retry N`: come back in N milliseconds, to
-    /// another one perhaps.
+    /// another one perhaps. With `retry N, resume` the session is kept until then.
     RESTART = 1012 "server restarts",
     /// 1013: the server is full.
     FULL = 1013 "server is full",
@@ -93,6 +93,9 @@ pub struct Disconnect {
     pub reason: Cow<'static, str>,
 }
 
+/// What follows on `retry N` where the session is kept.
+pub(crate) const RESUME: &str = ", resume";
+
 impl Disconnect {
     /// A code with a reason of one's own, cut to the 123 bytes that a close frame has room for.
     pub(crate) fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
@@ -106,7 +109,14 @@ impl Disconnect {
     /// Milliseconds before which a client is asked not to come back.
     pub(crate) fn retry(&self) -> Option<u64> {
         let asks = matches!(self.code, CloseCode::AWAY | CloseCode::RESTART | CloseCode::FULL);
-        self.reason.strip_prefix("retry ").filter(|_| asks)?.parse().ok()
+        let wish = self.reason.strip_prefix("retry ").filter(|_| asks)?;
+        wish.strip_suffix(RESUME).unwrap_or(wish).parse().ok()
+    }
+
+    /// Whether the session is kept for whoever comes back.
+    pub(crate) fn keeps_session(&self) -> bool {
+        self.code == CloseCode::TIMEOUT
+            || (self.code == CloseCode::RESTART && self.reason.ends_with(RESUME))
     }
 }
 
@@ -145,6 +155,21 @@ mod tests {
             (4500, true),
         ] {
             assert_eq!(CloseCode(code).reconnects(), again, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_restart_says_when_to_come_back_and_whether_the_session_is_kept() {
+        for (code, reason, wish) in [
+            (CloseCode::RESTART, "retry 7", (Some(7), false)),
+            (CloseCode::RESTART, "retry 7, resume", (Some(7), true)),
+            (CloseCode::RESTART, "server restarts", (None, false)),
+            (CloseCode::FULL, "retry 7, resume", (Some(7), false)),
+            (CloseCode::INTERNAL, "retry 7", (None, false)),
+            (CloseCode::TIMEOUT, "timeout", (None, true)),
+        ] {
+            let disconnect = Disconnect::new(code, reason);
+            assert_eq!((disconnect.retry(), disconnect.keeps_session()), wish, "{disconnect}");
         }
     }
 

@@ -115,7 +115,7 @@ impl Connection {
             }
             Summons::Gate(_) | Summons::None => self
                 .turn(conversation, alarm, cx)
-                .and_then(|now| Ok((now, conversation.leave(now).map_err(End::from)?))),
+                .and_then(|now| Ok((now, conversation.leave(now)?))),
         };
         let is_empty = conversation.peer.queue().uncork();
         let result = result.and_then(|(now, leaves)| {

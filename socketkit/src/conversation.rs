@@ -9,7 +9,7 @@ use crate::{
     allowance::Allowance,
     backlog::{Backlog, Waiting},
     delivery::Kind,
-    end::refusal,
+    end::{By, End, refusal},
     frame::{self, Draft},
     handler::{Application, Handling, Listening},
     notices::{Notice, Notices},
@@ -154,10 +154,14 @@ impl Conversation {
         !is_at_work && self.backlog.is_empty() && self.notices.is_empty()
     }
 
-    /// Where the server stops, ends the session when nothing is left to do; until when the rest has time.
-    /// What had come in by now counts.
-    pub(crate) fn leave(&mut self, now: Instant) -> Result<Option<Instant>, Disconnect> {
+    /// Where the server stops, ends the session or has it wait for another node when nothing is left to do; until when
+    /// the rest has time. What had come in by now counts.
+    pub(crate) fn leave(&mut self, now: Instant) -> Result<Option<Instant>, End> {
         let Some(deadline) = self.app.leaves_by() else { return Ok(None) };
+        let kept_until = self.app.kept_until();
+        if kept_until.is_some() && !self.peer.queue().is_connected() {
+            return Ok(kept_until);
+        }
         if !self.is_idle() {
             if now < deadline {
                 self.is_leaving = true;
@@ -165,8 +169,12 @@ impl Conversation {
             }
             tracing::warn!(socket = %self.peer.id, "a handler did not finish before its server");
             self.abandon();
+            return Err(self.app.farewell(false).into());
         }
-        Err(self.app.farewell())
+        match kept_until {
+            Some(_) => Err(End { disconnect: self.app.farewell(true), by: By::Drain }),
+            None => Err(self.app.farewell(false).into()),
+        }
     }
 
     /// The event whose turn it is. The application may have sent the peer away meanwhile.

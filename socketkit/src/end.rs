@@ -14,6 +14,8 @@ pub(crate) struct End {
 #[derive(Debug, PartialEq)]
 pub(crate) enum By {
     Us,
+    /// We do, and another node is to go on with the session.
+    Drain,
     Peer,
     /// The network: there is nobody to say farewell to.
     Nobody,
@@ -26,7 +28,7 @@ impl End {
     pub(crate) fn leaves_session(&self) -> bool {
         let code = self.disconnect.code;
         match self.by {
-            By::Nobody => true,
+            By::Nobody | By::Drain => true,
             By::Us => code == CloseCode::TIMEOUT,
             By::Peer => {
                 matches!(code, CloseCode::AWAY | CloseCode::TIMEOUT | CloseCode::TOO_SLOW)

@@ -201,8 +201,13 @@ pub(crate) trait Application: Send {
         None
     }
 
-    /// How a socket is closed when its server stops.
-    fn farewell(&self) -> Disconnect {
+    /// The server stops: until when the session is kept for another node, if it is.
+    fn kept_until(&self) -> Option<Instant> {
+        None
+    }
+
+    /// How a socket is closed when its server stops, whether its session is kept or ends.
+    fn farewell(&self, _is_kept: bool) -> Disconnect {
         CloseCode::RESTART.into()
     }
 

@@ -91,7 +91,7 @@ impl<P: Protocol> Hub<P> {
         let mut members = lock(&self.members);
         members.count += 1;
         let count = members.count;
-        if let Some(disconnect) = self.stopping.farewell() {
+        if let Some(disconnect) = self.refusal() {
             return (make(SocketId::nowhere(self.node(), count)), Some(disconnect));
         }
         let entry = members.sockets.vacant_entry();
@@ -265,7 +265,7 @@ impl<P: Protocol> Hub<P> {
         scope: Scope,
     ) -> Delivery {
         let index = event.index();
-        let is_stopping = self.stopping.deadline().is_some();
+        let is_stopping = self.stopping.is_silent();
         let delivery = if is_stopping && self.is_alone(scope) {
             // As if all were closed: else each that leaves might tell all that are still there.
             Delivery { closed: self.count(selection), ..Delivery::default() }

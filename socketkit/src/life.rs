@@ -108,6 +108,8 @@ impl Life {
                 self.suspend(end);
                 Next::Goes
             }
+            // It has just been closed for good.
+            Over::Ended(End { disconnect, by: By::Drain }) => Next::Ends(disconnect.into()),
             Over::Ended(end) => Next::Ends(end),
         }
     }
@@ -260,7 +262,7 @@ impl Life {
         let newcomer = conversation.peer.seat().close();
         match newcomer.map(<Box<dyn std::any::Any + Send>>::downcast::<Successor>) {
             Some(Ok(successor)) => match end.by {
-                By::Us => successor.refuse(end.disconnect.clone()),
+                By::Us | By::Drain => successor.refuse(end.disconnect.clone()),
                 By::Peer | By::Nobody => successor.begin(Gap::Unknown),
             },
             #[cfg(feature = "cluster")]
@@ -301,7 +303,7 @@ async fn without(conversation: &mut Conversation, lost: &Lost) -> Over {
             return Poll::Ready(nobody(refused));
         }
         match conversation.leave(Instant::now()) {
-            Err(farewell) => Poll::Ready(nobody(farewell)),
+            Err(end) => Poll::Ready(nobody(end.disconnect)),
             Ok(None) => Poll::Pending,
             Ok(Some(deadline)) => {
                 let alarm = leaves.get_or_insert_with(|| Box::pin(sleep_until(deadline)));

@@ -169,9 +169,10 @@ impl Serve {
     ///
     /// The health endpoint says 503, and no socket opens any more. After [`linger`](Self::linger) the port is
     /// closed, with what the kernel had accepted taken and told to come back, and every socket is sent away
-    /// with 1012 and `retry N`: see [`Service::shutdown`]. Meanwhile HTTP goes on over connections that are
-    /// open. The future ends when all are gone, after `2 * (Limits::grace + Limits::handshake)` and
-    /// one second at the latest, 31 s by default; of several services the longest counts.
+    /// with 1012 and `retry N`, in a cluster to the other nodes: see [`Service::shutdown`]. Meanwhile HTTP goes on
+    /// over connections that are open. The future ends when all are gone, after
+    /// `2 * (Limits::grace + Limits::handshake)` and one second at the latest, 31 s by default; of several services
+    /// the longest counts.
     pub fn until<T>(mut self, signal: impl Future<Output = T> + Send + 'static) -> Self {
         self.until = Box::pin(async move { drop(signal.await) });
         self

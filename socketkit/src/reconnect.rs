@@ -159,8 +159,8 @@ impl Reconnect {
     fn leave(&self, connection: Option<Connection>, end: End) {
         let peer = self.shared.peer.clone();
         let last = peer.queue().lose(Instant::now());
-        // A server that says farewell keeps no session, unless it found us silent.
-        let is_over = end.by == By::Peer && end.disconnect.code != CloseCode::TIMEOUT;
+        // A server that says farewell keeps no session, unless it found us silent or another has it.
+        let is_over = end.by == By::Peer && !end.disconnect.keeps_session();
         self.conversation.leave_connection(is_over);
         if let Some(connection) = connection
             && end.by != By::Nobody

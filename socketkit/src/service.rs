@@ -196,7 +196,7 @@ impl<P: Protocol> Service<P> {
     /// Decides on a socket that is welcome: whether it was let in or is to be told why not, or what
     /// HTTP answers.
     pub(crate) async fn opened(&self, handshake: &Handshake) -> Result<Opened, Box<Reply>> {
-        if let Some(disconnect) = self.inner.hub.stopping.farewell() {
+        if let Some(disconnect) = self.inner.hub.refusal() {
             let permit = self.may_refuse(handshake).filter(|_| handshake.offers_subprotocol());
             return match permit {
                 Some(permit) => Ok((Err(disconnect), Some(permit))),

@@ -1,6 +1,6 @@
 //! When the clients of a server that stops come back: not all at once.
 
-use crate::{CloseCode, Disconnect, Limits, peer::lock};
+use crate::{CloseCode, Disconnect, Limits, close::RESUME, peer::lock};
 use std::{
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
@@ -32,11 +32,21 @@ impl Stagger {
 
     /// How to close a socket now: when its client may come back is counted from here.
     pub(crate) fn farewell(&self, now: Instant) -> Disconnect {
+        Disconnect::new(CloseCode::RESTART, format!("retry {}", self.wait(now)))
+    }
+
+    /// The same for one whose session is kept.
+    fn parting(&self, now: Instant) -> Disconnect {
+        Disconnect::new(CloseCode::RESTART, format!("retry {}{RESUME}", self.wait(now)))
+    }
+
+    /// For how many milliseconds the next client is not to come back.
+    fn wait(&self, now: Instant) -> u128 {
         let mut next = lock(&self.next);
         let due = (*next).max(now);
         // A time that no clock reaches is as late as can be told.
         *next = due.checked_add(self.step).unwrap_or(due);
-        Disconnect::new(CloseCode::RESTART, format!("retry {}", (due - now).as_millis()))
+        (due - now).as_millis()
     }
 }
 
@@ -45,8 +55,17 @@ impl Stagger {
 pub(crate) struct Stopping {
     /// Nobody is let in when it is there.
     stagger: OnceLock<Arc<Stagger>>,
-    /// The sockets are closed when it is there: until when their handlers may go on.
-    deadline: OnceLock<Instant>,
+    /// The sockets are closed when it is there.
+    closing: OnceLock<Closing>,
+}
+
+/// How sockets are closed.
+#[derive(Debug, Clone, Copy)]
+struct Closing {
+    /// Until when their handlers may go on.
+    deadline: Instant,
+    /// Until when their sessions wait for another node to ask for them, if there is one.
+    kept_until: Option<Instant>,
 }
 
 impl Stopping {
@@ -55,18 +74,40 @@ impl Stopping {
         let _ = self.stagger.set(stagger);
     }
 
-    /// Closes the sockets; what is at work has `grace`.
-    pub(crate) fn begin(&self, grace: Duration) {
-        let _ = self.deadline.set(Instant::now() + grace);
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.stagger.get().is_some()
+    }
+
+    /// Closes the sockets; what is at work has `grace`, and sessions are `kept` so long for other nodes.
+    pub(crate) fn begin(&self, grace: Duration, kept: Option<Duration>) {
+        let now = Instant::now();
+        let kept_until = kept.map(|kept| now + kept);
+        let _ = self.closing.set(Closing { deadline: now + grace, kept_until });
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline.get().copied()
+        self.closing.get().map(|closing| closing.deadline)
+    }
+
+    /// Until when sessions are kept for other nodes, as long as they are.
+    pub(crate) fn kept_until(&self) -> Option<Instant> {
+        let kept_until = self.closing.get()?.kept_until?;
+        Some(kept_until).filter(|until| Instant::now() < *until)
+    }
+
+    /// Whether nobody is told anything any more: all end.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.closing.get().is_some() && self.kept_until().is_none()
     }
 
     /// How whoever is to go now is closed, if anybody is.
     pub(crate) fn farewell(&self) -> Option<Disconnect> {
         self.stagger.get().map(|stagger| stagger.farewell(Instant::now()))
+    }
+
+    /// The same where the session is kept.
+    pub(crate) fn parting(&self) -> Option<Disconnect> {
+        self.stagger.get().map(|stagger| stagger.parting(Instant::now()))
     }
 }
 

@@ -260,6 +260,23 @@ async fn what_no_server_says_ends_the_session() -> Result {
 }
 
 #[tokio::test]
+async fn a_call_outlives_a_server_that_keeps_the_session_and_no_other() -> Result {
+    for (reason, ended) in [("retry 0, resume", "[]"), ("retry 0", r#"["lost"]"#)] {
+        let (mut scene, mut peer) = Scene::resumable().await?;
+        scene.page.eval("failure(socket.call('watch')).then(([code]) => keep(code)); 0").await?;
+        assert_eq!(peer.frame().await, r#"{"event":"watch","id":1}"#);
+        peer.close(1012, reason).await;
+        let mut peer = scene.returns("resume.t-1_A.0.1").await;
+        scene.got(ended).await?;
+        peer.welcome(r#""token":"t-2","seen":1"#).await;
+        peer.send(r#"{"reply":1,"error":{"code":"late","message":"here"}}"#).await;
+        scene.page.wait_until("socket.state.value == 'resumed' && got.length == 1").await?;
+        scene.got(&ended.replace("[]", r#"["late"]"#)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_session_that_went_on_elsewhere_is_over_here() -> Result {
     let (mut scene, peer) = Scene::resumable().await?;
     scene.page.eval("failure(socket.call('watch')).then(([code]) => keep(code)); 0").await?;

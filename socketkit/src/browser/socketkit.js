@@ -17,7 +17,7 @@ import { join, observe, run } from "./store.js";
 const TIMEOUT = 10_000; // ms that a call waits for its reply, and a new connection for `hello`
 const BUFFER = 1 << 20; // bytes that the browser may hold back on a connection that has come to a halt
 /** Each pause is a random part of the first, doubled with every attempt up to the last; ms. */
-const [FIRST_PAUSE, LAST_PAUSE] = [500, 20_000];
+const FIRST_PAUSE = 500, LAST_PAUSE = 20_000;
 const SPREAD = 100; // ms of it after a restart, as the server has spread its clients already
 /** Close codes after which there is no use in coming back. */
 const FINAL = /^(100[039]|44(?!08|29))/;
@@ -43,7 +43,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
   let limit = contract.limit ?? 65_536, lastId = shared ? Math.random() * 2 ** 32 : 0;
 
   const time = clock(); // for one thing: the pause, the wait for `hello`, or silence
-  let attempts = 0, notBefore = 0;
+  let notBefore = 0, attempts = 0;
   let heartbeat, openedAt, heardAt, probed, closing;
 
   /** The hash of the server's contract as it was last heard, and what is wrong with data if it has changed. */
@@ -210,7 +210,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
     mine.onclose = ({ code, reason }) => {
       state.ended = { code, reason };
       if (FINAL.test(code)) return end();
-      if (!/1006|4408/.test(code)) lose(); // it keeps no session either
+      if (!/1006|4408|resume/.test(code + reason)) lose(); // it keeps no session, unless it says so
       const least = /^retry (\d+)|/.exec(reason)[1] >>> 0;
       pause(least, least && code == 1012 ? SPREAD : LAST_PAUSE);
     };

@@ -85,7 +85,21 @@ impl<P: Protocol> Hub<P> {
 
     pub(crate) fn forward_close(&self, _: &Selection<P::Room>, _: &Disconnect, _: Scope) {}
 
+    pub(crate) fn has_others(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn reaches_others(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn announce_stop(&self) {}
+
+    pub(crate) async fn handed_over(&self) {}
+
     pub(crate) fn leave_cluster(&self) {}
+
+    pub(crate) async fn left_cluster(&self) {}
 
     pub(crate) fn ask_others(
         &self,

@@ -68,13 +68,13 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    /// Which sockets another node means; `None` while this one stops.
+    /// Which sockets another node means; `None` while this one stops and all end.
     pub(super) fn meant(&self, to: &Selected, whom: &Whom<'_>) -> Option<Selection<P::Room>> {
         let codec = self.cluster.get().map(|Joined { codec, .. }| codec)?;
         let mut selection = codec.read_selection(to)?;
         selection.only = whom.only;
         selection.except_sockets.extend(whom.except);
-        self.stopping.deadline().is_none().then_some(selection)
+        (!self.stopping.is_silent()).then_some(selection)
     }
 
     pub(crate) fn room(&self, name: &RawValue) -> Option<P::Room> {

@@ -19,11 +19,12 @@ use crate::{
 use serde_json::value::RawValue;
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::oneshot,
+    sync::{Notify, oneshot},
     time::{sleep, timeout},
 };
 
@@ -42,6 +43,7 @@ pub(crate) struct Departures {
     leaving: Mutex<Vec<Departure>>,
     /// Who is told that a session has arrived.
     on_their_way: Mutex<HashMap<SocketId, oneshot::Sender<()>>>,
+    settled: Notify,
     left: Mutex<HashMap<SocketId, (NodeId, Instant)>>,
 }
 
@@ -94,7 +96,7 @@ impl Mover {
             Ok(()) => timeout(ON_ITS_WAY, has_arrived).await.is_ok_and(|arrived| arrived.is_ok()),
             Err(_) => false,
         };
-        lock(&shared.departures.on_their_way).remove(&id);
+        shared.departures.settle(id);
         went.map(|()| if arrived { Ok(()) } else { Err(Lost) })
     }
 }
@@ -113,6 +115,29 @@ impl Departures {
         let is_it = |departure: &mut Departure| departure.peer.id == id;
         let stays: Vec<_> = lock(&self.leaving).extract_if(.., is_it).collect();
         stays.into_iter().for_each(|departure| departure.refuse(NoSession::Unknown));
+    }
+
+    /// A session is not on its way any more.
+    fn settle(&self, id: SocketId) {
+        let mut on_their_way = lock(&self.on_their_way);
+        on_their_way.remove(&id);
+        let are_settled = on_their_way.is_empty();
+        drop(on_their_way);
+        if are_settled {
+            self.settled.notify_waiters();
+        }
+    }
+
+    /// Waits until no session is on its way.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let mut settled = pin!(self.settled.notified());
+            settled.as_mut().enable();
+            if lock(&self.on_their_way).is_empty() {
+                return;
+            }
+            settled.await;
+        }
     }
 
     /// Another node has a session that was here.

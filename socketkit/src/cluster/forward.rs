@@ -77,10 +77,44 @@ impl<P: Protocol> Hub<P> {
         shared.map(|shared| lock(&shared.others).ids.clone()).unwrap_or_default()
     }
 
+    /// Whether there are other nodes to which sessions could go, if the engine is there.
+    pub(crate) fn has_others(&self) -> bool {
+        let shared = self.cluster.get().map(|joined| &joined.shared);
+        shared.is_some_and(|shared| lock(&shared.others).are_open)
+    }
+
+    /// Whether sessions could go to other nodes just now.
+    pub(crate) fn reaches_others(&self) -> bool {
+        let shared = self.cluster.get().map(|joined| &joined.shared);
+        shared.is_some_and(|shared| shared.is_connected()) && self.has_others()
+    }
+
+    /// Other nodes soon learn that this one takes no sessions.
+    pub(crate) fn announce_stop(&self) {
+        if let Some(joined) = self.cluster.get() {
+            joined.shared.changed();
+        }
+    }
+
+    /// Waits until the sessions that have left have arrived elsewhere, or are lost.
+    pub(crate) async fn handed_over(&self) {
+        if let Some(joined) = self.cluster.get() {
+            joined.shared.departures.settled().await;
+        }
+    }
+
     /// The server is over: other nodes are told.
     pub(crate) fn leave_cluster(&self) {
         if let Some(joined) = self.cluster.get() {
             joined.shared.close();
+        }
+    }
+
+    /// Waits until the engine has all that was said before.
+    pub(crate) async fn left_cluster(&self) {
+        if let Some(over) = self.cluster.get().and_then(|joined| joined.shared.over.get()) {
+            // Nothing is ever sent: an error when the task has ended.
+            let _ = over.clone().changed().await;
         }
     }
 

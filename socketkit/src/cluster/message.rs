@@ -274,6 +274,9 @@ pub(crate) struct Here {
     /// Sockets, and how many of these have a connection.
     pub(crate) sockets: usize,
     pub(crate) connected: usize,
+    /// It takes no sessions any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) stops: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

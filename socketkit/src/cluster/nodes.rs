@@ -132,7 +132,13 @@ impl Nodes {
         self.here.values().fold(Here::default(), |sum, node| Here {
             sockets: sum.sockets + node.here.sockets,
             connected: sum.connected + node.here.connected,
+            stops: false,
         })
+    }
+
+    /// Whether any of them takes sessions.
+    pub(crate) fn are_open(&self) -> bool {
+        self.here.values().any(|node| !node.here.stops)
     }
 
     /// How long a node that has changed waits before it says so: the more nodes hear of it, the longer.
@@ -150,10 +156,10 @@ mod tests {
     fn a_node_is_gone_when_it_says_so_or_was_silent_for_long() {
         let (mut nodes, start) = (Nodes::default(), Instant::now());
         let [one, two] = [1, 2].map(|number: u64| NodeId::from_bytes(number.to_be_bytes()));
-        let here = |sockets| Here { sockets, connected: 1 };
+        let here = |sockets| Here { sockets, connected: 1, stops: false };
         assert!(nodes.hear(one, here(3), start, start));
         assert!(nodes.hear(two, here(4), start, start));
-        assert_eq!(nodes.total(), Here { sockets: 7, connected: 2 });
+        assert_eq!(nodes.total(), Here { sockets: 7, connected: 2, stops: false });
         assert!(!nodes.hear(one, here(5), start, start + SILENCE));
         let ask = nodes.behind(one).unwrap().ask;
         nodes.sync(one, ask);
@@ -161,6 +167,17 @@ mod tests {
         assert!(nodes.hear(two, here(4), start, start + GONE), "it was cut off");
         assert!(nodes.leave(two), "it has not said what it said meanwhile");
         assert!(nodes.ids().eq([one]) && !nodes.leave(one) && nodes.ids().next().is_none());
+    }
+
+    #[test]
+    fn sessions_may_come_as_long_as_one_node_does_not_stop() {
+        let (mut nodes, now) = (Nodes::default(), Instant::now());
+        let [one, two] = [1, 2].map(|number: u64| NodeId::from_bytes(number.to_be_bytes()));
+        let here = |stops| Here { stops, ..Here::default() };
+        for (node, stops, are_open) in [(one, false, true), (two, true, true), (one, true, false)] {
+            nodes.hear(node, here(stops), now, now);
+            assert_eq!(nodes.are_open(), are_open);
+        }
     }
 
     #[test]

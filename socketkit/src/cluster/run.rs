@@ -8,6 +8,7 @@ use std::{
 };
 use tokio::{
     runtime::Handle,
+    sync::watch,
     time::{sleep, timeout},
 };
 
@@ -22,7 +23,12 @@ pub(crate) fn start<P: Protocol>(hub: &Arc<Hub<P>>, runtime: &Handle) {
     let Some(shared) = hub.cluster.get().map(|joined| joined.shared.clone()) else { return };
     if shared.begins(runtime) {
         let talk = Talk::new(hub, shared.clone());
-        runtime.spawn(run(talk, shared));
+        let (alive, over) = watch::channel(());
+        let _ = shared.over.set(over);
+        runtime.spawn(async move {
+            run(talk, shared).await;
+            drop(alive);
+        });
     }
 }
 

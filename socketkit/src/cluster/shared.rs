@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) asks: Asks,
     /// That of the task.
     pub(crate) runtime: OnceLock<Handle>,
+    /// Its sender is dropped with the task.
+    pub(crate) over: OnceLock<watch::Receiver<()>>,
     /// The limits again, for sockets of other nodes.
     pub(crate) terms: Arc<Terms>,
     pub(crate) errands: Errands,
@@ -92,6 +94,8 @@ pub(crate) enum Role {
 pub(crate) struct Others {
     pub(crate) ids: Vec<NodeId>,
     pub(crate) total: Here,
+    /// Some take sessions.
+    pub(crate) are_open: bool,
 }
 
 impl Shared {
@@ -124,6 +128,7 @@ impl Shared {
             wide: Mutex::default(),
             asks: Asks::default(),
             runtime: OnceLock::new(),
+            over: OnceLock::new(),
             terms,
             errands: Errands::default(),
             departures: Departures::default(),

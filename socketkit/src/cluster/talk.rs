@@ -230,7 +230,8 @@ impl<P: Protocol> Talk<P> {
             && let Some(hub) = self.hub.upgrade()
         {
             self.shared.has_changed.store(false, Ordering::Release);
-            let here = Here { sockets: hub.len(), connected: hub.connected_len() };
+            let stops = hub.stopping.is_refusing();
+            let here = Here { sockets: hub.len(), connected: hub.connected_len(), stops };
             if self.shared.role == Role::Server {
                 self.aside(Channel::Control, Record::Here(here.clone()));
             }

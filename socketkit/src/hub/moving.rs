@@ -43,6 +43,7 @@ impl<P: Protocol> Hub<P> {
         drop(queue);
         let gone = members.remove(peer.id);
         send(packed);
+        let emptied = members.sockets.is_empty();
         drop(members);
         if let Some((member, rooms)) = gone {
             self.left_rooms(rooms.iter().map(|(room, _)| room));
@@ -50,6 +51,9 @@ impl<P: Protocol> Hub<P> {
         }
         self.socket_left(peer.id);
         self.has_changed();
+        if emptied {
+            self.emptied.notify_waiters();
+        }
         Ok(())
     }
 

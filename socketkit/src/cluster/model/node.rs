@@ -328,7 +328,10 @@ impl Node {
         }
         self.perform(acts, now);
         if self.told.is_none_or(|at| now.duration_since(at) >= BEAT) {
-            self.aside(Channel::Control, Record::Here(Here { sockets: 1, connected: 1 }));
+            self.aside(
+                Channel::Control,
+                Record::Here(Here { sockets: 1, connected: 1, stops: false }),
+            );
             self.told = Some(now);
             let marks = self.said.forget(now);
             self.mark(Channel::Control, marks);

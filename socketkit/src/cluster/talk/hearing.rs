@@ -19,6 +19,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{
     collections::{HashSet, VecDeque},
+    mem,
     time::{Duration, Instant},
 };
 
@@ -201,7 +202,12 @@ impl<P: Protocol> Talk<P> {
 
     fn view(&self) {
         let (ids, total) = (self.nodes.ids().collect(), self.nodes.total());
-        *lock(&self.shared.others) = Others { ids, total };
+        let are_open = self.nodes.are_open();
+        let before = mem::replace(&mut *lock(&self.shared.others), Others { ids, total, are_open });
+        if before.are_open && !are_open {
+            // Whoever waits for another node waits in vain.
+            self.hub.upgrade().into_iter().for_each(|hub| hub.wake_all());
+        }
     }
 
     /// Says something again to a node that missed it.

@@ -113,10 +113,9 @@ async fn a_session_whose_node_is_gone_is_a_gap_at_once() {
     let [one, two] = nodes(&engine).await;
     let roaming = Roaming::new(&[one, two.clone()]);
     let ada = soon(roaming.client().connect()).await.unwrap();
-    lock(&roaming.at).0 = 1;
-    let gone = roaming.nodes[0].clone();
-    drop(gone.shutdown());
-    soon(gone.shutdown()).await;
+    roaming.nodes[0].io().hub.leave_cluster();
+    until(|| two.io().nodes().is_empty()).await;
+    roaming.go_to(1);
     let mut status = ada.status();
     soon(status.wait_for(|status| matches!(status, Status::Reset { .. }))).await.unwrap();
     assert_eq!(two.io().local().len(), 1);
