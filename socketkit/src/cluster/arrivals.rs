@@ -46,6 +46,8 @@ pub(crate) struct Expected {
     ask: u64,
     pub(crate) channels: Vec<Channel>,
     pub(crate) kept: Vec<Message>,
+    /// Something on one of the channels did not come, and will not.
+    pub(crate) has_gap: bool,
     pub(crate) make: MakePeer,
     pub(crate) come: oneshot::Sender<(Arc<Peer>, u64)>,
 }
@@ -82,7 +84,7 @@ impl Shared {
         channels.push(Channel::All);
         let (sender, come) = oneshot::channel();
         let (kept, on) = (Vec::new(), channels.clone());
-        let expected = Expected { ask, channels: on, kept, make, come: sender };
+        let expected = Expected { ask, channels: on, kept, has_gap: false, make, come: sender };
         let earlier = lock(&self.arrivals.0).expected.insert(id, expected);
         drop(earlier);
         Arriving { shared: self.clone(), id, ask, channels, come }
@@ -121,6 +123,13 @@ impl Arrivals {
             if expected.channels.contains(&message.head.on) && expected.kept.len() <= KEPT {
                 expected.kept.push(message.clone());
             }
+        }
+    }
+
+    /// What was said on a channel has not come, and will not: nobody knows what of it they hear on their last nodes.
+    pub(crate) fn gap(&self, channel: Channel) {
+        for expected in lock(&self.0).expected.values_mut() {
+            expected.has_gap |= expected.channels.contains(&channel);
         }
     }
 

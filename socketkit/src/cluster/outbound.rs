@@ -113,6 +113,12 @@ impl Outbound {
         if refused.len() > REFUSED { Err(()) } else { Ok(refused) }
     }
 
+    /// Whether something on one of these was not taken, of which nobody was told yet.
+    pub(crate) fn has_refused(&self, channels: &[Channel]) -> bool {
+        let refused = &lock(&self.waiting).refused;
+        refused.len() > REFUSED || channels.iter().any(|channel| refused.contains(channel))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.waiting).items.is_empty()
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::NodeId;
 use bytes::Bytes;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -189,6 +189,18 @@ impl Said {
             channels.contains(&kept.channel) && is_after
         };
         self.kept.iter().filter(is_after).map(|kept| kept.message.clone()).collect()
+    }
+
+    /// Whether something that was said on a channel after a number, or else since a time, is not kept.
+    pub(crate) fn lacks(&self, channel: Channel, (after, since): (Option<u64>, Instant)) -> bool {
+        let is_after =
+            |spoken: &Spoken| after.map_or(spoken.at >= since, |after| spoken.last > after);
+        let kept = self.kept.iter().filter(|kept| kept.channel == channel);
+        let kept: Vec<_> = kept.filter(|kept| is_after(&kept.spoken)).collect();
+        let last = self.channels.get(&channel).copied();
+        let mut spoken = kept.iter().filter_map(|kept| kept.before).chain(last).filter(is_after);
+        let numbers: HashSet<_> = kept.iter().map(|kept| kept.spoken.last).collect();
+        spoken.any(|spoken| !numbers.contains(&spoken.last))
     }
 
     /// The channels on which something was said lately.

@@ -2,6 +2,7 @@
 
 mod calling;
 mod departing;
+mod journey;
 mod moving;
 mod presence;
 mod returning;

@@ -51,6 +51,25 @@ fn what_is_kept_is_said_again_and_the_rest_is_gone() {
 }
 
 #[test]
+fn what_is_not_kept_of_a_channel_is_known() {
+    let (mut said, start) = said(3);
+    let second = Duration::from_secs(1);
+    say(&mut said, ROOM, start);
+    for time in 1..4 {
+        say(&mut said, ROOM, start + second * time);
+    }
+    let after = |said: &Said, number| said.lacks(ROOM, (Some(number), start));
+    assert!(after(&said, 0) && !after(&said, 1) && !after(&said, 4));
+    let since = |seconds| said.lacks(ROOM, (None, start + second * seconds));
+    assert!(since(0) && !since(1) && !since(9));
+    assert!(!said.lacks(HALL, (Some(0), start)));
+    said.skip(ROOM, start + second * 4);
+    assert!(after(&said, 4) && !after(&said, 5));
+    say(&mut said, ROOM, start + second * 5);
+    assert!(after(&said, 4) && !after(&said, 5));
+}
+
+#[test]
 fn what_was_not_said_is_gone() {
     let (mut said, start) = said(10);
     say(&mut said, ROOM, start);

@@ -81,6 +81,7 @@ impl<P: Protocol> Talk<P> {
                         let is_on = |room: &RawValue| Channel::of_room(room.get()) == channel;
                         self.ask_presence(node, false, is_on);
                         hub.gap(channel, &self.spread);
+                        self.shared.arrivals.gap(channel);
                     }
                 }
             }

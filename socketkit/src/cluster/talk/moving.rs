@@ -53,7 +53,7 @@ impl<P: Protocol> Talk<P> {
         let id = state.id;
         let Some(hub) = self.hub.upgrade() else { return };
         let Some(expected) = self.shared.arrivals.take(id, ask) else { return };
-        let Expected { channels, kept, make, come, .. } = expected;
+        let Expected { channels, kept, has_gap, make, come, .. } = expected;
         let Some(peer) = make(state, bytes) else {
             return self.shared.arrivals.settled(id);
         };
@@ -67,13 +67,15 @@ impl<P: Protocol> Talk<P> {
         let own = self.shared.node;
         hub.presence_comes(id, &state.presences);
         // What was said here goes the way of what is emitted here: those that are not said yet as well.
-        let (said, waiting) = hub.take_in(&peer, &rooms, || {
+        let (said, waiting, lacks) = hub.take_in(&peer, &rooms, || {
             let since = |channel: Channel| match heard.get(&(own, channel)) {
                 Some(last) => (Some(*last), now),
                 None => (None, ago(now, state.listened(channel))),
             };
-            let said = self.said.after(&channels, since);
-            (said, self.shared.outbound.look(&channels))
+            let is_lacking = |channel: &Channel| self.said.lacks(*channel, since(*channel));
+            let lacks =
+                channels.iter().any(is_lacking) || self.shared.outbound.has_refused(&channels);
+            (self.said.after(&channels, since), self.shared.outbound.look(&channels), lacks)
         });
         self.shared.arrivals.settled(id);
         let said = said.into_iter().filter_map(|bytes| Message::read(bytes).ok());
@@ -96,8 +98,9 @@ impl<P: Protocol> Talk<P> {
         self.shared.departures.returned(id);
         self.counters.cluster.came.add(1);
         self.aside(Channel::Node(from), Record::Kept { id });
-        if !hears_all {
-            // It came into a room when it was about to go: nobody knows what it missed there.
+        // Nobody knows what it missed in a room into which it came when it was about to go.
+        if !hears_all || has_gap || lacks {
+            hub.counters.cluster.gaps.add(1);
             close(&peer, &self.spread);
         }
         if let Err((peer, _)) = come.send((peer, state.received)) {

@@ -1,0 +1,147 @@
+//! What is said, and what goes wrong, while a session is on its way to another node.
+
+use super::{
+    Chat, ClientEvent, Join, Memory, Say, ServerEvent, moving::Roaming, said, soon, until,
+};
+use crate::{
+    Client, Limits, Server, Service, Status,
+    cluster::{
+        channel::Channel,
+        message::{Message, Record},
+    },
+};
+use bytes::Bytes;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// Three nodes, of which the first lets its session go when a handler is done.
+struct Journey {
+    engine: Memory,
+    all: [Service<Chat>; 3],
+    ada: Client<Chat>,
+    /// In the same room, on the second.
+    bob: Client<Chat>,
+    done: Arc<Notify>,
+}
+
+/// Which messages are lost: by the node that listens, as they were built, counted from 1.
+type Loses = Box<dyn FnMut(usize, Channel, &Message) -> bool + Send>;
+
+impl Journey {
+    /// Ada's session is about to go from the first to the second, which listens for it.
+    async fn begin(limits: fn() -> Limits, mut loses: Loses) -> Self {
+        let engine = Memory::default();
+        let (begun, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let node = |_| {
+            let (begun, done) = (begun.clone(), done.clone());
+            let say = async move |_: Say| {
+                begun.notify_one();
+                done.notified().await;
+            };
+            let join = async |Join(room): Join, socket: crate::Socket<Chat>| socket.join(room);
+            let server = Server::<Chat>::new().cluster(engine.clone()).on(join).on(say);
+            server.limits(limits()).build()
+        };
+        let all = [1, 2, 3].map(node);
+        for node in &all {
+            soon(node.joined()).await.unwrap();
+        }
+        until(|| all.iter().all(|node| node.io().nodes().len() == 2)).await;
+        let roaming = Roaming::new(&all);
+        let mut ada = soon(roaming.client().connect()).await.unwrap();
+        let mut bob = soon(all[1].local()).await;
+        for client in [&ada, &bob] {
+            soon(client.call(Join("lobby".into()))).await.unwrap();
+        }
+        for node in &all {
+            node.io().to("lobby").emit(ServerEvent::Said("before".into()));
+            assert_eq!(
+                (said(&mut ada).await, said(&mut bob).await),
+                ("before".into(), "before".into())
+            );
+        }
+        ada.emit(ClientEvent::Say { room: None, text: "slow".into() });
+        soon(begun.notified()).await;
+        let goes = Arc::new(AtomicBool::new(false));
+        let sees = goes.clone();
+        engine.lose(move |line, channel, message| {
+            let message = Message::read(Bytes::copy_from_slice(message)).unwrap();
+            let is_go = |record: &Record| matches!(record, Record::Go { .. });
+            sees.fetch_or(message.head.records.iter().any(is_go), Ordering::SeqCst);
+            loses(line, channel, &message)
+        });
+        roaming.go_to(1);
+        until(|| goes.load(Ordering::SeqCst)).await;
+        Self { engine, all, ada, bob, done }
+    }
+
+    /// One of the nodes says something in the room.
+    async fn say(&self, node: usize, text: &str) {
+        let published = self.engine.published();
+        self.all[node].io().to("lobby").emit(ServerEvent::Said(text.into()));
+        until(|| self.engine.published() > published).await;
+    }
+}
+
+async fn outcome(client: &Client<Chat>) -> Status {
+    let mut status = client.status();
+    let is_back = |status: &Status| matches!(status, Status::Resumed { .. } | Status::Reset { .. });
+    soon(status.wait_for(is_back)).await.unwrap().clone()
+}
+
+fn few() -> Limits {
+    Limits::default().repeated(1).drain_interval(Duration::ZERO)
+}
+
+#[tokio::test]
+async fn a_gap_concerns_a_session_that_is_on_its_way() {
+    let mut lost = 0;
+    let loses = move |line, channel, _: &Message| {
+        let is_room = matches!(channel, Channel::Room(_));
+        lost += usize::from(is_room && line == 2);
+        is_room && (line == 1 || lost < 3)
+    };
+    let journey = Journey::begin(few, Box::new(loses)).await;
+    journey.say(2, "lost").await;
+    journey.say(2, "lost as well").await;
+    journey.say(2, "late").await;
+    let status = outcome(&journey.bob).await;
+    assert!(matches!(status, Status::Reset { .. }), "{status:?}");
+    journey.done.notify_one();
+    let status = outcome(&journey.ada).await;
+    assert!(matches!(status, Status::Reset { .. }), "{status:?}");
+}
+
+#[tokio::test]
+async fn what_its_next_node_has_said_and_not_kept_is_a_gap_for_a_session_on_its_way() {
+    let loses = |line, channel, _: &Message| matches!(channel, Channel::Room(_)) && line == 1;
+    let journey = Journey::begin(few, Box::new(loses)).await;
+    for text in ["not kept", "not kept either", "kept"] {
+        journey.say(1, text).await;
+    }
+    journey.done.notify_one();
+    let status = outcome(&journey.ada).await;
+    assert!(matches!(status, Status::Reset { .. }), "{status:?}");
+}
+
+#[tokio::test]
+async fn what_its_next_node_has_said_and_kept_comes_with_a_session_on_its_way() {
+    let loses = |line, channel, _: &Message| matches!(channel, Channel::Room(_)) && line == 1;
+    let mut journey = Journey::begin(Limits::default, Box::new(loses)).await;
+    let texts = ["kept", "kept as well"];
+    for text in texts {
+        journey.say(1, text).await;
+    }
+    journey.done.notify_one();
+    let status = outcome(&journey.ada).await;
+    assert!(matches!(status, Status::Resumed { .. }), "{status:?}");
+    for text in texts {
+        assert_eq!(said(&mut journey.ada).await, text);
+    }
+}
