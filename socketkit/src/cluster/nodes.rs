@@ -78,6 +78,11 @@ impl Nodes {
         self.here.get(&node)?.behind
     }
 
+    /// Whether what some node said may not have come.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.here.values().any(|node| node.behind.is_some())
+    }
+
     /// Nothing may have come since: what is to be asked of all.
     pub(crate) fn fall_behind(&mut self, since: Instant) -> Behind {
         self.asks += 1;

@@ -27,6 +27,10 @@ impl<P: Protocol> Talk<P> {
             // What waits has come here, and may have come to the next node before that listened for the session.
             return;
         }
+        if self.nodes.is_behind() {
+            // The session may have missed something: here it would learn of that, elsewhere it would not.
+            return;
+        }
         let departures = self.shared.departures.leaving();
         let Some(hub) = self.hub.upgrade() else { return };
         for departure in departures {

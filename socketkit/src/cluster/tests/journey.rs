@@ -4,7 +4,7 @@ use super::{
     Chat, ClientEvent, Join, Memory, Say, ServerEvent, moving::Roaming, said, soon, until,
 };
 use crate::{
-    Client, Limits, Server, Service, Status,
+    Client, ClusterStatus, Limits, Server, Service, Status,
     cluster::{
         channel::Channel,
         message::{Message, Record},
@@ -20,10 +20,11 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Three nodes, of which the first lets its session go when a handler is done.
+/// Three nodes. The session of Ada is on the first, which lets it go when a handler is done.
 struct Journey {
     engine: Memory,
     all: [Service<Chat>; 3],
+    roaming: Arc<Roaming<Chat>>,
     ada: Client<Chat>,
     /// In the same room, on the second.
     bob: Client<Chat>,
@@ -34,8 +35,7 @@ struct Journey {
 type Loses = Box<dyn FnMut(usize, Channel, &Message) -> bool + Send>;
 
 impl Journey {
-    /// Ada's session is about to go from the first to the second, which listens for it.
-    async fn begin(limits: fn() -> Limits, mut loses: Loses) -> Self {
+    async fn begin(limits: fn() -> Limits) -> Self {
         let engine = Memory::default();
         let (begun, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let node = |_| {
@@ -68,17 +68,21 @@ impl Journey {
         }
         ada.emit(ClientEvent::Say { room: None, text: "slow".into() });
         soon(begun.notified()).await;
+        Self { engine, all, roaming, ada, bob, done }
+    }
+
+    /// Ada goes to the second node, which listens for her session from now on.
+    async fn go(&self, mut loses: Loses) {
         let goes = Arc::new(AtomicBool::new(false));
         let sees = goes.clone();
-        engine.lose(move |line, channel, message| {
+        self.engine.lose(move |line, channel, message| {
             let message = Message::read(Bytes::copy_from_slice(message)).unwrap();
             let is_go = |record: &Record| matches!(record, Record::Go { .. });
             sees.fetch_or(message.head.records.iter().any(is_go), Ordering::SeqCst);
             loses(line, channel, &message)
         });
-        roaming.go_to(1);
+        self.roaming.go_to(1);
         until(|| goes.load(Ordering::SeqCst)).await;
-        Self { engine, all, ada, bob, done }
     }
 
     /// One of the nodes says something in the room.
@@ -107,7 +111,8 @@ async fn a_gap_concerns_a_session_that_is_on_its_way() {
         lost += usize::from(is_room && line == 2);
         is_room && (line == 1 || lost < 3)
     };
-    let journey = Journey::begin(few, Box::new(loses)).await;
+    let journey = Journey::begin(few).await;
+    journey.go(Box::new(loses)).await;
     journey.say(2, "lost").await;
     journey.say(2, "lost as well").await;
     journey.say(2, "late").await;
@@ -121,7 +126,8 @@ async fn a_gap_concerns_a_session_that_is_on_its_way() {
 #[tokio::test]
 async fn what_its_next_node_has_said_and_not_kept_is_a_gap_for_a_session_on_its_way() {
     let loses = |line, channel, _: &Message| matches!(channel, Channel::Room(_)) && line == 1;
-    let journey = Journey::begin(few, Box::new(loses)).await;
+    let journey = Journey::begin(few).await;
+    journey.go(Box::new(loses)).await;
     for text in ["not kept", "not kept either", "kept"] {
         journey.say(1, text).await;
     }
@@ -133,7 +139,8 @@ async fn what_its_next_node_has_said_and_not_kept_is_a_gap_for_a_session_on_its_
 #[tokio::test]
 async fn what_its_next_node_has_said_and_kept_comes_with_a_session_on_its_way() {
     let loses = |line, channel, _: &Message| matches!(channel, Channel::Room(_)) && line == 1;
-    let mut journey = Journey::begin(Limits::default, Box::new(loses)).await;
+    let mut journey = Journey::begin(Limits::default).await;
+    journey.go(Box::new(loses)).await;
     let texts = ["kept", "kept as well"];
     for text in texts {
         journey.say(1, text).await;
@@ -144,4 +151,24 @@ async fn what_its_next_node_has_said_and_kept_comes_with_a_session_on_its_way() 
     for text in texts {
         assert_eq!(said(&mut journey.ada).await, text);
     }
+}
+
+#[tokio::test]
+async fn a_session_does_not_go_before_its_node_knows_what_it_has_missed() {
+    let journey = Journey::begin(Limits::default).await;
+    journey.engine.lose(|line, channel, _| matches!(channel, Channel::Room(_)) && line == 1);
+    journey.say(2, "lost").await;
+    let is_mark = |record: &Record| matches!(record, Record::Marks(_) | Record::Synced { .. });
+    let loses = move |_, _, message: &Message| message.head.records.iter().any(is_mark);
+    journey.go(Box::new(loses)).await;
+    let mut statuses = journey.all.each_ref().map(|node| node.io().cluster());
+    journey.engine.cut();
+    for expected in [ClusterStatus::Degraded, ClusterStatus::Connected] {
+        for status in &mut statuses {
+            soon(status.wait_for(|status| *status == expected)).await.unwrap();
+        }
+    }
+    journey.done.notify_one();
+    let status = outcome(&journey.ada).await;
+    assert!(matches!(status, Status::Reset { .. }), "{status:?}");
 }
