@@ -71,23 +71,28 @@ pub(crate) struct Arriving {
 }
 
 impl Shared {
-    /// Listens for a session in rooms on these channels. Another attempt for it gives way.
+    /// Listens for a session in rooms on these channels, unless somebody else does: it comes to them.
     pub(crate) fn expect(
         self: &Arc<Self>,
         (id, ask): (SocketId, u64),
         rooms: Vec<Channel>,
         make: MakePeer,
-    ) -> Arriving {
+    ) -> Result<Arriving, NoSession> {
         let mut channels = rooms;
-        channels.push(Channel::Socket(id));
-        self.listen_to(&channels);
-        channels.push(Channel::All);
+        channels.extend([Channel::Socket(id), Channel::All]);
         let (sender, come) = oneshot::channel();
         let (kept, on) = (Vec::new(), channels.clone());
         let expected = Expected { ask, channels: on, kept, has_gap: false, make, come: sender };
-        let earlier = lock(&self.arrivals.0).expected.insert(id, expected);
-        drop(earlier);
-        Arriving { shared: self.clone(), id, ask, channels, come }
+        let mut state = lock(&self.arrivals.0);
+        if state.coming.contains(&id) || state.expected.contains_key(&id) {
+            drop(state);
+            return Err(NoSession::Coming);
+        }
+        state.expected.insert(id, expected);
+        drop(state);
+        channels.pop();
+        self.listen_to(&channels);
+        Ok(Arriving { shared: self.clone(), id, ask, channels, come })
     }
 }
 
@@ -110,7 +115,6 @@ impl Drop for Arriving {
         let dropped = if is_it { expected.remove(&self.id) } else { None };
         drop(state);
         drop(dropped);
-        self.channels.retain(|channel| *channel != Channel::All);
         self.shared.listen_no_more(&self.channels);
     }
 }

@@ -159,7 +159,7 @@ impl<P: Protocol> Service<P> {
         let rooms = rooms.iter().map(|room| Channel::of_room(room.get())).collect();
         let make =
             Box::new(move |state: &SessionState, bytes| peer(state, bytes, terms, handshake));
-        let mut arriving = shared.expect((pass.id, asking.id), rooms, make);
+        let mut arriving = shared.expect((pass.id, asking.id), rooms, make)?;
         let _ = timeout(PATIENCE, arriving.listens()).await;
         ask_for(shared, owner, asking.id, pass, true);
         let moved = async {

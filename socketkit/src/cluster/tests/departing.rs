@@ -4,7 +4,7 @@ use super::{
     Chat, ClientEvent, Join, Memory, Say, moving::Roaming, node, returning::moved, soon, until,
 };
 use crate::{
-    Limits, Server, Service, Status,
+    CloseCode, Limits, Server, Service, Status,
     cluster::message::{Message, Record},
     outbox::{Gate, Summons},
     peer::Peer,
@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, duplex},
+    io::{AsyncReadExt, DuplexStream, duplex},
     sync::Notify,
     task::yield_now,
 };
@@ -106,14 +106,46 @@ async fn a_session_that_came_and_ended_is_a_gap_at_once() {
     all[1].io().local().all().close();
     until(|| all[1].io().local().is_empty()).await;
     // Its client has not heard that it came.
-    let words = format!("socketkit.v1.json, resume.{}.0.9", token.unwrap());
+    let mut near = come_back(&all[1], &token.unwrap(), 9);
+    reads(&mut near, "\"gap\":\"unknown\"").await;
+}
+
+/// Somebody who comes back to a session, for the so manieth time.
+fn come_back(node: &Service<Chat>, token: &str, attempt: u32) -> DuplexStream {
+    let words = format!("socketkit.v1.json, resume.{token}.0.{attempt}");
     let request = http::Request::builder().header("sec-websocket-protocol", words);
-    let (mut near, far) = duplex(4_096);
-    let (service, request) = (all[1].clone(), request.body(()).unwrap());
+    let (near, far) = duplex(4_096);
+    let (service, request) = (node.clone(), request.body(()).unwrap());
     tokio::spawn(async move { service.upgraded(far, request).await });
-    let (mut read, gap) = (Vec::new(), b"\"gap\":\"unknown\"");
-    while !read.windows(gap.len()).any(|bytes| bytes == gap) {
-        assert_ne!(soon(near.read_buf(&mut read)).await.unwrap(), 0);
+    near
+}
+
+async fn reads(stream: &mut DuplexStream, expected: impl AsRef<[u8]>) {
+    let (mut read, expected) = (Vec::new(), expected.as_ref());
+    while !read.windows(expected.len()).any(|bytes| bytes == expected) {
+        let more = soon(stream.read_buf(&mut read)).await.unwrap();
+        assert_ne!(more, 0, "{:?}", String::from_utf8_lossy(&read));
+    }
+}
+
+#[tokio::test]
+async fn of_two_who_come_for_a_session_at_once_the_later_has_it() {
+    for attempts in [[8, 9], [9, 8]] {
+        let engine = Memory::default();
+        let all = [node(&engine, Limits::default()), node(&engine, Limits::default())];
+        acquainted(&all).await;
+        let roaming = Roaming::new(&all);
+        let ada = soon(roaming.client().connect()).await.unwrap();
+        let socket = all[0].io().local().sockets().remove(0);
+        let token = socket.peer().seat().token(socket.id(), all[0].io().node()).unwrap();
+        let [mut one, mut two] = attempts.map(|attempt| come_back(&all[1], &token, attempt));
+        let (late, early) =
+            if attempts[0] == 9 { (&mut one, &mut two) } else { (&mut two, &mut one) };
+        reads(late, "\"seen\":0").await;
+        reads(early, CloseCode::SUPERSEDED.0.to_be_bytes()).await;
+        let sockets = all[1].io().local().sockets();
+        assert_eq!(sockets.iter().map(crate::Socket::id).collect::<Vec<_>>(), [socket.id()]);
+        drop(ada);
     }
 }
 
