@@ -83,6 +83,14 @@ pub(crate) fn redirect(newcomer: Newcomer, to: crate::NodeId) {
     }
 }
 
+/// Has whoever was about to take over begin a session, since that one has ended.
+#[cfg(feature = "cluster")]
+pub(crate) fn turn_away(newcomer: Newcomer) {
+    if let Ok(successor) = newcomer.downcast::<Successor>() {
+        successor.begin(Gap::Unknown);
+    }
+}
+
 /// Says to whoever was about to take over that somebody else does.
 pub(crate) fn supersede(newcomer: Newcomer) {
     if let Ok(late) = newcomer.downcast::<Successor>() {

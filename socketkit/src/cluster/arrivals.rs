@@ -4,6 +4,7 @@ use super::{
     channel::Channel,
     message::{Message, Record},
     moving::{NoSession, Pass, SessionState},
+    outbound::Item,
     shared::Shared,
 };
 use crate::{
@@ -49,7 +50,17 @@ pub(crate) struct Expected {
     /// Something on one of the channels did not come, and will not.
     pub(crate) has_gap: bool,
     pub(crate) make: MakePeer,
-    pub(crate) come: oneshot::Sender<(Arc<Peer>, u64)>,
+    pub(crate) come: oneshot::Sender<Arrived>,
+}
+
+/// A session that has come, for whoever waits for it. Dropped, it is given up: its client was given another.
+pub(crate) struct Arrived {
+    pub(crate) peer: Arc<Peer>,
+    /// How many frames of its client were processed.
+    pub(crate) received: u64,
+    /// From where.
+    pub(crate) from: NodeId,
+    pub(crate) give_up: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// A session that has come: what it was told before is not for it.
@@ -66,8 +77,7 @@ pub(crate) struct Arriving {
     id: SocketId,
     ask: u64,
     channels: Vec<Channel>,
-    /// The peer, and how many frames of its client were processed.
-    pub(crate) come: oneshot::Receiver<(Arc<Peer>, u64)>,
+    pub(crate) come: oneshot::Receiver<Arrived>,
 }
 
 impl Shared {
@@ -93,6 +103,23 @@ impl Shared {
         channels.pop();
         self.listen_to(&channels);
         Ok(Arriving { shared: self.clone(), id, ask, channels, come })
+    }
+}
+
+impl Arrived {
+    /// Goes on with it: its last node is told.
+    pub(crate) fn keep(mut self, shared: &Shared) -> (Arc<Peer>, u64) {
+        self.give_up = None;
+        let (channel, record) = (Channel::Node(self.from), Record::Kept { id: self.peer.id });
+        // Once the engine is back, if it is away.
+        shared.outbound.push_always(Item { channel, counts: false, record, bytes: None });
+        (self.peer.clone(), self.received)
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        self.give_up.take().into_iter().for_each(|give_up| give_up());
     }
 }
 
@@ -171,6 +198,12 @@ impl Arrivals {
         let knows =
             |come: &&Come| come.heard.get(&key).is_some_and(|last| *last >= message.head.last());
         state.come.iter().filter(knows).map(|come| come.id).collect()
+    }
+}
+
+impl fmt::Debug for Arrived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrived").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

@@ -333,6 +333,14 @@ pub(crate) fn supersede(newcomer: Newcomer) {
     }
 }
 
+/// Says to whoever was about to take over that the session has ended.
+pub(crate) fn turn_away(newcomer: Newcomer) {
+    match newcomer.downcast::<Mover>() {
+        Ok(mover) => mover.refuse(NoSession::Unknown),
+        Err(newcomer) => crate::entry::turn_away(newcomer),
+    }
+}
+
 /// Whoever was about to take over goes after a session that has gone to another node.
 pub(crate) fn redirect(newcomer: Newcomer, to: NodeId) {
     match newcomer.downcast::<Mover>() {

@@ -166,7 +166,10 @@ impl<P: Protocol> Service<P> {
             loop {
                 tokio::select! {
                     biased;
-                    come = &mut arriving.come => return come.map_err(|_| NoSession::Unknown),
+                    come = &mut arriving.come => {
+                        let arrived = come.map_err(|_| NoSession::Unknown)?;
+                        return Ok(arrived.keep(shared));
+                    }
                     said = asking.answers.recv() => match said.map(|said| (said.node, said.what)) {
                         Some((_, What::NoSession(why))) => return Err(why),
                         Some((node, What::Gone)) if node == owner => return Err(NoSession::Unknown),
@@ -189,7 +192,7 @@ enum Found {
 }
 
 /// The peer of a session as another node describes it.
-fn peer(
+pub(super) fn peer(
     state: &SessionState,
     bytes: Bytes,
     terms: Arc<Terms>,

@@ -5,9 +5,10 @@ use crate::{
     CloseCode, NodeId, Protocol,
     cluster::{
         apply::Whom,
-        arrivals::Expected,
+        arrivals::{Arrived, Expected},
         channel::Channel,
-        message::{Message, Record},
+        departure,
+        message::Message,
         moving::SessionState,
         outbound::Item,
     },
@@ -101,15 +102,15 @@ impl<P: Protocol> Talk<P> {
         self.shared.arrivals.came(id, heard, now);
         self.shared.departures.returned(id);
         self.counters.cluster.came.add(1);
-        self.aside(Channel::Node(from), Record::Kept { id });
         // Nobody knows what it missed in a room into which it came when it was about to go.
         if !hears_all || has_gap || lacks {
             hub.counters.cluster.gaps.add(1);
             close(&peer, &self.spread);
         }
-        if let Err((peer, _)) = come.send((peer, state.received)) {
-            give_up(&hub, &peer);
-        }
+        let (hub, given_up) = (hub.clone(), peer.clone());
+        let give_up = Some(Box::new(move || give_up(&hub, &given_up)) as _);
+        // Whoever has waited may be gone by now.
+        drop(come.send(Arrived { peer, received: state.received, from, give_up }));
     }
 }
 
@@ -120,6 +121,9 @@ fn close(peer: &Arc<crate::peer::Peer>, spread: &Stagger) {
 /// Nobody waits any more: its client was given another session.
 fn give_up<P: Protocol>(hub: &Arc<Hub<P>>, peer: &Arc<crate::peer::Peer>) {
     hub.exit(peer.id);
+    peer.seat().close().into_iter().for_each(departure::turn_away);
+    peer.queue().fail();
+    peer.lose_calls();
     hub.presence_ended(peer, &CloseCode::LOST.into());
 }
 

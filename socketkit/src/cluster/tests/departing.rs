@@ -4,10 +4,16 @@ use super::{
     Chat, ClientEvent, Join, Memory, Say, moving::Roaming, node, returning::moved, soon, until,
 };
 use crate::{
-    CloseCode, Limits, Server, Service, Status,
-    cluster::message::{Message, Record},
+    CloseCode, Handshake, Limits, Server, Service, Status,
+    cluster::{
+        arrivals::ask_for,
+        message::{Message, Record},
+        moving::{Pass, SessionState},
+        takeover::peer,
+    },
     outbox::{Gate, Summons},
     peer::Peer,
+    ticket::{Ticket, Token},
 };
 use bytes::Bytes;
 use std::{
@@ -183,4 +189,34 @@ async fn a_session_that_is_closed_while_it_is_about_to_go_stays_closed() {
     until(|| all[0].io().local().is_empty()).await;
     let there = all[1].io().local().sockets();
     assert!(there.iter().all(|socket| socket.id() != closed.id()), "it does not go on");
+}
+
+#[tokio::test]
+async fn a_session_that_comes_when_nobody_waits_any_more_is_given_up() {
+    let engine = Memory::default();
+    let all = [node(&engine, Limits::default()), node(&engine, Limits::default())];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let _ada = soon(roaming.client().connect()).await.unwrap();
+    let socket = all[0].io().local().sockets().remove(0);
+    let (id, owner) = (socket.id(), all[0].io().node());
+    let token = socket.peer().seat().token(id, owner).unwrap();
+    let kept = count(&engine, |record| matches!(record, Record::Kept { .. }));
+    let hub = all[1].io().hub;
+    let shared = &hub.cluster.get().unwrap().shared;
+    let asking = shared.ask(None);
+    let terms = shared.terms.clone();
+    let make = move |state: &SessionState, bytes| peer(state, bytes, terms, Handshake::default());
+    let arriving = shared.expect((id, asking.id), Vec::new(), Box::new(make)).unwrap();
+    let secret = socket.peer().seat().passport().0;
+    let ticket = Ticket::new(Token { owner, id, secret }, 0, 2);
+    ask_for(shared, owner, asking.id, &Pass::new(&ticket, None).unwrap(), true);
+    until(|| hub.peer(id).is_some()).await;
+    // Another connection counts on it.
+    let mut near = come_back(&all[1], &token, 9);
+    until(|| hub.peer(id).is_some_and(|peer| peer.seat().is_late(&ticket))).await;
+    drop(arriving);
+    assert!(hub.peer(id).is_none());
+    reads(&mut near, "\"gap\":\"unknown\"").await;
+    assert_eq!(kept.load(Ordering::SeqCst), 0, "its last node ends it");
 }
