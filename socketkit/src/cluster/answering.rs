@@ -65,7 +65,7 @@ impl<P: Protocol> Hub<P> {
         whom: &Whom<'_>,
     ) {
         let Some(Joined { shared, .. }) = self.cluster.get() else { return };
-        let say = |record| shared.say(Channel::Node(from), record, None);
+        let say = |record| shared.reply(from, record, &[]);
         match record {
             Record::Roll { ask, on } => {
                 let interests = lock(&shared.interests);
@@ -101,9 +101,10 @@ impl<P: Protocol> Hub<P> {
                 let question = question::<P>(event, bytes, *hears);
                 let peers = question.as_ref().and(self.meant(to, whom)).map(|of| self.select(&of));
                 let (at, peers) = (to.at.unwrap_or(0), peers.unwrap_or_default());
-                let has_left = |id| shared.departures.find(id).is_some();
-                if peers.is_empty() && to.socket.is_some_and(has_left) {
-                    // The node on which it is by now hears of it as well.
+                let moves =
+                    |id| shared.departures.find(id).is_some() || shared.arrivals.expects(id);
+                if peers.is_empty() && to.socket.is_some_and(moves) {
+                    // The node on which it is hears of it as well; this one again when it has come.
                     return;
                 }
                 say(Record::Asked { ask: *ask, at, sockets: peers.len() });
@@ -142,11 +143,7 @@ impl<P: Protocol> Hub<P> {
                 async move {
                     let (ask, socket) = (errand.ask, id);
                     let say = |record, text: &str| {
-                        shared.say(
-                            Channel::Node(errand.from),
-                            record,
-                            Some(text.as_bytes().into()),
-                        );
+                        shared.reply(errand.from, record, text.as_bytes());
                     };
                     while is_heard && let Some(report) = call.progress().await {
                         say(Record::Progress { ask, len: report.get().len() }, report.get());

@@ -23,6 +23,7 @@ use crate::{
     frame::FrameBytes,
     peer::{Peer, lock},
 };
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{
     collections::HashMap,
@@ -271,6 +272,15 @@ impl Shared {
     /// Says something that does not count.
     pub(crate) fn say(&self, channel: Channel, record: Record, bytes: Option<FrameBytes>) {
         self.forward(vec![Item { channel, counts: false, record, bytes }]);
+    }
+
+    /// Answers a node that has asked: this one perhaps, on behalf of a session that has come since.
+    pub(crate) fn reply(&self, to: NodeId, record: Record, bytes: &[u8]) {
+        if to == self.node {
+            self.asks.hear(to, &record, &Bytes::copy_from_slice(bytes));
+        } else {
+            self.say(Channel::Node(to), record, Some(bytes.into()));
+        }
     }
 
     /// The server is over, and with it the task.

@@ -1,10 +1,11 @@
 //! What is said, and what goes wrong, while a session is on its way to another node.
 
+use super::server_event::Confirm;
 use super::{
     Chat, ClientEvent, Join, Memory, Say, ServerEvent, moving::Roaming, said, soon, until,
 };
 use crate::{
-    Client, ClusterStatus, Limits, Server, Service, Status,
+    CallError, Client, ClusterStatus, Limits, Server, Service, Status,
     cluster::{
         channel::Channel,
         message::{Message, Record},
@@ -54,7 +55,8 @@ impl Journey {
         }
         until(|| all.iter().all(|node| node.io().nodes().len() == 2)).await;
         let roaming = Roaming::new(&all);
-        let mut ada = soon(roaming.client().connect()).await.unwrap();
+        let confirm = async |confirm: Confirm| confirm.0;
+        let mut ada = soon(roaming.client().on(confirm).connect()).await.unwrap();
         let mut bob = soon(all[1].local()).await;
         for client in [&ada, &bob] {
             soon(client.call(Join("lobby".into()))).await.unwrap();
@@ -171,4 +173,32 @@ async fn a_session_does_not_go_before_its_node_knows_what_it_has_missed() {
     journey.done.notify_one();
     let status = outcome(&journey.ada).await;
     assert!(matches!(status, Status::Reset { .. }), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_call_to_a_session_that_is_about_to_go_is_lost_and_not_refused() {
+    let journey = Journey::begin(Limits::default).await;
+    let id = journey.all[0].io().sockets()[0].id();
+    journey.go(Box::new(|_, _, _| false)).await;
+    let socket = journey.all[2].io().socket(id).unwrap();
+    let published = journey.engine.published();
+    let call = tokio::spawn(socket.call(Confirm("?".into())));
+    until(|| journey.engine.published() > published + 1).await;
+    journey.done.notify_one();
+    let answer = soon(call).await.unwrap();
+    assert!(matches!(answer, Err(CallError::Lost)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_session_on_its_way_is_called_by_the_node_to_which_it_goes() {
+    let journey = Journey::begin(Limits::default).await;
+    let id = journey.all[0].io().sockets()[0].id();
+    let deaf = move |line, channel, _: &Message| line == 1 && channel == Channel::Socket(id);
+    journey.go(Box::new(deaf)).await;
+    let socket = journey.all[1].io().socket(id).unwrap();
+    let published = journey.engine.published();
+    let call = tokio::spawn(socket.call(Confirm("?".into())));
+    until(|| journey.engine.published() > published).await;
+    journey.done.notify_one();
+    assert_eq!(soon(call).await.unwrap().unwrap(), "?");
 }
