@@ -3,6 +3,7 @@
 mod members;
 #[cfg(feature = "cluster")]
 mod moving;
+mod selected;
 
 pub(crate) use members::{Of, Selection};
 #[cfg(feature = "cluster")]
@@ -215,45 +216,6 @@ impl<P: Protocol> Hub<P> {
         let left = lock(&self.members).leave(id, room);
         self.left_rooms(left.iter().map(|(room, _)| room));
         drop(left);
-    }
-
-    /// Puts every socket of a selection into a room.
-    pub(crate) fn join_all(&self, selection: &Selection<P::Room>, room: &P::Room) {
-        let channel = self.channel(room);
-        let mut members = lock(&self.members);
-        for peer in members.select(selection) {
-            let is_first = members.join(peer.id, room);
-            self.joined_room(channel, is_first, &peer);
-        }
-    }
-
-    /// Takes every socket of a selection out of a room.
-    pub(crate) fn leave_all(self: &Arc<Self>, selection: &Selection<P::Room>, room: &P::Room) {
-        let mut members = lock(&self.members);
-        let peers = members.select(selection);
-        let left: Vec<_> = peers.iter().map(|peer| members.leave(peer.id, room)).collect();
-        drop(members);
-        self.left_rooms(left.iter().flatten().map(|(room, _)| room));
-        drop(left);
-        peers.iter().for_each(|peer| self.absent(peer, room));
-    }
-
-    /// Closes every socket of a selection: see [`Socket::close`](crate::Socket::close).
-    pub(crate) fn close_all(&self, selection: &Selection<P::Room>, disconnect: &Disconnect) {
-        for peer in self.select(selection) {
-            peer.dismiss(disconnect.clone());
-        }
-    }
-
-    /// The sockets of a selection.
-    pub(crate) fn select(&self, selection: &Selection<P::Room>) -> Vec<Arc<Peer>> {
-        lock(&self.members).select(selection)
-    }
-
-    pub(crate) fn count(&self, selection: &Selection<P::Room>) -> usize {
-        let mut count = 0;
-        lock(&self.members).each(selection, |_| count += 1);
-        count
     }
 
     /// Encodes an event once and queues it for every socket of a selection, here and on other nodes within its

@@ -103,10 +103,14 @@ impl<P: Protocol> Io<P> {
             if peer.is_elsewhere() {
                 return hub.ask_elsewhere(id, &question, reports, within).await;
             }
-            let asked = question.ask(peer, (&hub.flusher, reports), |draft| {
+            let asked = question.ask(peer.clone(), (&hub.flusher, reports.clone()), |draft| {
                 hub.hooks().inspect(|| Inspected::sent(Some(id), question.name, draft));
                 Ok(())
             });
+            if matches!(asked, Err(CallError::Closed)) && peer.is_elsewhere() {
+                // Since just now.
+                return hub.ask_elsewhere(id, &question, reports, within).await;
+            }
             let delivery = match &asked {
                 Ok(_) => Delivery::of(Pushed::Queued),
                 Err(CallError::Closed) => Delivery::of(Pushed::Closed),

@@ -109,20 +109,22 @@ impl<P: Protocol> Socket<P> {
     /// A room is given by anything that converts into one, such as `"lobby"` where rooms are
     /// `String`; so a bare number needs its type: `7_u64`.
     pub fn join(&self, room: impl Into<P::Room>) {
-        match self.elsewhere() {
-            Some(this) => this.join(room),
-            None => self.io.hub.join(self.id(), &room.into()),
+        let room = room.into();
+        self.io.hub.join(self.id(), &room);
+        // Asked afterwards: it may just have gone.
+        if let Some(this) = self.elsewhere() {
+            this.join(room);
         }
     }
 
     /// Takes this socket out of a room, and of its presence.
     pub fn leave(&self, room: impl Into<P::Room>) {
-        if let Some(this) = self.elsewhere() {
-            return this.leave(room);
-        }
         let (hub, room) = (&self.io.hub, room.into());
         hub.leave(self.id(), &room);
-        hub.absent(&self.peer, &room);
+        match self.elsewhere() {
+            Some(this) => this.leave(room),
+            None => hub.absent(&self.peer, &room),
+        }
     }
 
     /// The rooms that this socket is in, in no order.
@@ -147,9 +149,10 @@ impl<P: Protocol> Socket<P> {
 
     /// Closes this socket with a code and a reason of at most 123 bytes: see [`close`](Self::close).
     pub fn close_with(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
+        let disconnect = Disconnect::new(code, reason);
         match self.elsewhere() {
-            Some(this) => this.close_with(code, reason),
-            None => self.peer.dismiss(Disconnect::new(code, reason)),
+            Some(this) => this.close_with(disconnect.code, disconnect.reason),
+            None => self.io.hub.dismiss(&self.peer, &disconnect),
         }
     }
 

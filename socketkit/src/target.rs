@@ -114,16 +114,16 @@ impl<P: Protocol> Target<P> {
     pub fn join(self, room: impl Into<P::Room>) {
         let Self { io: Io { hub, scope }, selection } = self;
         let room = room.into();
-        hub.join_all(&selection, &room);
-        hub.forward_join(&selection, &room, scope);
+        let forward = hub.forward_join(&selection, &room, scope);
+        hub.join_all(&selection, &room, forward);
     }
 
     /// Takes the selected sockets out of a room.
     pub fn leave(self, room: impl Into<P::Room>) {
         let Self { io: Io { hub, scope }, selection } = self;
         let room = room.into();
-        hub.leave_all(&selection, &room);
-        hub.forward_leave(&selection, &room, scope);
+        let forward = hub.forward_leave(&selection, &room, scope);
+        hub.leave_all(&selection, &room, forward);
     }
 
     /// Closes the selected sockets: see [`Socket::close`].
@@ -135,8 +135,8 @@ impl<P: Protocol> Target<P> {
     pub fn close_with(self, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
         let Self { io: Io { hub, scope }, selection } = self;
         let disconnect = Disconnect::new(code, reason);
-        hub.close_all(&selection, &disconnect);
-        hub.forward_close(&selection, &disconnect, scope);
+        let forward = hub.forward_close(&selection, &disconnect, scope);
+        hub.close_all(&selection, &disconnect, forward);
     }
 }
 

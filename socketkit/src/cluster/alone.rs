@@ -79,11 +79,32 @@ impl<P: Protocol> Hub<P> {
         Forward(PhantomData)
     }
 
-    pub(crate) fn forward_join(&self, _: &Selection<P::Room>, _: &P::Room, _: Scope) {}
+    pub(crate) fn forward_join(
+        &self,
+        _: &Selection<P::Room>,
+        _: &P::Room,
+        _: Scope,
+    ) -> Forward<'_> {
+        Forward(PhantomData)
+    }
 
-    pub(crate) fn forward_leave(&self, _: &Selection<P::Room>, _: &P::Room, _: Scope) {}
+    pub(crate) fn forward_leave(
+        &self,
+        _: &Selection<P::Room>,
+        _: &P::Room,
+        _: Scope,
+    ) -> Forward<'_> {
+        Forward(PhantomData)
+    }
 
-    pub(crate) fn forward_close(&self, _: &Selection<P::Room>, _: &Disconnect, _: Scope) {}
+    pub(crate) fn forward_close(
+        &self,
+        _: &Selection<P::Room>,
+        _: &Disconnect,
+        _: Scope,
+    ) -> Forward<'_> {
+        Forward(PhantomData)
+    }
 
     pub(crate) fn has_others(&self) -> bool {
         false

@@ -47,18 +47,18 @@ impl<P: Protocol> Hub<P> {
             }
             Record::Join { to, room } => {
                 if let (Some(selection), Some(room)) = (self.meant(to, whom), self.room(room)) {
-                    self.join_all(&selection, &room);
+                    self.join_all(&selection, &room, Forward::none());
                 }
             }
             Record::Leave { to, room } => {
                 if let (Some(selection), Some(room)) = (self.meant(to, whom), self.room(room)) {
-                    self.leave_all(&selection, &room);
+                    self.leave_all(&selection, &room, Forward::none());
                 }
             }
             Record::Close { to, code, reason } => {
                 if let Some(selection) = self.meant(to, whom) {
                     let disconnect = Disconnect::new(CloseCode(*code), reason.clone());
-                    self.close_all(&selection, &disconnect);
+                    self.close_all(&selection, &disconnect, Forward::none());
                 }
             }
             Record::Revoke { identity } => {

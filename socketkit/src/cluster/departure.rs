@@ -254,7 +254,6 @@ impl<P: Protocol> Hub<P> {
         }
         let id = peer.id;
         let (secret, identity) = peer.seat().passport();
-        let call = peer.calls().last();
         let (presences, present) = self.presence_leaves(id);
         // Known before it is gone: whoever comes for it in between goes after it.
         shared.departures.note(id, to, shared.limits.resume * 2);
@@ -266,6 +265,8 @@ impl<P: Protocol> Hub<P> {
                 [Channel::All, Channel::Socket(id)].into_iter().chain(of_rooms).collect();
             let (heard, listened) = heard(&channels);
             let send = |Packed { before, sent, frames }: Packed| {
+                // Calls that begin from now on are not among the frames.
+                let call = peer.calls().last();
                 let lens: Vec<_> = frames.iter().map(|frame| frame.len()).collect();
                 let len = lens.iter().sum();
                 let (secret, received) = (secret.write(), departure.received);

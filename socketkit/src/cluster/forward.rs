@@ -152,11 +152,11 @@ impl<P: Protocol> Hub<P> {
         selection: &Selection<P::Room>,
         scope: Scope,
         record: impl Fn(Selected) -> Record,
-    ) {
-        let Some(Joined { shared, codec }) = self.reach(scope) else { return };
-        if let Some(to) = codec.select(selection) {
-            shared.forward(shared.route(&to, true, None, record));
-        }
+    ) -> Forward<'_> {
+        let Some(Joined { shared, codec }) = self.reach(scope) else { return Forward::none() };
+        let Some(to) = codec.select(selection) else { return Forward::none() };
+        let items = shared.route(&to, true, None, record);
+        Forward { by: Some((shared, &self.counters)), items }
     }
 
     /// Has other nodes put their sockets of a selection into a room.
@@ -165,11 +165,11 @@ impl<P: Protocol> Hub<P> {
         selection: &Selection<P::Room>,
         room: &P::Room,
         scope: Scope,
-    ) {
-        let Some(Joined { shared, codec }) = self.reach(scope) else { return };
-        let Some(room) = codec.write(room) else { return };
-        self.forward(selection, scope, |to| Record::Join { to, room: room.clone() });
+    ) -> Forward<'_> {
+        let Some(Joined { shared, codec }) = self.reach(scope) else { return Forward::none() };
+        let Some(room) = codec.write(room) else { return Forward::none() };
         shared.widen(&room);
+        self.forward(selection, scope, |to| Record::Join { to, room: room.clone() })
     }
 
     /// Has other nodes take them out of it.
@@ -178,10 +178,10 @@ impl<P: Protocol> Hub<P> {
         selection: &Selection<P::Room>,
         room: &P::Room,
         scope: Scope,
-    ) {
+    ) -> Forward<'_> {
         let room = self.reach(scope).and_then(|joined| joined.codec.write(room));
-        let Some(room) = room else { return };
-        self.forward(selection, scope, |to| Record::Leave { to, room: room.clone() });
+        let Some(room) = room else { return Forward::none() };
+        self.forward(selection, scope, |to| Record::Leave { to, room: room.clone() })
     }
 
     /// Has other nodes close them.
@@ -190,12 +190,12 @@ impl<P: Protocol> Hub<P> {
         selection: &Selection<P::Room>,
         disconnect: &Disconnect,
         scope: Scope,
-    ) {
+    ) -> Forward<'_> {
         let Disconnect { code, reason } = disconnect;
         self.forward(selection, scope, |to| {
             let (code, reason) = (code.0, reason.clone());
             Record::Close { to, code, reason }
-        });
+        })
     }
 
     /// Has other nodes close all that is somebody's.
