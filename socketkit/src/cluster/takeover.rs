@@ -118,6 +118,11 @@ impl<P: Protocol> Service<P> {
                 return Err(NoSession::Unknown);
             }
             let handshake = successor.entry.handshake.clone();
+            // Let in without a place where the session was here, it needs one by now.
+            successor.permit = successor.permit.take().or_else(|| self.place(&handshake));
+            if successor.permit.is_none() {
+                return Err(NoSession::Unknown);
+            }
             match self.come(shared, owner, &pass, handshake).await {
                 Ok((peer, received)) => {
                     let session = successor.admitted.session.clone();

@@ -118,7 +118,10 @@ async fn a_session_that_came_and_ended_is_a_gap_at_once() {
 
 /// Somebody who comes back to a session, for the so manieth time.
 fn come_back(node: &Service<Chat>, token: &str, attempt: u32) -> DuplexStream {
-    let words = format!("socketkit.v1.json, resume.{token}.0.{attempt}");
+    connect(node, &format!("socketkit.v1.json, resume.{token}.0.{attempt}"))
+}
+
+fn connect(node: &Service<Chat>, words: &str) -> DuplexStream {
     let request = http::Request::builder().header("sec-websocket-protocol", words);
     let (near, far) = duplex(4_096);
     let (service, request) = (node.clone(), request.body(()).unwrap());
@@ -219,4 +222,41 @@ async fn a_session_that_comes_when_nobody_waits_any_more_is_given_up() {
     assert!(hub.peer(id).is_none());
     reads(&mut near, "\"gap\":\"unknown\"").await;
     assert_eq!(kept.load(Ordering::SeqCst), 0, "its last node ends it");
+}
+
+#[tokio::test]
+async fn a_session_that_was_here_needs_a_place_to_come_back() {
+    let engine = Memory::default();
+    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let node = |sockets| {
+        let (asked, go) = (asked.clone(), go.clone());
+        let authorize = async move |handshake: Handshake| {
+            let is_slow =
+                handshake.words("sec-websocket-protocol").any(|word| word.ends_with(".7"));
+            if is_slow {
+                asked.notify_one();
+                go.notified().await;
+            }
+            Ok::<_, crate::Reject>(())
+        };
+        let server = Server::<Chat>::new().cluster(engine.clone()).authorize(authorize);
+        let server = server.limits(Limits::default().sockets(sockets));
+        server.ignore::<Join>().ignore::<Say>().build()
+    };
+    let all = [node(1), node(9)];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let _ada = soon(roaming.client().connect()).await.unwrap();
+    let socket = all[0].io().sockets().remove(0);
+    let token = socket.peer().seat().token(socket.id(), all[0].io().node()).unwrap();
+    // It has its place, as long as it is there.
+    let mut back = come_back(&all[0], &token, 7);
+    soon(asked.notified()).await;
+    moved(&roaming, &all, 1).await;
+    let mut bob = connect(&all[0], "socketkit.v1.json");
+    reads(&mut bob, "\"session\"").await;
+    go.notify_one();
+    reads(&mut back, CloseCode::FULL.0.to_be_bytes()).await;
+    assert_eq!(all[0].io().local().len(), 1);
+    assert_eq!(all[1].io().local().sockets()[0].id(), socket.id());
 }
