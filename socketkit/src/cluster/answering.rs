@@ -16,15 +16,26 @@ use crate::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::task::AbortHandle;
 
-/// Calls that this node makes for others, by who asked and by the number of the question.
+/// Questions of which it is known that they were cancelled before they came.
+const CANCELLED: usize = 1_024;
+
+/// Calls that this node makes for others.
 #[derive(Debug, Default)]
-pub(crate) struct Errands(Mutex<HashMap<(NodeId, u64), Vec<AbortHandle>>>);
+pub(crate) struct Errands(Mutex<State>);
+
+/// By who asked, and by the number of the question.
+#[derive(Debug, Default)]
+struct State {
+    running: HashMap<(NodeId, u64), Vec<AbortHandle>>,
+    /// The call may wait behind something else that was missed, and its end does not.
+    cancelled: VecDeque<(NodeId, u64)>,
+}
 
 /// A call for another node: who asked, the number of the question, and how long it waits.
 #[derive(Debug, Clone, Copy)]
@@ -37,18 +48,29 @@ struct Errand {
 impl Errands {
     /// Whoever asked does not wait any more.
     pub(crate) fn cancel(&self, node: NodeId, ask: u64) {
-        let errands = lock(&self.0).remove(&(node, ask));
+        let mut state = lock(&self.0);
+        let errands = state.running.remove(&(node, ask));
+        if errands.is_none() {
+            state.cancelled.truncate(CANCELLED - 1);
+            state.cancelled.push_front((node, ask));
+        }
+        drop(state);
         errands.into_iter().flatten().for_each(|errand| errand.abort());
     }
 
     /// A node is gone, and waits for nothing any more.
     pub(crate) fn gone(&self, node: NodeId) {
-        let gone: Vec<_> = lock(&self.0).extract_if(|(from, _), _| *from == node).collect();
+        let is_its = |(from, _): &(NodeId, u64), _: &mut Vec<AbortHandle>| *from == node;
+        let gone: Vec<_> = lock(&self.0).running.extract_if(is_its).collect();
         gone.into_iter().flat_map(|(_, errands)| errands).for_each(|errand| errand.abort());
     }
 
+    fn is_cancelled(&self, node: NodeId, ask: u64) -> bool {
+        lock(&self.0).cancelled.contains(&(node, ask))
+    }
+
     fn add(&self, errand: Errand, handle: AbortHandle) {
-        let mut errands = lock(&self.0);
+        let errands = &mut lock(&self.0).running;
         // Those that have ended are looked for when others begin.
         errands.retain(|_, handles| handles.iter().any(|handle| !handle.is_finished()));
         errands.entry((errand.from, errand.ask)).or_default().push(handle);
@@ -97,6 +119,7 @@ impl<P: Protocol> Hub<P> {
                     say(Record::PresenceFetched { ask: *ask, is_last, sockets });
                 }
             }
+            Record::Call { ask, .. } if shared.errands.is_cancelled(from, *ask) => {}
             Record::Call { ask, to, event, within, hears, .. } => {
                 let question = question::<P>(event, bytes, *hears);
                 let peers = question.as_ref().and(self.meant(to, whom)).map(|of| self.select(&of));

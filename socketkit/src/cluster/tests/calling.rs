@@ -1,8 +1,25 @@
 //! Calls to sockets of other nodes that take long.
 
-use super::{Memory, confirming, node, nodes, replies, server_event::Confirm, soon, until};
-use crate::{CallError, Client, Limits};
-use std::{future::pending, sync::Arc, time::Duration};
+use super::{
+    Join, Memory, ServerEvent, confirming, node, nodes, replies, said, server_event::Confirm, soon,
+    until,
+};
+use crate::{
+    CallError, Client, Limits,
+    cluster::{
+        channel::Channel,
+        message::{Message, Record},
+    },
+};
+use bytes::Bytes;
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::Notify;
 
 #[tokio::test]
@@ -49,4 +66,49 @@ async fn what_a_node_has_asked_is_given_up_when_it_goes() {
     })
     .await;
     asking.abort();
+}
+
+#[tokio::test]
+async fn a_call_that_comes_after_its_end_is_not_made() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counts = asked.clone();
+    let confirm = async move |_: Confirm| -> String {
+        counts.fetch_add(1, Ordering::SeqCst);
+        pending().await
+    };
+    let mut bob = soon(Client::to(&two).on(confirm).connect()).await.unwrap();
+    let mut eve = soon(two.local()).await;
+    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    soon(eve.call(Join("hall".into()))).await.unwrap();
+    let say = |room: &str, text: &str| one.io().to(room).emit(ServerEvent::Said(text.into()));
+    say("hall", "before");
+    assert_eq!(said(&mut eve).await, "before");
+    // What was lost in one room is asked for in vain: what comes in others waits meanwhile.
+    let cancelled = Arc::new(AtomicUsize::new(0));
+    let (counts, hall) = (cancelled.clone(), Channel::of_room("\"hall\""));
+    let mut lost = 0;
+    engine.lose(move |_, channel, message| {
+        let message = Message::read(Bytes::copy_from_slice(message)).unwrap();
+        let has = |is_it: fn(&Record) -> bool| message.head.records.iter().any(is_it);
+        let is_cancel = has(|record| matches!(record, Record::Cancel { .. }));
+        counts.fetch_add(is_cancel.into(), Ordering::SeqCst);
+        lost += usize::from(channel == hall);
+        (channel == hall && lost == 1) || has(|record| matches!(record, Record::Resend { .. }))
+    });
+    for text in ["lost", "late"] {
+        let published = engine.published();
+        say("hall", text);
+        until(|| engine.published() > published).await;
+    }
+    let mut call = one.io().to("lobby").call(Confirm("?".into()));
+    let published = engine.published();
+    let calling = tokio::spawn(async move { call.next().await });
+    until(|| engine.published() > published).await;
+    calling.abort();
+    until(|| cancelled.load(Ordering::SeqCst) > 0).await;
+    say("lobby", "later");
+    assert_eq!(said(&mut bob).await, "later");
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
