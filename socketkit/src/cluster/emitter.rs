@@ -106,13 +106,16 @@ impl<P: Protocol> Emitter<P> {
         flushed.map_err(|_| shared.unreachable("it has not taken everything in time"))
     }
 
-    /// Waits as [`flush`](Self::flush) does, and leaves the cluster.
+    /// Waits as [`flush`](Self::flush) does, and leaves the cluster: what a clone of its [`Io`] emits then is not
+    /// forwarded.
     ///
     /// # Errors
     ///
     /// As there; it leaves all the same.
     pub async fn close(self) -> Result<(), ClusterError> {
-        self.flush().await
+        let flushed = self.flush().await;
+        self.io.hub.leave_cluster();
+        flushed
     }
 }
 

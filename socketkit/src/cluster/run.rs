@@ -1,7 +1,11 @@
 //! The task of a node: connects to its engine, again and again, for as long as there is its server.
 
-use super::{shared::Shared, status::ClusterStatus, talk::Talk};
-use crate::{Protocol, hub::Hub};
+use super::{
+    shared::{Others, Shared},
+    status::ClusterStatus,
+    talk::Talk,
+};
+use crate::{Protocol, hub::Hub, peer::lock};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -26,13 +30,15 @@ pub(crate) fn start<P: Protocol>(hub: &Arc<Hub<P>>, runtime: &Handle) {
         let (alive, over) = watch::channel(());
         let _ = shared.over.set(over);
         runtime.spawn(async move {
-            run(talk, shared).await;
+            run(talk, &shared).await;
+            // Nobody tells of them any more.
+            *lock(&shared.others) = Others::default();
             drop(alive);
         });
     }
 }
 
-async fn run<P: Protocol>(mut talk: Talk<P>, shared: Arc<Shared>) {
+async fn run<P: Protocol>(mut talk: Talk<P>, shared: &Shared) {
     let mut pause = PAUSES.0;
     loop {
         let connecting = timeout(CONNECT, shared.engine.connect(&shared.name));
@@ -58,7 +64,7 @@ async fn run<P: Protocol>(mut talk: Talk<P>, shared: Arc<Shared>) {
         let engine = shared.engine.name();
         let was = *shared.status.borrow();
         if was == ClusterStatus::Connected {
-            shared.status.send_replace(ClusterStatus::Degraded);
+            shared.turn(ClusterStatus::Degraded);
             // Once, and not for each attempt.
             tracing::warn!(engine, error = %why, node = %shared.node, "the engine of the cluster was lost");
         } else {

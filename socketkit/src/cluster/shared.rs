@@ -250,6 +250,8 @@ impl Shared {
         match *self.status.borrow() {
             // Nobody has ever heard of this node, or expects to.
             ClusterStatus::Connecting => return false,
+            // Nobody says it any more.
+            ClusterStatus::Left => return false,
             ClusterStatus::Degraded if items.iter().all(|item| !item.counts) => return false,
             _ => {}
         }
@@ -263,6 +265,18 @@ impl Shared {
         }
         let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
         self.outbound.push(items, Bounds { items: items_most, bytes })
+    }
+
+    /// How it stands to its engine from now on, unless it has left: how it did.
+    pub(crate) fn turn(&self, to: ClusterStatus) -> ClusterStatus {
+        let mut was = to;
+        self.status.send_if_modified(|status| {
+            was = *status;
+            let stays = was == ClusterStatus::Left || was == to;
+            *status = if stays { was } else { to };
+            !stays
+        });
+        was
     }
 
     pub(crate) fn unreachable(&self, why: impl Into<String>) -> ClusterError {
@@ -285,6 +299,7 @@ impl Shared {
 
     /// The server is over, and with it the task.
     pub(crate) fn close(&self) {
+        self.turn(ClusterStatus::Left);
         self.is_closed.store(true, Ordering::Release);
         self.closed.notify_one();
         self.outbound.wake.notify_one();

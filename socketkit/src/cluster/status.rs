@@ -15,6 +15,9 @@ pub enum ClusterStatus {
     /// The engine was lost. What is emitted reaches the sockets of this node at once, and waits for the others:
     /// see [`Limits::forwarded`](crate::Limits::forwarded). It is connected to again, at intervals of up to 2 s.
     Degraded,
+    /// This node has left: its server is over, or its [`Emitter`](crate::Emitter) was closed. What is emitted reaches
+    /// the sockets of this node alone, from now on.
+    Left,
 }
 
 /// The engine of a cluster cannot be reached.

@@ -159,7 +159,7 @@ impl<P: Protocol> Talk<P> {
     /// There is a connection, and everything that was asked for holds.
     fn begin(&mut self, now: Instant) {
         let (engine, node) = (self.shared.engine.name(), self.shared.node);
-        let was = self.shared.status.send_replace(ClusterStatus::Connected);
+        let was = self.shared.turn(ClusterStatus::Connected);
         self.shared.failed.send_replace(None);
         let again = was == ClusterStatus::Degraded;
         tracing::info!(engine, %node, again, "connected to the engine of the cluster");

@@ -319,7 +319,11 @@ async fn a_process_without_sockets_emits_to_those_of_all_nodes() {
     assert!(emitter.is_empty() && one.io().nodes().len() == 1, "it is no node");
     emitter.broadcast(ServerEvent::Said("all".into()));
     emitter.to("lobby").emit(ServerEvent::Said("lobby".into()));
+    let (io, status) = ((*emitter).clone(), emitter.cluster());
     soon(emitter.close()).await.unwrap();
+    assert_eq!(*status.borrow(), ClusterStatus::Left);
+    assert!(!io.broadcast(ServerEvent::Said("too late".into())).forwarded);
+    until(|| io.nodes().is_empty()).await;
     assert_eq!(said(&mut ada).await, "all");
     assert_eq!((said(&mut bob).await, said(&mut bob).await), ("all".into(), "lobby".into()));
     engine.down();

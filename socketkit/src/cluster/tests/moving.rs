@@ -2,7 +2,7 @@
 
 use super::{Join, Memory, Say, ServerEvent, nodes, said, server_event, soon, until};
 use crate::{
-    Client, ClientBuilder, Protocol, Service, Status,
+    Client, ClientBuilder, ClusterStatus, Protocol, Service, Status,
     dial::{Pipe, To},
     peer::lock,
     transport::Stream,
@@ -113,9 +113,12 @@ async fn a_session_whose_node_is_gone_is_a_gap_at_once() {
     let [one, two] = nodes(&engine).await;
     let roaming = Roaming::new(&[one, two.clone()]);
     let ada = soon(roaming.client().connect()).await.unwrap();
-    roaming.nodes[0].io().hub.leave_cluster();
+    let gone = roaming.nodes[0].clone();
+    gone.io().hub.leave_cluster();
     until(|| two.io().nodes().is_empty()).await;
     roaming.go_to(1);
+    until(|| *gone.io().cluster().borrow() == ClusterStatus::Left).await;
+    until(|| gone.io().nodes().is_empty()).await;
     let mut status = ada.status();
     soon(status.wait_for(|status| matches!(status, Status::Reset { .. }))).await.unwrap();
     assert_eq!(two.io().local().len(), 1);
