@@ -222,13 +222,11 @@ impl<P: Protocol> Service<P> {
         let Some(peer) = ticket.session().and_then(|id| self.hub().peer(id)) else {
             return self.go_on_elsewhere(entry, admitted, permit, ticket);
         };
-        let seat = peer.seat();
-        if !seat.fits(ticket, admitted.identity.as_deref()) {
-            drop(seat);
+        let owner = peer.seat().owner();
+        if !owner.is(admitted.identity.as_deref()) || !peer.seat().is_of(ticket) {
             return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
         }
         let successor = self.successor(entry, admitted, permit, ticket);
-        drop(seat);
         self.follow(&peer, successor, ticket);
         None
     }

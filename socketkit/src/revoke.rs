@@ -25,7 +25,10 @@ impl<P: Protocol> Io<P> {
         I: Eq + Serialize + Send + Sync + 'static,
     {
         self.hub.forward_revoke(identity, self.scope);
-        self.hub.revoke(|peer| peer.seat().is_identity(identity))
+        self.hub.revoke(|peer| {
+            let owner = peer.seat().owner();
+            owner.is(Some(identity))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 use serde::Serialize;
 #[cfg(feature = "cluster")]
 use serde_json::value::{RawValue, to_raw_value};
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 /// A connection that wants to go on with a session, as the task of the session knows it.
 pub(crate) type Newcomer = Box<dyn Any + Send>;
@@ -23,11 +23,47 @@ pub(crate) trait Identity: Send + Sync {
     fn name(&self) -> Option<Box<RawValue>>;
 }
 
+/// Whose a session is. It is told apart by code of the application, which does not run under the lock of the seat.
+#[derive(Clone, Default)]
+pub(crate) struct Owner(Option<Known>);
+
 /// One that this node has made, or another.
+#[derive(Clone)]
 enum Known {
-    Made(Box<dyn Identity>),
+    Made(Arc<dyn Identity>),
     #[cfg(feature = "cluster")]
-    Named(Box<RawValue>),
+    Named(Arc<RawValue>),
+}
+
+impl Owner {
+    fn made(identity: Option<Box<dyn Identity>>) -> Self {
+        Self(identity.map(|identity| Known::Made(identity.into())))
+    }
+
+    /// Whether it is somebody; nobody is nobody's.
+    pub(crate) fn is(&self, identity: Option<&dyn Identity>) -> bool {
+        match (&self.0, identity) {
+            (None, None) => true,
+            (Some(known), Some(other)) => known.is(other),
+            _ => false,
+        }
+    }
+
+    /// The same of one whom another node names.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_named(&self, name: Option<&RawValue>) -> bool {
+        match (&self.0, name) {
+            (None, None) => true,
+            (Some(known), Some(name)) => known.name().is_some_and(|own| own.get() == name.get()),
+            _ => false,
+        }
+    }
+
+    /// By which name that node is to know who it is.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn name(&self) -> Option<Box<RawValue>> {
+        self.0.as_ref().and_then(Known::name)
+    }
 }
 
 impl Known {
@@ -43,14 +79,13 @@ impl Known {
     fn name(&self) -> Option<Box<RawValue>> {
         match self {
             Self::Made(known) => known.name(),
-            Self::Named(name) => Some(name.clone()),
+            Self::Named(name) => Some((**name).to_owned()),
         }
     }
 }
 
 impl<T: Eq + Serialize + Send + Sync + 'static> Identity for T {
     fn is(&self, other: &dyn Any) -> bool {
-        // It is code of the application, and runs under the lock of the seat.
         guarded(|| Ok(other.downcast_ref() == Some(self))).unwrap_or(false)
     }
 
@@ -76,44 +111,36 @@ pub(crate) struct Seat {
 
 #[derive(Default)]
 struct Rare {
-    identity: Option<Known>,
+    owner: Owner,
     newcomer: Option<Newcomer>,
 }
 
 impl Seat {
     /// That of a session with this secret, for somebody of this identity alone.
     pub(crate) fn new(secret: Secret, identity: Option<Box<dyn Identity>>) -> Self {
-        Self::of(secret, Claims::default(), identity.map(Known::Made))
+        Self::of(secret, Owner::made(identity))
     }
 
-    fn of(secret: Secret, claims: Claims, identity: Option<Known>) -> Self {
-        let rare = identity.map(|identity| Rare { identity: Some(identity), newcomer: None });
-        Self { secret, claims, is_open: true, rare: rare.map(Box::new) }
+    fn of(secret: Secret, owner: Owner) -> Self {
+        let rare = owner.0.is_some().then(|| Box::new(Rare { owner, newcomer: None }));
+        Self { secret, claims: Claims::default(), is_open: true, rare }
     }
 
     /// That of a session which another node has had, for somebody whom that knew by this name.
     #[cfg(feature = "cluster")]
     pub(crate) fn moved(secret: Secret, name: Option<Box<RawValue>>) -> Self {
-        Self::of(secret, Claims::default(), name.map(Known::Named))
+        Self::of(secret, Owner(name.map(|name| Known::Named(name.into()))))
     }
 
-    /// What that node is to know: the secret, and by which name it knows whose it is.
+    /// What that node is to know.
     #[cfg(feature = "cluster")]
-    pub(crate) fn passport(&self) -> (Secret, Option<Box<RawValue>>) {
-        let known = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
-        (self.secret, known.and_then(Known::name))
+    pub(crate) fn secret(&self) -> Secret {
+        self.secret
     }
 
-    /// Whether a ticket that came to another node fits, for somebody whom that knows by this name.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn fits_name(&self, ticket: &Ticket, name: Option<&RawValue>) -> bool {
-        let known = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
-        let is_same = match (known, name) {
-            (None, None) => true,
-            (Some(known), Some(name)) => known.name().is_some_and(|own| own.get() == name.get()),
-            _ => false,
-        };
-        is_same && self.is_of(ticket)
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> Owner {
+        self.rare.as_ref().map(|rare| rare.owner.clone()).unwrap_or_default()
     }
 
     /// That of a session that does not resume.
@@ -124,20 +151,6 @@ impl Seat {
     /// That of nobody.
     pub(crate) fn none() -> Self {
         Self::of_one_connection(None)
-    }
-
-    /// Whether it is somebody's.
-    #[cfg(feature = "server")]
-    pub(crate) fn is_identity(&self, identity: &dyn Identity) -> bool {
-        let known = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
-        known.is_some_and(|known| known.is(identity))
-    }
-
-    /// The same of one whom another node names.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn is_named(&self, name: &RawValue) -> bool {
-        let known = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
-        known.and_then(Known::name).is_some_and(|own| own.get() == name.get())
     }
 
     /// The token of a session that can resume.
@@ -153,17 +166,6 @@ impl Seat {
     /// Whether a ticket is for this session.
     pub(crate) fn is_of(&self, ticket: &Ticket) -> bool {
         self.is_open && ticket.proves(&self.secret)
-    }
-
-    /// The same, and of the one whom it belongs to.
-    pub(crate) fn fits(&self, ticket: &Ticket, identity: Option<&dyn Identity>) -> bool {
-        let known = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
-        let is_same = match (known, identity) {
-            (None, None) => true,
-            (Some(known), Some(other)) => known.is(other),
-            _ => false,
-        };
-        is_same && self.is_of(ticket)
     }
 
     /// Whether a later connection has taken over, or is about to.

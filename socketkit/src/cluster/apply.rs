@@ -62,7 +62,10 @@ impl<P: Protocol> Hub<P> {
                 }
             }
             Record::Revoke { identity } => {
-                self.revoke(|peer| peer.seat().is_named(identity));
+                self.revoke(|peer| {
+                    let owner = peer.seat().owner();
+                    owner.is_named(Some(identity))
+                });
             }
             record => self.answer(from, record, bytes, whom),
         }

@@ -190,10 +190,10 @@ impl<P: Protocol> Hub<P> {
             let moved = shared.departures.find(pass.id);
             return refuse(moved.map_or(NoSession::Unknown, NoSession::Moved));
         };
-        let ticket = pass.ticket();
+        let owner = peer.seat().owner();
+        let ticket = pass.ticket().filter(|_| owner.is_named(pass.identity.as_deref()));
         let mut seat = peer.seat();
-        let identity = pass.identity.as_deref();
-        let Some(ticket) = ticket.filter(|ticket| seat.fits_name(ticket, identity)) else {
+        let Some(ticket) = ticket.filter(|ticket| seat.is_of(ticket)) else {
             return refuse(NoSession::Unknown);
         };
         if seat.is_late(&ticket) {
@@ -253,7 +253,9 @@ impl<P: Protocol> Hub<P> {
             return departure.refuse(NoSession::Overflow);
         }
         let id = peer.id;
-        let (secret, identity) = peer.seat().passport();
+        let owner = peer.seat().owner();
+        let secret = peer.seat().secret();
+        let identity = owner.name();
         let (presences, present) = self.presence_leaves(id);
         // Known before it is gone: whoever comes for it in between goes after it.
         shared.departures.note(id, to, shared.limits.resume * 2);

@@ -98,7 +98,8 @@ impl<P: Protocol> Service<P> {
         let pass = Pass::new(ticket, identity).ok_or(NoSession::Unknown)?;
         loop {
             if let Some(peer) = hub.peer(pass.id) {
-                let is_ours = peer.seat().fits_name(ticket, pass.identity.as_deref());
+                let owner = peer.seat().owner();
+                let is_ours = owner.is_named(pass.identity.as_deref()) && peer.seat().is_of(ticket);
                 return if is_ours { Ok(Found::Here(peer)) } else { Err(NoSession::Unknown) };
             }
             let is_expected = shared.arrivals.expects(pass.id);

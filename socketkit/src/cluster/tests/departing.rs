@@ -16,12 +16,15 @@ use crate::{
     ticket::{Ticket, Token},
 };
 use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use std::{
     future::pending,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
+    thread,
     time::Duration,
 };
 use tokio::{
@@ -211,7 +214,7 @@ async fn a_session_that_comes_when_nobody_waits_any_more_is_given_up() {
     let terms = shared.terms.clone();
     let make = move |state: &SessionState, bytes| peer(state, bytes, terms, Handshake::default());
     let arriving = shared.expect((id, asking.id), Vec::new(), Box::new(make)).unwrap();
-    let secret = socket.peer().seat().passport().0;
+    let secret = socket.peer().seat().secret();
     let ticket = Ticket::new(Token { owner, id, secret }, 0, 2);
     ask_for(shared, owner, asking.id, &Pass::new(&ticket, None).unwrap(), true);
     until(|| hub.peer(id).is_some()).await;
@@ -259,4 +262,60 @@ async fn a_session_that_was_here_needs_a_place_to_come_back() {
     reads(&mut back, CloseCode::FULL.0.to_be_bytes()).await;
     assert_eq!(all[0].io().local().len(), 1);
     assert_eq!(all[1].io().local().sockets()[0].id(), socket.id());
+}
+
+/// Looks at the seats of all sockets from another thread, whenever it is told apart from others or named.
+#[derive(Clone)]
+struct Curious(Arc<dyn Fn() + Send + Sync>);
+
+impl PartialEq for Curious {
+    fn eq(&self, _: &Self) -> bool {
+        (self.0)();
+        true
+    }
+}
+
+impl Eq for Curious {}
+
+impl Serialize for Curious {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.0)();
+        serializer.serialize_str("curious")
+    }
+}
+
+#[tokio::test]
+async fn no_lock_of_a_session_is_held_while_its_identity_is_looked_at() {
+    let engine = Memory::default();
+    let nodes = Arc::new(OnceLock::<Vec<Service<Chat>>>::new());
+    let (looked, stuck) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counts, fails, sees) = (looked.clone(), stuck.clone(), nodes.clone());
+    let curious = Curious(Arc::new(move || {
+        let Some(nodes) = sees.get().cloned() else { return };
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            let peers = nodes.iter().flat_map(|node| node.io().hub.everybody());
+            done.send(peers.filter(|peer| peer.seat().is_open()).count())
+        });
+        counts.fetch_add(1, Ordering::SeqCst);
+        let is_stuck = is_done.recv_timeout(Duration::from_millis(500)).is_err();
+        fails.fetch_add(is_stuck.into(), Ordering::SeqCst);
+    }));
+    let node = || {
+        let curious = curious.clone();
+        let server = Server::<Chat>::new().cluster(engine.clone()).ignore::<Join>().ignore::<Say>();
+        server.identify(move |()| curious.clone()).build()
+    };
+    let all = [node(), node()];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let _ada = soon(roaming.client().connect()).await.unwrap();
+    assert!(nodes.set(all.to_vec()).is_ok());
+    for to in [0, 1, 1, 0] {
+        moved(&roaming, &all, to).await;
+    }
+    let before = looked.load(Ordering::SeqCst);
+    assert_eq!(all[0].io().revoke(&curious), 1);
+    assert!(before > 3 && looked.load(Ordering::SeqCst) > before);
+    assert_eq!(stuck.load(Ordering::SeqCst), 0);
 }
