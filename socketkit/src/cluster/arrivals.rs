@@ -13,7 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -35,7 +35,9 @@ struct State {
     expected: HashMap<SocketId, Expected>,
     /// Those that are being taken in.
     coming: HashSet<SocketId>,
-    come: Vec<Come>,
+    /// Those that have come, the oldest first; and how far each had heard somebody on a channel, by that: with how often they came so.
+    come: VecDeque<Come>,
+    heard: HashMap<(NodeId, Channel), BTreeMap<u64, HashMap<SocketId, u32>>>,
 }
 
 /// Makes the peer of a session that has come, of what its last node sent.
@@ -146,6 +148,27 @@ impl Drop for Arriving {
     }
 }
 
+impl State {
+    /// Messages that a session has heard elsewhere do not come any more.
+    fn forget(&mut self, come: &Come) {
+        for (key, last) in &come.heard {
+            let Some(of) = self.heard.get_mut(key) else { continue };
+            if let Some(ids) = of.get_mut(last) {
+                match ids.get_mut(&come.id) {
+                    Some(count) if *count > 1 => *count -= 1,
+                    _ => drop(ids.remove(&come.id)),
+                }
+                if ids.is_empty() {
+                    of.remove(last);
+                }
+            }
+            if of.is_empty() {
+                self.heard.remove(key);
+            }
+        }
+    }
+}
+
 impl Arrivals {
     /// Keeps a message for those that are to come, if it is on a channel of theirs.
     pub(crate) fn keep(&self, message: &Message) {
@@ -187,17 +210,23 @@ impl Arrivals {
 
     /// It is here, and has heard so much.
     pub(crate) fn came(&self, id: SocketId, heard: HashMap<(NodeId, Channel), u64>, now: Instant) {
-        lock(&self.0).come.push(Come { id, heard, until: now + LATE });
+        let mut state = lock(&self.0);
+        for (key, last) in &heard {
+            let of = state.heard.entry(*key).or_default();
+            *of.entry(*last).or_default().entry(id).or_default() += 1;
+        }
+        state.come.push_back(Come { id, heard, until: now + LATE });
     }
 
     /// Who has heard a message before they came.
     pub(crate) fn knowing(&self, message: &Message, now: Instant) -> Vec<SocketId> {
         let mut state = lock(&self.0);
-        state.come.retain(|come| come.until > now);
-        let key = (message.head.from, message.head.on);
-        let knows =
-            |come: &&Come| come.heard.get(&key).is_some_and(|last| *last >= message.head.last());
-        state.come.iter().filter(knows).map(|come| come.id).collect()
+        while let Some(come) = state.come.pop_front_if(|come| come.until <= now) {
+            state.forget(&come);
+        }
+        let of = state.heard.get(&(message.head.from, message.head.on)).into_iter();
+        let knowing = of.flat_map(|of| of.range(message.head.last()..));
+        knowing.flat_map(|(_, ids)| ids.keys()).copied().collect()
     }
 }
 
