@@ -15,6 +15,8 @@ mod events;
 mod modules;
 #[path = "browser_client/page.rs"]
 mod page;
+#[path = "browser_client/places.rs"]
+mod places;
 #[path = "browser_client/resume.rs"]
 mod resume;
 #[path = "browser_client/window.rs"]

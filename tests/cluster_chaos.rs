@@ -1,5 +1,5 @@
 //! Three nodes as processes of their own, and clients of all of them, while nodes and the engine are killed:
-//! nothing comes twice, nothing out of order, and whoever missed something knows it.
+//! nothing comes twice, nothing out of order, and whoever missed something knows it. With a log, nobody misses anything.
 //!
 //! `CLUSTER_CHAOS=full` runs it with 300 clients and 300,000 events, a node killed every 10 s and the engine twice, on
 //! either engine; by default it is a tenth of that. It prints its figures.
@@ -11,7 +11,7 @@ mod node;
 
 use ledger::Ledger;
 use node::{NODE, Node};
-use socketkit::{Client, Limits, Status};
+use socketkit::{Client, Gap, Limits, Status};
 use std::{
     env,
     net::SocketAddr,
@@ -63,6 +63,7 @@ async fn member(number: usize, addr: SocketAddr, stage: Arc<Stage>) {
         }
     };
     let (mut status, remote) = (client.status(), client.remote().clone());
+    let client_status = client.status();
     let ledger = stage.ledgers[number].clone();
     let hears = ledger.clone();
     let hearing = tokio::spawn(async move {
@@ -79,6 +80,11 @@ async fn member(number: usize, addr: SocketAddr, stage: Arc<Stage>) {
         loop {
             let begins = match &*status.borrow_and_update() {
                 Status::Open => session == 0,
+                // It goes on in its room.
+                Status::Reset { reason: Gap::Recovered, .. } => {
+                    joins.recovered();
+                    false
+                }
                 Status::Reset { .. } => true,
                 Status::Closed { code, .. } => panic!("{code}"),
                 _ => false,
@@ -86,13 +92,16 @@ async fn member(number: usize, addr: SocketAddr, stage: Arc<Stage>) {
             if begins {
                 session += 1;
                 joins.reset();
+            }
+            // The call is lost with its node, and the session perhaps not.
+            if !joins.is_in() {
                 let joined = joining_remote.call(Ask { text: format!("join {room_name}") }).await;
                 if joined.is_ok() {
                     joins.joined();
                     of.joined.fetch_add(u64::from(session == 1), Relaxed);
                 }
             }
-            if status.changed().await.is_err() {
+            if joins.is_in() && status.changed().await.is_err() {
                 return;
             }
         }
@@ -111,11 +120,21 @@ async fn member(number: usize, addr: SocketAddr, stage: Arc<Stage>) {
         }
     }
     // The last word, by which everybody finds what is missing.
+    let end = Instant::now() + Duration::from_secs(45);
     loop {
         said += 1;
-        if remote.call(Ask { text: format!("say {room} {number} {said}") }).await.is_ok() {
-            ledger.accepted(said);
-            break;
+        match remote.call(Ask { text: format!("say {room} {number} {said}") }).await {
+            Ok(_) => {
+                ledger.accepted(said);
+                break;
+            }
+            Err(error) => {
+                let status = client_status.borrow().clone();
+                assert!(
+                    Instant::now() < end,
+                    "{number} cannot say its last word: {error}, {status:?}"
+                );
+            }
         }
     }
     stage.done.fetch_add(1, Relaxed);
@@ -139,10 +158,10 @@ struct Stage {
     ledgers: Vec<Arc<Ledger>>,
 }
 
-async fn chaos(kind: Kind) {
+async fn chaos(kind: Kind, is_durable: bool) {
     let scale = Scale::of_environment();
     let engine = Engine::start(kind);
-    let mut nodes: Vec<_> = (0..3).map(|_| Node::start(&engine)).collect();
+    let mut nodes: Vec<_> = (0..3).map(|_| Node::start(&engine, is_durable)).collect();
     let addrs: Vec<_> = nodes.iter().map(Node::addr).collect();
     let proxy = Proxy::among(&addrs, 1).await;
     let stage = Arc::new(Stage {
@@ -180,22 +199,37 @@ async fn chaos(kind: Kind) {
     }
     let report = ledger::report(&stage.ledgers, ROOM);
     println!(
-        "{kind:?}: {} clients, {report}; {killed} nodes and {engines} engines killed in {} s",
+        "{kind:?}{}: {} clients, {report}; {killed} nodes and {engines} engines killed in {} s",
+        if is_durable { " with a log" } else { "" },
         scale.clients,
         took.as_secs()
     );
     assert_eq!((report.doubled, report.reordered, report.unreported), (0, 0, 0), "{report}");
     assert!(report.accepted >= scale.events / 2, "{report}");
+    if is_durable {
+        assert_eq!(report.resets, 0, "{report}");
+        assert!(report.recovered > 0, "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_and_nats_are_killed_and_whoever_missed_something_knows_it() {
-    chaos(Kind::Nats).await;
+    chaos(Kind::Nats, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_and_redis_are_killed_and_whoever_missed_something_knows_it() {
-    chaos(Kind::Redis).await;
+    chaos(Kind::Redis, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_and_nats_are_killed_and_nobody_misses_anything_of_the_log() {
+    chaos(Kind::Nats, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_and_redis_are_killed_and_nobody_misses_anything_of_the_log() {
+    chaos(Kind::Redis, true).await;
 }
 
 /// What the processes run that the others start.

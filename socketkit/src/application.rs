@@ -230,6 +230,7 @@ where
             self.context.set_session(session);
         }
         self.permit = permit.or(self.permit.take());
+        self.app.hub.session_changed(self.context.socket().id());
     }
 
     fn give_place(&mut self) -> Option<Permit> {
@@ -259,7 +260,15 @@ where
         self.app.hub.forward_reply(self.context.socket().id(), reply);
     }
 
+    #[cfg(feature = "cluster")]
+    fn ready(&self) {
+        self.app.hub.keep(self.context.socket().peer());
+    }
+
     fn ended(&self, why: Disconnect) -> Listening {
+        if self.context.socket().peer().is_abandoned() {
+            return Box::pin(ready(Ok(())));
+        }
         let context = self.context.ended(why);
         let listening = self.app.clone().listen(|app| &app.on_disconnect, context);
         listening.unwrap_or_else(|| Box::pin(ready(Ok(()))))

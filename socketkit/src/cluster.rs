@@ -27,6 +27,8 @@ mod conformance;
 #[cfg(feature = "cluster")]
 mod departure;
 #[cfg(feature = "cluster")]
+mod durable;
+#[cfg(feature = "cluster")]
 mod elsewhere;
 #[cfg(feature = "cluster")]
 mod emitter;
@@ -40,6 +42,8 @@ mod heard;
 mod interests;
 #[cfg(feature = "cluster")]
 mod join;
+#[cfg(feature = "cluster")]
+mod keeping;
 #[cfg(test)]
 #[cfg(feature = "cluster")]
 mod memory;
@@ -59,6 +63,8 @@ mod outbound;
 mod presence;
 #[cfg(all(test, feature = "cluster"))]
 mod properties;
+#[cfg(feature = "cluster")]
+mod recovery;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "cluster")]
@@ -89,7 +95,9 @@ mod waiting;
 #[cfg(not(feature = "cluster"))]
 pub(crate) use alone::{Forward, Joined, Replication, Scope};
 #[cfg(feature = "cluster")]
-pub(crate) use departure::{Mover, supersede};
+pub(crate) use departure::{Mover, redirect, supersede};
+#[cfg(feature = "cluster")]
+pub(crate) use durable::Places;
 #[cfg(feature = "cluster")]
 pub use emitter::Emitter;
 #[cfg(feature = "cluster")]

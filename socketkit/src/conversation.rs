@@ -2,6 +2,7 @@
 //! the other, replies to whoever called, and answers each call once.
 
 mod greeting;
+mod places;
 mod reading;
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     turn::Flush,
     wire::{self, Frame},
 };
+use places::Places;
 use std::{
     mem,
     sync::Arc,
@@ -53,6 +55,8 @@ pub(crate) struct Conversation {
     is_leaving: bool,
     /// An event was not handled, and none will be: nothing that came since counts.
     is_deaf: bool,
+    /// What a client has seen of each node, whatever the session.
+    pub(crate) places: Option<Box<Places>>,
 }
 
 /// An event as it came.
@@ -104,6 +108,7 @@ impl Conversation {
             notices: Notices::default(),
             is_leaving: false,
             is_deaf: false,
+            places: (!is_server).then(|| Box::new(Places::new(now))),
             peer,
             app,
         }
@@ -232,6 +237,8 @@ impl Conversation {
                         self.backlog.clear();
                         return Poll::Ready(Err(refusal));
                     }
+                    #[cfg(feature = "cluster")]
+                    self.app.ready();
                     self.peer.queue().release();
                 }
                 Work::Noticing(noticing) => {

@@ -68,6 +68,7 @@ pub(crate) struct ClusterCounters {
     pub(crate) lost: Counter,
     pub(crate) came: Counter,
     pub(crate) left: Counter,
+    pub(crate) recovered: Counter,
 }
 
 /// See the module.

@@ -59,6 +59,11 @@ impl Delivery {
         delivery
     }
 
+    /// Whether it waits for nobody who is here, and nobody here was left out.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.queued == 0 && self.dropped == 0
+    }
+
     pub(crate) fn count(&mut self, pushed: Pushed) {
         match pushed {
             Pushed::Queued => self.queued += 1,

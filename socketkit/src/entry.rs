@@ -41,7 +41,7 @@ pub(crate) struct Successor {
     pub(crate) admitted: Admitted,
     pub(crate) permit: Option<Permit>,
     #[cfg(feature = "cluster")]
-    ticket: Ticket,
+    pub(crate) ticket: Ticket,
     /// What becomes of it where the session does not go on.
     otherwise: Otherwise,
 }
@@ -224,6 +224,10 @@ impl<P: Protocol> Service<P> {
         };
         let owner = peer.seat().owner();
         if !owner.is(admitted.identity.as_deref()) || !peer.seat().is_of(ticket) {
+            #[cfg(feature = "cluster")]
+            if self.is_stale(ticket) {
+                return self.go_on_elsewhere(entry, admitted, permit, ticket);
+            }
             return Some(self.begin(entry, admitted, permit, Some(Gap::Unknown)));
         }
         let successor = self.successor(entry, admitted, permit, ticket);

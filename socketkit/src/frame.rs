@@ -23,6 +23,10 @@ use tokio_tungstenite::tungstenite::{
 /// Room for the longest unmasked header in front of a payload.
 const HEADER: usize = 10;
 
+/// In so many bytes of an event are its longest name and its place.
+#[cfg(feature = "cluster")]
+const HEAD: usize = 128;
+
 /// Bytes of a buffer that a worker keeps for the next draft.
 const KEPT: usize = 4096;
 
@@ -116,6 +120,36 @@ pub(crate) fn event_name(frame: &[u8]) -> Option<&str> {
     str::from_utf8(rest.split(|byte| *byte == b'"').next()?).ok()
 }
 
+/// The same event of a server, at this place among all of its node: one that has room for a place.
+#[cfg(feature = "cluster")]
+pub(crate) fn placed(frame: &[u8], place: &str) -> FrameBytes {
+    let mut bytes = frame.to_vec();
+    if let Some(room) = room(frame).and_then(|start| bytes.get_mut(start..start + place.len())) {
+        room.copy_from_slice(place.as_bytes());
+    }
+    bytes.into()
+}
+
+/// The place of an event, if it has one.
+#[cfg(feature = "cluster")]
+pub(crate) fn place(frame: &[u8]) -> Option<&str> {
+    let start = room(frame)?;
+    str::from_utf8(frame.get(start..start + wire::PLACE)?).ok()
+}
+
+/// Where in the frame of an event its place is.
+#[cfg(feature = "cluster")]
+fn room(frame: &[u8]) -> Option<usize> {
+    let mut cursor = Cursor::new(frame);
+    FrameHeader::parse(&mut cursor).ok()??;
+    let start = cursor.position() as usize;
+    // The payload behind it may be long, and is not looked at.
+    let text = frame.get(start..)?;
+    let text = text.get(..HEAD).unwrap_or(text).utf8_chunks().next()?.valid();
+    let place = wire::place(text)?;
+    Some(start + place.as_ptr() as usize - text.as_ptr() as usize)
+}
+
 /// The id of a call, if this is one of ours.
 pub(crate) fn call(frame: &[u8]) -> Option<u32> {
     event(&payload(frame)).flatten()
@@ -193,6 +227,38 @@ mod tests {
             assert_eq!(event_name(&text(payload, Role::Server)), name);
         }
         assert_eq!(event(&ping(Role::Server)), None);
+    }
+
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn an_event_is_put_at_a_place_whatever_its_length() {
+        let (zeros, place) = ("0".repeat(28), "0123456789abcdef000000000001");
+        let event = |name: &str, at: &str, data: &str| {
+            let payload = format!(r#"{{"event":"{name}","at":"{at}","data":{data}}}"#);
+            text(payload.as_bytes(), Role::Server)
+        };
+        let (longest, inner) = ("n".repeat(64), format!(r#"{{"event":"x","at":"{zeros}"}}"#));
+        let long = |length| format!(r#""{}""#, "é".repeat(length));
+        for data in ["7".to_owned(), inner, long(30), long(100), long(70_000)] {
+            for name in ["n", &longest] {
+                assert_eq!(placed(&event(name, &zeros, &data), place), event(name, place, &data));
+            }
+        }
+    }
+
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn what_has_no_room_for_a_place_stays_as_it_is() {
+        let place = "0123456789abcdef000000000001";
+        for payload in [
+            r#"{"event":"told","data":{"event":"x","at":"0000000000000000000000000000"}}"#,
+            r#"{"reply":7,"data":"\",\"at\":\"0000000000000000000000000000\""}"#,
+            "{}",
+        ] {
+            let frame = text(payload.as_bytes(), Role::Server);
+            assert_eq!(placed(&frame, place), frame);
+        }
+        assert_eq!(placed(&ping(Role::Server), place), ping(Role::Server));
     }
 
     #[test]

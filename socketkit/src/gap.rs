@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a client that came back was given a new session instead of the one that it had.
+/// Why a client that came back does not go on as it was: but for [`Recovered`](Self::Recovered), with a new session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Gap {
@@ -11,6 +11,12 @@ pub enum Gap {
     Unknown,
     /// More was sent than the [`window`](crate::Limits::window) holds, and is not there to be sent again.
     Overflow,
+    /// The node of the session was lost, and another goes on with it, in its rooms and as the same
+    /// [`SocketId`](crate::SocketId), from what the engine has [kept](crate::Limits::logged_bytes).
+    ///
+    /// All that was emitted comes, and none of it twice. What the client had sent and not heard of may have been
+    /// handled or not: calls end as [`Lost`](crate::CallError::Lost).
+    Recovered,
 }
 
 impl Gap {
@@ -19,12 +25,17 @@ impl Gap {
         match self {
             Self::Unknown => "unknown",
             Self::Overflow => "overflow",
+            Self::Recovered => "recovered",
         }
     }
 
     /// What a word means; one that is not known, or none, is that nothing is.
     pub(crate) fn of(word: Option<&str>) -> Self {
-        if word == Some("overflow") { Self::Overflow } else { Self::Unknown }
+        match word {
+            Some("overflow") => Self::Overflow,
+            Some("recovered") => Self::Recovered,
+            _ => Self::Unknown,
+        }
     }
 }
 
@@ -33,6 +44,7 @@ impl fmt::Display for Gap {
         f.write_str(match self {
             Self::Unknown => "the server knows of no such session",
             Self::Overflow => "more was missed than the server keeps",
+            Self::Recovered => "another node goes on with it",
         })
     }
 }

@@ -201,6 +201,10 @@ pub(crate) trait Application: Send {
         None
     }
 
+    /// Its session is open: what runs before the first event is over.
+    #[cfg(feature = "cluster")]
+    fn ready(&self) {}
+
     /// The server stops: until when the session is kept for another node, if it is.
     fn kept_until(&self) -> Option<Instant> {
         None

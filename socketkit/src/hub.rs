@@ -1,5 +1,6 @@
 //! Who is connected and in which rooms, and the fan-out of one frame to many.
 
+mod emitting;
 mod members;
 #[cfg(feature = "cluster")]
 mod moving;
@@ -10,20 +11,14 @@ pub(crate) use members::{Of, Selection};
 pub(crate) use moving::LetGo;
 
 use crate::{
-    CloseCode, Delivery, Disconnect, EmitError, Events, NodeId, Protocol, Reject, SocketId,
-    cluster::{Forward, Joined, Scope},
+    CloseCode, Disconnect, NodeId, Protocol, Reject, SocketId,
+    cluster::Joined,
     counters::Counters,
-    delivery::{Kind, Pushed},
-    flusher::{Flusher, write},
-    frame::{Draft, FrameBytes},
-    inspect::{Hooks, Inspected},
-    payload,
+    flusher::Flusher,
+    inspect::Hooks,
     peer::{Peer, lock},
     presence::Presence,
     stagger::Stopping,
-    treatment::Treatment,
-    turn::Flush,
-    wire,
 };
 use members::{Member, Members};
 use std::{
@@ -33,7 +28,6 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 use tokio::sync::Notify;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// What was added at run time to run when a socket opens, and its future.
 pub(crate) type Opened<P> =
@@ -157,6 +151,7 @@ impl<P: Protocol> Hub<P> {
         drop(members);
         self.left_rooms(rooms.iter().map(|(room, _)| room));
         self.socket_left(id);
+        self.session_ended(id);
         // Only now: what a room does when it is dropped is its own, and what a waker does.
         drop((member, rooms));
         if emptied {
@@ -214,91 +209,9 @@ impl<P: Protocol> Hub<P> {
     /// Takes a socket out of a room.
     pub(crate) fn leave(&self, id: SocketId, room: &P::Room) {
         let left = lock(&self.members).leave(id, room);
+        self.left_room(id, room);
         self.left_rooms(left.iter().map(|(room, _)| room));
         drop(left);
-    }
-
-    /// Encodes an event once and queues it for every socket of a selection, here and on other nodes within its
-    /// scope.
-    pub(crate) fn emit(
-        &self,
-        selection: &Selection<P::Room>,
-        event: P::Server,
-        scope: Scope,
-    ) -> Delivery {
-        let index = event.index();
-        let is_stopping = self.stopping.is_silent();
-        let delivery = if is_stopping && self.is_alone(scope) {
-            // As if all were closed: else each that leaves might tell all that are still there.
-            Delivery { closed: self.count(selection), ..Delivery::default() }
-        } else {
-            let Some((frame, treatment)) = self.encode(None, event) else {
-                return Delivery::default();
-            };
-            let forward = self.forward_event(selection, &frame, (treatment, index), scope);
-            if is_stopping {
-                let forwarded = forward.send();
-                Delivery { closed: self.count(selection), forwarded, ..Delivery::default() }
-            } else {
-                self.deliver(selection, &frame, treatment, forward)
-            }
-        };
-        self.counters.emitted(index, delivery);
-        delivery
-    }
-
-    /// Queues a frame for the sockets of a selection that are here. Queues are filled under one lock, so two
-    /// emits reach all receivers that they share in the same order, and other nodes too.
-    pub(crate) fn deliver(
-        &self,
-        selection: &Selection<P::Room>,
-        frame: &FrameBytes,
-        treatment: Treatment,
-        forward: Forward<'_>,
-    ) -> Delivery {
-        let mut delivery = Delivery::default();
-        let (mut ask, mut now, mut wake) = (Vec::new(), Vec::new(), Vec::new());
-        let members = lock(&self.members);
-        members.each(selection, |peer| {
-            let (pushed, flush, signals) =
-                peer.push_quietly(frame.clone(), treatment, selection.kind());
-            delivery.count(pushed);
-            if !signals.is_empty() {
-                wake.push(signals);
-            }
-            match flush {
-                Flush::Pending => {}
-                Flush::Ask => ask.push(peer.clone()),
-                Flush::Now => now.push(peer.clone()),
-            }
-        });
-        delivery.forwarded = forward.send();
-        drop(members);
-        drop(wake);
-        self.flusher.ask_all(ask);
-        write(&now);
-        delivery
-    }
-
-    /// Queues an event for one socket.
-    pub(crate) fn emit_to(&self, peer: &Arc<Peer>, event: P::Server) -> Delivery {
-        let index = event.index();
-        let Some((frame, treatment)) = self.encode(Some(peer.id), event) else {
-            return Delivery::default();
-        };
-        let (pushed, flush) = peer.push(frame.clone(), treatment, Kind::Emit);
-        if pushed == Pushed::Closed && peer.is_elsewhere() {
-            // Since just now perhaps, and it may have come back.
-            let (selection, to) = (Selection::of(Of::Socket(peer.id)), (treatment, index));
-            let forward = self.forward_event(&selection, &frame, to, Scope::Everywhere);
-            let delivery = self.deliver(&selection, &frame, treatment, forward);
-            self.counters.emitted(index, delivery);
-            return delivery;
-        }
-        let delivery = Delivery::of(pushed);
-        self.counters.emitted(index, delivery);
-        self.flusher.flush(peer, flush);
-        delivery
     }
 
     /// Everybody who is there, those that are leaving included.
@@ -314,28 +227,6 @@ impl<P: Protocol> Hub<P> {
     /// Adds to what runs when a socket opens.
     pub(crate) fn listen(&self, listener: Opened<P>) {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
-    }
-
-    /// The frame of an event, made once; `None` if it does not serialise, or is too long.
-    fn encode(
-        &self,
-        socket: Option<SocketId>,
-        event: P::Server,
-    ) -> Option<(FrameBytes, Treatment)> {
-        let (index, name, treatment) = (event.index(), event.name(), Treatment::of(&event));
-        let hooks = self.hooks();
-        let mut draft = Draft::new(128);
-        match wire::write_event(draft.out(), name, None, |out| payload::encode(event, out)) {
-            Ok(()) => {
-                hooks.inspect(|| Inspected::sent(socket, name, &draft));
-                Some((draft.finish(Role::Server), treatment))
-            }
-            Err(unfit) => {
-                self.counters.failed(index);
-                hooks.error(&EmitError { event: name, source: unfit.into() });
-                None
-            }
-        }
     }
 }
 

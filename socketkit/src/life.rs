@@ -12,7 +12,7 @@ use crate::{
 };
 #[cfg(feature = "cluster")]
 use crate::{
-    cluster::{Mover, NoSession},
+    cluster::{Mover, NoSession, Places},
     peer::Peer,
 };
 use std::{
@@ -150,6 +150,12 @@ impl Life {
         let Some(mut successor) = newcomer.map(|successor: Box<Successor>| *successor) else {
             return Err(CloseCode::LOST.into());
         };
+        #[cfg(feature = "cluster")]
+        let is_new = seat.is_former(&successor.ticket);
+        #[cfg(not(feature = "cluster"))]
+        let is_new = false;
+        // Its client has not heard yet that its node was lost.
+        successor.seen = if is_new { 0 } else { successor.seen };
         let mut queue = peer.queue();
         if !queue.reaches(successor.seen) {
             drop(queue);
@@ -160,13 +166,25 @@ impl Life {
             return Err(Disconnect::new(CloseCode::LOST, "more was missed than is kept").into());
         }
         let Successor { entry, seen, admitted, permit, .. } = successor;
+        #[cfg(feature = "cluster")]
+        let places = is_new.then(|| Places::of(&entry.handshake));
         let Entry { transport, write, unread, reply, told, .. } = entry;
         let last = queue.detach();
         queue.attach(write, Instant::now());
-        let replayed = queue.resume(seen).unwrap_or_default();
+        queue.resume(seen);
+        #[cfg(feature = "cluster")]
+        if let Some(places) = places {
+            // It may have heard some of it where it was meanwhile.
+            queue.drop_seen(|frame| places.has(frame));
+        }
+        let replayed = queue.waiting();
         // Everything that came over the old connection is counted, and nothing more will.
         let numbers = (self.conversation.tally.resume(), replayed);
-        let hello = hello(&peer, seat.token(peer.id, peer.limits.node), Some(numbers), None);
+        let (numbers, gap) = match is_new {
+            true => (None, Some(Gap::Recovered)),
+            false => (Some(numbers), None),
+        };
+        let hello = hello(&peer, seat.token(peer.id, peer.limits.node), numbers, gap);
         if let Some(first) = Entry::first(reply, Some(hello)) {
             queue.push_first(first);
         }

@@ -231,6 +231,12 @@ limits! {
     repeated: usize = 16_384,
     /// Bytes of these: 16 MiB.
     repeated_bytes: usize = 16 * 1024 * 1024,
+    /// Bytes of the log that the engine of a durable cluster keeps, of all nodes together: 256 MiB. NATS alone
+    /// minds it; Redis keeps the last 65,536 messages of each room, and has a `maxmemory` of its own.
+    ///
+    /// The oldest go first, and all that is older than twice [`resume`](Self::resume) and a minute. A session whose
+    /// node was lost, and that would need what is gone, is a gap.
+    logged_bytes: usize = 256 * 1024 * 1024,
     /// Rooms that a node of a cluster listens to one by one: 16,384.
     ///
     /// With somebody in more it is sent the events of all rooms, and passes over those in which it has nobody.

@@ -61,6 +61,7 @@ pub(crate) struct Peer {
     pub(crate) role: Role,
     dismissed: AtomicBool,
     is_elsewhere: AtomicBool,
+    is_abandoned: AtomicBool,
     pub(crate) handshake: Handshake,
     pub(crate) runtime: Handle,
     calls: Mutex<Calls<Caller>>,
@@ -100,6 +101,7 @@ impl Peer {
             tasks: Mutex::new(Tasks::None),
             dismissed: AtomicBool::new(false),
             is_elsewhere: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
             limits,
         }
     }
@@ -120,6 +122,7 @@ impl Peer {
             tasks: Mutex::new(Tasks::Ended),
             dismissed: AtomicBool::new(true),
             is_elsewhere: AtomicBool::new(true),
+            is_abandoned: AtomicBool::new(false),
             limits,
         }
     }
@@ -142,6 +145,19 @@ impl Peer {
     #[cfg(feature = "cluster")]
     pub(crate) fn goes_elsewhere(&self) {
         self.is_elsewhere.store(true, Ordering::Relaxed);
+    }
+
+    /// It is not this node's any more, without having gone to another.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::Relaxed);
+        self.goes_elsewhere();
+    }
+
+    /// Whether it is such a one.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::Relaxed)
     }
 
     /// Whether its socket is, or went on, on another node.

@@ -125,7 +125,10 @@ impl Reconnect {
         let ticket = self.shared.token().map(|token| {
             self.attempts = self.attempts.saturating_add(1);
             let seen = self.conversation.tally.resume();
-            format!("resume.{token}.{seen}.{}", self.attempts)
+            let mut ticket = format!("resume.{token}.{seen}.{}", self.attempts);
+            let now = Instant::now().into_std();
+            ticket.extend(self.conversation.places.iter().map(|places| places.write(now)));
+            ticket
         });
         let dialing = timeout(self.shared.limits.handshake, self.dialer.dial(ticket));
         let dialing = async {

@@ -48,8 +48,8 @@ pub enum Status {
         /// How many messages of the server come again, or have waited.
         replayed: u64,
     },
-    /// Connected again, to a new session: what the server sent meanwhile was missed. What was emitted and
-    /// never sent goes out now.
+    /// Connected again, to a new session: what the server sent meanwhile was missed, unless the reason is
+    /// [`Gap::Recovered`]. What was emitted and never sent goes out now.
     Reset {
         /// Why the old session does not go on.
         reason: Gap,

@@ -113,6 +113,8 @@ pub(crate) struct Seat {
 struct Rare {
     owner: Owner,
     newcomer: Option<Newcomer>,
+    /// The secret of before its last node was lost, until its client has heard of another.
+    former: Option<Box<(Secret, Claims)>>,
 }
 
 impl Seat {
@@ -122,20 +124,40 @@ impl Seat {
     }
 
     fn of(secret: Secret, owner: Owner) -> Self {
-        let rare = owner.0.is_some().then(|| Box::new(Rare { owner, newcomer: None }));
+        let is_somebody = owner.0.is_some();
+        let rare = is_somebody.then(|| Box::new(Rare { owner, ..Rare::default() }));
         Self { secret, claims: Claims::default(), is_open: true, rare }
     }
 
     /// That of a session which another node has had, for somebody whom that knew by this name.
     #[cfg(feature = "cluster")]
-    pub(crate) fn moved(secret: Secret, name: Option<Box<RawValue>>) -> Self {
-        Self::of(secret, Owner(name.map(|name| Known::Named(name.into()))))
+    pub(crate) fn moved(
+        secret: Secret,
+        former: Option<(Secret, u32)>,
+        name: Option<Box<RawValue>>,
+    ) -> Self {
+        let mut seat = Self::of(secret, Owner(name.map(|name| Known::Named(name.into()))));
+        if let Some((former, attempt)) = former {
+            let former = Some(Box::new((former, Claims::of(attempt))));
+            seat.rare.get_or_insert_default().former = former;
+        }
+        seat
     }
 
-    /// What that node is to know.
+    /// What that node is to know: the secret, and the former one with the last attempt to come by it.
     #[cfg(feature = "cluster")]
-    pub(crate) fn secret(&self) -> Secret {
-        self.secret
+    pub(crate) fn secrets(&self) -> (Secret, Option<(Secret, u32)>) {
+        (self.secret, self.former().map(|(secret, claims)| (*secret, claims.last())))
+    }
+
+    fn former(&self) -> Option<&(Secret, Claims)> {
+        self.rare.as_ref().and_then(|rare| rare.former.as_deref())
+    }
+
+    /// Whether a ticket is that of a client which has not heard that its node was lost: for it, everything is new.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_former(&self, ticket: &Ticket) -> bool {
+        self.former().is_some_and(|(secret, _)| ticket.proves(secret))
     }
 
     /// Whose it is.
@@ -165,13 +187,15 @@ impl Seat {
 
     /// Whether a ticket is for this session.
     pub(crate) fn is_of(&self, ticket: &Ticket) -> bool {
-        self.is_open && ticket.proves(&self.secret)
+        let is_former = || self.former().is_some_and(|(secret, _)| ticket.proves(secret));
+        self.is_open && (ticket.proves(&self.secret) || is_former())
     }
 
     /// Whether a later connection has taken over, or is about to.
     #[cfg(feature = "cluster")]
     pub(crate) fn is_late(&self, ticket: &Ticket) -> bool {
-        self.claims.is_late(ticket.attempt)
+        let former = self.former().filter(|(secret, _)| ticket.proves(secret));
+        former.map_or(&self.claims, |(_, claims)| claims).is_late(ticket.attempt)
     }
 
     /// Lets a connection take over when the session's task comes to it, unless a later one does or has. The
@@ -181,7 +205,18 @@ impl Seat {
         ticket: &Ticket,
         newcomer: Newcomer,
     ) -> Result<Option<Newcomer>, Newcomer> {
-        if self.claims.claim(ticket.attempt) {
+        let former = self.rare.as_mut().and_then(|rare| rare.former.as_mut());
+        let claims = match former.filter(|former| ticket.proves(&former.0)) {
+            Some(former) => &mut former.1,
+            None => &mut self.claims,
+        };
+        if claims.claim(ticket.attempt) {
+            if ticket.proves(&self.secret)
+                && let Some(rare) = &mut self.rare
+            {
+                // It has heard.
+                rare.former = None;
+            }
             Ok(self.rare.get_or_insert_default().newcomer.replace(newcomer))
         } else {
             Err(newcomer)

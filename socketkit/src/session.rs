@@ -101,6 +101,18 @@ impl Tally {
 pub(crate) struct Claims(u32);
 
 impl Claims {
+    /// Those of a session that a connection has taken over as this attempt.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of(attempt: u32) -> Self {
+        Self(attempt)
+    }
+
+    /// The attempt as which the last did.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn last(&self) -> u32 {
+        self.0
+    }
+
     /// Whether a later one, or this, has taken over.
     #[cfg(feature = "cluster")]
     pub(crate) fn is_late(&self, attempt: u32) -> bool {

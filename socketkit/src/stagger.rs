@@ -36,7 +36,7 @@ impl Stagger {
     }
 
     /// The same for one whose session is kept.
-    fn parting(&self, now: Instant) -> Disconnect {
+    pub(crate) fn parting(&self, now: Instant) -> Disconnect {
         Disconnect::new(CloseCode::RESTART, format!("retry {}{RESUME}", self.wait(now)))
     }
 
@@ -74,6 +74,7 @@ impl Stopping {
         let _ = self.stagger.set(stagger);
     }
 
+    #[cfg(feature = "cluster")]
     pub(crate) fn is_refusing(&self) -> bool {
         self.stagger.get().is_some()
     }

@@ -71,6 +71,8 @@ pub struct ClusterStats {
     pub came: u64,
     /// Sessions that went to other nodes.
     pub left: u64,
+    /// Sessions of nodes that were lost with which it went on: see [`Gap::Recovered`](crate::Gap::Recovered).
+    pub recovered: u64,
 }
 
 /// What became of one event, counted over its receivers: see [`Stats`].
@@ -181,6 +183,7 @@ impl ClusterStats {
             lost: counters.lost.get(),
             came: counters.came.get(),
             left: counters.left.get(),
+            recovered: counters.recovered.get(),
         }
     }
 }

@@ -1,6 +1,10 @@
-//! What a client offers to go on with its session: `resume.TOKEN.SEEN.ATTEMPT`, as a subprotocol.
+//! What a client offers to go on with its session, as a subprotocol: `resume.TOKEN.SEEN.ATTEMPT`, and behind it
+//! the places of the events that it has seen, each after a dot.
 
-use crate::{Handshake, NodeId, SocketId};
+use crate::{
+    Handshake, NodeId, SocketId,
+    wire::{PLACES, is_place},
+};
 use data_encoding::BASE64URL_NOPAD;
 use std::fmt;
 
@@ -70,7 +74,7 @@ pub(crate) struct Token {
     pub(crate) secret: Secret,
 }
 
-/// A ticket with numbers that are none.
+/// A ticket with numbers or places that are none, or with too many places.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Malformed;
 
@@ -82,11 +86,14 @@ impl Ticket {
             return Ok(None);
         };
         let mut parts = ticket.split('.');
-        let (Some(token), Some(seen), Some(attempt), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(token), Some(seen), Some(attempt)) = (parts.next(), parts.next(), parts.next())
         else {
             return Err(Malformed);
         };
+        // Whoever goes on with a session that was lost reads them.
+        if !parts.by_ref().take(PLACES).all(is_place) || parts.next().is_some() {
+            return Err(Malformed);
+        }
         let (seen, attempt) = (number(seen)?, number(attempt)?);
         let attempt = attempt.try_into().map_err(|_| Malformed)?;
         Ok(Some(Self { token: read(token), seen, attempt }))
@@ -172,5 +179,25 @@ mod tests {
             );
         }
         assert!(ticket("socketkit.v1.json").unwrap().is_none());
+    }
+
+    #[test]
+    fn places_are_lower_case_digits_and_not_too_many() {
+        let place = "0123456789abcdef000000000001";
+        let offer = |places: &[&str]| format!("resume.x.0.1.{}", places.join("."));
+        for places in [&[place][..], &[place, place], &[place; PLACES]] {
+            let read = ticket(&offer(places)).unwrap().unwrap();
+            assert_eq!((read.seen, read.attempt), (0, 1));
+        }
+        let zeros = "0".repeat(28);
+        assert!(ticket(&offer(&[&zeros])).is_ok());
+        let (short, long, capital) = (&place[1..], format!("{place}0"), place.to_uppercase());
+        let sign = place.replacen("00", "+0", 1);
+        for none in ["", short, &long, &capital, &sign] {
+            for places in [&[none][..], &[place, none], &[none, place]] {
+                assert_eq!(ticket(&offer(places)).unwrap_err(), Malformed, "{none}");
+            }
+        }
+        assert_eq!(ticket(&offer(&[place; PLACES + 1])).unwrap_err(), Malformed);
     }
 }

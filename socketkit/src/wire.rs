@@ -25,6 +25,18 @@ pub(crate) const HEARTBEAT: &[u8] = b"{}";
 /// The event that says who is present: no contract has one of this name.
 pub(crate) const PRESENCE: &str = "socketkit:presence";
 
+/// Digits of a place: those of a node, and of a number of what it says.
+pub(crate) const PLACE: usize = 28;
+
+/// Digits of a node.
+pub(crate) const NODE: usize = 16;
+
+/// Places that a client keeps, and that its ticket has, at most.
+pub(crate) const PLACES: usize = 99;
+
+/// What is between the name of an event and its place.
+const AT: &str = "\",\"at\":\"";
+
 /// Bytes of the longest event name.
 const NAME_MAX: usize = 64;
 
@@ -68,6 +80,7 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
     }
     if let Some(rest) = body.strip_prefix("\"event\":\"") {
         let (name, rest) = rest.split_once('"')?;
+        let rest = placed(rest).map_or(rest, |(_, rest)| rest);
         let (id, rest) = match rest.strip_prefix(",\"id\":") {
             Some(rest) => int(rest).map(|(id, rest)| (Some(id), rest))?,
             None => (None, rest),
@@ -88,6 +101,24 @@ fn canonical(text: &str) -> Option<Frame<'_>> {
     // Failures are rare: they go the other way, which finds the end of `error`. So does a cancel.
     let (id, rest) = int(body.strip_prefix("\"reply\":")?)?;
     Some(Frame::Reply { id, data: data(rest)? })
+}
+
+/// A place, behind a name and its quote, and what follows it.
+fn placed(rest: &str) -> Option<(&str, &str)> {
+    let (place, rest) = rest.strip_prefix(AT.get(1..)?)?.split_at_checked(PLACE)?;
+    rest.strip_prefix('"').filter(|_| is_place(place)).map(|rest| (place, rest))
+}
+
+/// Whether a text is a place.
+pub(crate) fn is_place(text: &str) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == PLACE && text.bytes().all(is_digit)
+}
+
+/// Where an event stands among all of the node that emitted it, if its canonical frame says so.
+pub(crate) fn place(text: &str) -> Option<&str> {
+    let (_, rest) = text.strip_prefix("{\"event\":\"")?.split_once('"')?;
+    placed(rest).map(|(place, _)| place)
 }
 
 /// What follows `,"data":`; an absent payload is `null`.
@@ -201,6 +232,21 @@ pub(crate) fn write_event<E>(
     write_data(out, data)
 }
 
+/// Appends an event that says where it stands among all of its node: [`PLACE`] digits, which are filled in later.
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
+pub(crate) fn write_placed<E>(
+    out: &mut Vec<u8>,
+    name: &str,
+    data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    out.extend_from_slice(b"{\"event\":\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(AT.as_bytes());
+    out.resize(out.len() + PLACE, b'0');
+    out.push(b'"');
+    write_data(out, data)
+}
+
 /// Appends the answer to a call, with a payload as in [`write_event`].
 pub(crate) fn write_reply<E>(
     out: &mut Vec<u8>,
@@ -263,119 +309,5 @@ fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
 
 #[cfg(test)]
 mod properties;
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn canonical_frames_are_read_equal_by_both_paths() {
-        for text in [
-            "{}",
-            r#"{"event":"typing"}"#,
-            r#"{"event":"typing","id":0}"#,
-            r#"{"event":"post.x-y","data":{"a":[1,"}"]}}"#,
-            r#"{"event":"post","id":4294967295,"data":"x"}"#,
-            r#"{"reply":7}"#,
-            r#"{"reply":7,"data":{"b":1}}"#,
-            r#"{"seen":0}"#,
-            r#"{"seen":18446744073709551615}"#,
-        ] {
-            let frame = canonical(text).unwrap_or_else(|| panic!("{text} is canonical"));
-            assert_eq!(frame, read_any(text).unwrap(), "{text}");
-        }
-    }
-
-    #[test]
-    fn other_orders_spacings_and_unknown_members_are_read() {
-        let text = r#"{ "data" : [1] , "trace":"x", "id":3, "event":"po\u0073t" }"#;
-        let frame = Frame::Event { name: "post".into(), id: Some(3), data: "[1]" };
-        assert_eq!(read(text).unwrap(), frame);
-        assert_eq!(read(r#" {"trace":1}"#).unwrap(), Frame::Heartbeat);
-        assert_eq!(read(r#"{"trace":1,"seen": 7}"#).unwrap(), Frame::Seen(7));
-        assert_eq!(read(r#"{"hello":{"a":1}}"#).unwrap(), Frame::Hello(r#"{"a":1}"#));
-    }
-
-    #[test]
-    fn what_is_no_frame_is_refused() {
-        for text in [
-            "",
-            "[]",
-            "null",
-            r#""x""#,
-            "{",
-            "{]",
-            r#"["post",null]"#,
-            r#"{"event":7}"#,
-            r#"{"event":null}"#,
-            r#"{"event":"a","id":null}"#,
-            r#"{"reply":null}"#,
-            r#"{"event":""}"#,
-            r#"{"event":"a..b"}"#,
-            r#"{"event":"a."}"#,
-            r#"{"event":"_a"}"#,
-            r#"{"event":"a","reply":1}"#,
-            r#"{"event":"a","error":{}}"#,
-            r#"{"event":"a","id":-1}"#,
-            r#"{"event":"a","id":1.0}"#,
-            r#"{"event":"a","id":01}"#,
-            r#"{"event":"a","id":4294967296}"#,
-            r#"{"reply":"1"}"#,
-            r#"{"event":"a","event":"b"}"#,
-            r#"{"event":"a"} x"#,
-            r#"{"reply":1,"hello":{}}"#,
-            r#"{"seen":-1}"#,
-            r#"{"seen":1.5}"#,
-            r#"{"seen":"1"}"#,
-            r#"{"seen":null}"#,
-            r#"{"seen":1,"reply":1}"#,
-            r#"{"seen":18446744073709551616}"#,
-        ] {
-            assert!(read(text).is_err(), "{text}");
-        }
-        let long = format!(r#"{{"event":"{}"}}"#, "a".repeat(65));
-        assert!(read(&long).is_err() && read(&long.replacen('a', "", 1)).is_ok());
-    }
-
-    #[test]
-    fn capitals_are_left_to_the_contract() {
-        assert!(read(r#"{"event":"submitPost"}"#).is_ok() && is_name("submitPost", true));
-        assert!(!is_name("submitPost", false) && is_name("submit_post", false));
-    }
-
-    #[test]
-    fn members_after_an_error_are_not_swallowed() {
-        let error = r#"{"code":"c","message":"m"}"#;
-        for (text, id) in [
-            (r#"{"error":@}"#, None),
-            (r#"{"error":@,"trace":1}"#, None),
-            (r#"{"error":@,"reply":7}"#, Some(7)),
-            (r#"{"reply":7,"error":@}"#, Some(7)),
-            (r#"{"reply":7,"error":@,"trace":1}"#, Some(7)),
-        ] {
-            let text = text.replace('@', error);
-            assert_eq!(read(&text).unwrap(), Frame::Failure { id, error }, "{text}");
-        }
-    }
-
-    #[test]
-    fn members_after_data_are_not_swallowed() {
-        // The canonical path hands out `1,"id":3`, which no type accepts as one value.
-        let text = r#"{"event":"post","data":1,"id":3}"#;
-        let Ok(Frame::Event { data, id: None, .. }) = read(text) else { panic!() };
-        assert!(serde_json::from_str::<serde_json::Value>(data).is_err());
-        let frame = Frame::Event { name: "post".into(), id: Some(3), data: "1" };
-        assert_eq!(read_any(text).unwrap(), frame);
-    }
-
-    #[test]
-    fn absent_and_null_payloads_are_left_out() {
-        let mut out = Vec::new();
-        let null = |out: &mut Vec<u8>| serde_json::to_writer(out, &());
-        write_event(&mut out, "typing", None, |_| Ok::<_, ()>(())).unwrap();
-        write_event(&mut out, "typing", Some(7), null).unwrap();
-        write_reply(&mut out, 7, null).unwrap();
-        let text = r#"{"event":"typing"}{"event":"typing","id":7}{"reply":7}"#;
-        assert_eq!(out, text.as_bytes());
-    }
-}
+mod tests;

@@ -1,33 +1,11 @@
 //! A session that goes on over another connection, and one that does not.
 
 use tests::browser::Result;
-use tests::stage::Peer;
 
 use crate::scene::Scene;
 
 /// What no server can have seen of two frames.
 const NO_SUCH_COUNTS: [&str; 5] = [r#"3"#, r#"-1"#, r#"0.5"#, r#""1""#, r#"9007199254740993"#];
-
-impl Scene {
-    /// A page in a session that can resume, with pauses as short as they can be.
-    async fn resumable() -> Result<(Self, Peer)> {
-        let mut scene = Self::open().await?;
-        scene.jitter(0).await?;
-        scene.page.eval("start()").await?;
-        let mut peer = scene.stage.accept().await;
-        peer.welcome(r#""token":"t-1_A""#).await;
-        scene.page.wait_until("socket.state.value == 'open'").await?;
-        Ok((scene, peer))
-    }
-
-    /// Waits for the page to come back, which has to offer this.
-    async fn returns(&mut self, offer: &str) -> Peer {
-        let knock = self.stage.knock().await;
-        let offered = knock.header("Sec-WebSocket-Protocol");
-        assert_eq!(offered, Some(format!("socketkit.v1.json, {offer}").as_str()));
-        knock.accept().await
-    }
-}
 
 #[tokio::test]
 async fn what_was_not_seen_is_sent_again_and_then_what_waited() -> Result {

@@ -1,7 +1,7 @@
 //! A page with the client, and the server that it talks to.
 
 use tests::browser::{Browser, Page, Result};
-use tests::stage::Stage;
+use tests::stage::{Peer, Stage};
 
 const CONTRACT: &str = r#"{
   "client": { "submit_post": {}, "watch": {}, "typing": { "volatile": true }, "cursor": { "latest": true },
@@ -57,6 +57,8 @@ impl Scene {
             ("/ws/session.js", session),
             ("/ws/store.js", store),
             ("/ws/skew.js", include_str!("../../socketkit/src/browser/skew.js")),
+            ("/ws/shared.js", include_str!("../../socketkit/src/browser/shared.js")),
+            ("/ws/worker.js", include_str!("../../socketkit/src/browser/worker.js")),
             ("/ws/socketkit.global.js", &script),
             ("/ws/client.js", &client.replace("\"__CONTRACT__\"", CONTRACT)),
         ])
@@ -69,12 +71,44 @@ impl Scene {
     }
 
     /// A page that is connected, and the server's end.
-    pub(crate) async fn connected() -> Result<(Self, tests::stage::Peer)> {
+    pub(crate) async fn connected() -> Result<(Self, Peer)> {
         let mut scene = Self::open().await?;
         scene.page.eval("start()").await?;
         let peer = scene.stage.greet().await;
         scene.page.wait_until("socket.state.value == 'open'").await?;
         Ok((scene, peer))
+    }
+
+    /// A page in a session that can resume, with pauses as short as they can be.
+    pub(crate) async fn resumable() -> Result<(Self, Peer)> {
+        let mut scene = Self::open().await?;
+        scene.jitter(0).await?;
+        scene.page.eval("start()").await?;
+        let mut peer = scene.stage.accept().await;
+        peer.welcome(r#""token":"t-1_A""#).await;
+        scene.page.wait_until("socket.state.value == 'open'").await?;
+        Ok((scene, peer))
+    }
+
+    /// One that shares its connection with all tabs, and keeps what comes.
+    pub(crate) async fn sharing() -> Result<(Self, Peer)> {
+        let mut scene = Self::open().await?;
+        scene
+            .page
+            .eval("start(undefined, { shared: true }); socket.on('history', keep); 0")
+            .await?;
+        let mut peer = scene.stage.accept().await;
+        peer.welcome(r#""token":"t""#).await;
+        scene.page.wait_until("socket.state.value == 'open'").await?;
+        Ok((scene, peer))
+    }
+
+    /// Waits for the page to come back, which has to offer this.
+    pub(crate) async fn returns(&mut self, offer: &str) -> Peer {
+        let knock = self.stage.knock().await;
+        let offered = knock.header("Sec-WebSocket-Protocol");
+        assert_eq!(offered, Some(format!("socketkit.v1.json, {offer}").as_str()));
+        knock.accept().await
     }
 
     /// Makes the pauses before each attempt as short (0) or long (1) as they can be.

@@ -13,24 +13,38 @@ const SMALL = [
   ["const WINDOW_BYTES = 1 << 18;", "const WINDOW_BYTES = 120;"],
   ["const QUEUE = 256;", "const QUEUE = 6;"],
   ["const ANSWERS = 64;", "const ANSWERS = 2;"],
+  ["const PLACES = 99;", "const PLACES = 2;"],
   ["const REPORT = 64;", "const REPORT = 3;"],
 ];
 
 const MUTATIONS = {
-  "seen before it is processed": ["        handle();", "        later.push(() => link == greeted && handle());"],
-  "replay from the wrong number": ["sent) - seen)", "sent) - seen + 1)"],
-  "ask for a replay from the wrong number": ["${processed}.${++", "${reported}.${++"],
-  "any connection is the present one": ["if (link != greeted) return;\n      const", "const"],
-  "attempts do not grow": ["${++attempt}", "${1 + attempt}"],
-  "count after the handlers": ["        processed++;\n        handle();", "        handle();\n        processed++;"],
-  "send between what is sent again": [
-    "    for (const entry of unseen)",
-    "    greeted = link;\n    for (const entry of unseen)",
+  "seen before it is processed": [["        handle();", "        later.push(() => link == greeted && handle());"]],
+  "replay from the wrong number": [["sent) - seen)", "sent) - seen + 1)"]],
+  "ask for a replay from the wrong number": [["processed, ++", "reported, ++"]],
+  "any connection is the present one": [["if (link != greeted) return;\n      const", "const"]],
+  "attempts do not grow": [["++attempt", "1 + attempt"]],
+  "count after the handlers": [
+    ["        processed++;\n", ""],
+    ["        handle();", "        handle();\n        processed++;"],
   ],
-  "keep answers for a new session": ["queue.filter(({ isReply }) => !isReply);", "queue.filter(() => true);"],
-  "forget what waits for a new session": ["session.queue = session.queue.filter(({ isReply }) => !isReply);", "session.queue = [];"],
-  "keep what was sent for a new session": ["    unseen = [];", "    unseen ??= [];"],
-  "send without bounds": ["(unseen.length < WINDOW &&", "(true ||"],
+  "send between what is sent again": [
+    ["    for (const { frame }", "    greeted = link;\n    for (const { frame }"],
+  ],
+  "keep answers for a new session": [["queue.filter(({ isReply }) => !isReply);", "queue.filter(() => true);"]],
+  "forget what waits for a new session": [
+    ["session.queue = session.queue.filter(({ isReply }) => !isReply);", "session.queue = [];"],
+  ],
+  "keep what was sent for a new session": [["    unseen = [];", "    unseen ??= [];"]],
+  "send without bounds": [["(unseen.length < WINDOW &&", "(true ||"]],
+  "note a place after the handlers": [
+    ["        if (/^(?!", "        handle();\n        if (/^(?!"],
+    ["        }\n        handle();", "        }"],
+  ],
+  "forget places with the session": [["    unseen = [];", "    unseen = places = [];"]],
+  "keep every place of a node": [["place.slice(0, 16) != message.at.slice(0, 16)", "place != message.at"]],
+  "keep the oldest places": [["slice(-PLACES)", "slice(0, PLACES)"]],
+  "keep a place without digits": [["(?!0+$)", ""]],
+  "keep what is no place": [["{28}$/", "+$/i"]],
 };
 
 /** What a mutation puts off. */
@@ -47,7 +61,7 @@ const load = changes => {
 };
 
 /** How often the schedules have met what they are about. */
-const met = { open: 0, resumed: 0, replayed: 0, unknown: 0, overflow: 0, unconfirmed: 0, full: 0 };
+const met = { open: 0, resumed: 0, replayed: 0, unknown: 0, overflow: 0, unconfirmed: 0, full: 0, places: 0 };
 
 /** Numbers from 0 to 1, the same ones for the same seed. */
 const random = seed => () => {
@@ -61,6 +75,7 @@ const random = seed => () => {
 class Server {
   sessions = new Map();
   all = [];
+  last = 0;
 
   constructor(chance, window) {
     Object.assign(this, { chance, window });
@@ -115,9 +130,19 @@ class Server {
     const seq = session.sent + session.queue.length + 1;
     const { token } = session;
     const data = { token, seq };
-    const frames = [{ event: "e", data }, { event: "e", id: seq, data }, { reply: seq, data }, { error: { data } }];
+    const at = this.place();
+    const event = { event: "e", at, data };
+    const frames = [event, event, event, { event: "e", id: seq, data }, { reply: seq, data }, { error: { data } }];
     session.queue.push(frames[Math.floor(this.chance() * frames.length)]);
     this.flush(session);
+  }
+
+  /** Where an event stands, or what is no place. */
+  place() {
+    const node = (10 + Math.floor(this.chance() * 3)).toString(16).repeat(16);
+    const place = node + (++this.last).toString(16).padStart(12, "0");
+    const others = [undefined, "0".repeat(28), place.slice(1), place.toUpperCase(), 7];
+    return this.chance() < 0.7 ? place : others[Math.floor(this.chance() * others.length)];
   }
 
   flush(session) {
@@ -167,14 +192,19 @@ class Page {
   sent = {};
   handled = {};
   resets = {};
+  /** The session in which each answer was given. */
+  answered = {};
+  /** The places of all events that were handled. */
+  places = [];
 
   constructor(createSession, chance) {
     this.chance = chance;
-    this.session = createSession({
-      isReady: link => !link.isClosing,
-      send: (link, { frame, data, isReply, number }) => {
+    this.session = createSession(
+      (link, frame) => {
         link.up.push(frame);
-        assert(!isReply || number == this.number, "an answer stays in its session");
+        const { data, reply } = JSON.parse(frame);
+        const isReply = reply != null;
+        assert(!isReply || this.answered[data] == this.number, "an answer stays in its session");
         const sent = this.records(this.sent);
         if (data != null && data > (sent.at(-1)?.data ?? 0)) {
           sent.push({ data, isReply });
@@ -184,7 +214,8 @@ class Page {
         }
         this.disturb();
       },
-    });
+      link => !link.isClosing,
+    );
   }
 
   /** Those of the present session. */
@@ -205,10 +236,22 @@ class Page {
     if (this.session.link) return;
     this.session.dial(protocols => {
       assert(protocols.length <= 2 && protocols[0] == "socketkit.v1.json");
+      if (protocols[1]) this.judge(protocols[1].split(".").slice(4));
       const link = { protocols, up: [], down: [] };
       this.links.push(link);
       return link;
     });
+  }
+
+  /** Of the two nodes of the last events, it has to say the place of the last. */
+  judge(places) {
+    const last = [];
+    for (const place of this.places.toReversed()) {
+      if (!last.some(one => one.slice(0, 16) == place.slice(0, 16))) last.unshift(place);
+      if (last.length == 2) break;
+    }
+    assert.deepEqual(places, last, "it says what it has seen");
+    met.places += places.length == 2;
   }
 
   giveUp() {
@@ -218,9 +261,9 @@ class Page {
   emit(isReply = false) {
     const data = ++this.last;
     const frame = JSON.stringify(isReply ? { reply: data, data } : { event: "e", data });
-    const isTaken = this.session.push({ frame, data, isReply, number: this.number });
+    if (isReply) this.answered[data] = this.number;
+    const isTaken = this.session.push({ frame, isReply });
     if (isTaken && !isReply) this.taken.push(data);
-    this.session.flush();
   }
 
   receive(link, message) {
@@ -235,6 +278,8 @@ class Page {
     if (seen != null && session.link == link) this.unseen = this.records(this.sent).length - seen;
     const state = session.receive(link, message, this.now, () => {
       this.records(this.handled).push(message.data ?? message.error.data);
+      // Those of this server's nodes have no zero in front, and no capitals.
+      if (/^[a-f]\w{27}$/.test(message.at)) this.places.push(message.at);
       this.disturb();
     });
     if (!state) return;
@@ -352,7 +397,7 @@ const real = broken(load(SMALL), Number(SEED ?? 1), SEED ? 1 : 20_000);
 if (real) throw new Error(`SEED=${real.seed}`, { cause: real.error });
 if (SEED) process.exit();
 for (const [what, times] of Object.entries(met)) assert(times > 200, `${what}: only ${times} times`);
-for (const [name, change] of Object.entries(MUTATIONS)) {
-  const { seed, error } = broken(load([...SMALL, change]), 1, 2_000) ?? assert.fail(`not found: ${name}`);
+for (const [name, changes] of Object.entries(MUTATIONS)) {
+  const { seed, error } = broken(load([...SMALL, ...changes]), 1, 2_000) ?? assert.fail(`not found: ${name}`);
   console.log(`${name}: schedule ${seed}: ${error.message.split("\n")[0]}`);
 }

@@ -24,6 +24,7 @@ struct State {
     doubled: u64,
     reordered: u64,
     resets: u64,
+    recovered: u64,
 }
 
 /// All of them together.
@@ -31,7 +32,9 @@ struct State {
 pub(crate) struct Report {
     pub(crate) accepted: u64,
     heard: u64,
-    resets: u64,
+    pub(crate) resets: u64,
+    /// Sessions that went on on another node when theirs was killed.
+    pub(crate) recovered: u64,
     pub(crate) doubled: u64,
     pub(crate) reordered: u64,
     /// Events that somebody missed without being told.
@@ -49,6 +52,15 @@ impl Ledger {
         state.last.clear();
         state.is_in = false;
         state.resets += 1;
+    }
+
+    /// Its session goes on, with all that it has not heard.
+    pub(crate) fn recovered(&self) {
+        self.lock().recovered += 1;
+    }
+
+    pub(crate) fn is_in(&self) -> bool {
+        self.lock().is_in
     }
 
     pub(crate) fn joined(&self) {
@@ -89,6 +101,7 @@ pub(crate) fn report(ledgers: &[Arc<Ledger>], room: usize) -> Report {
         report.accepted += state.accepted.len() as u64;
         report.heard += state.heard;
         report.resets += state.resets.saturating_sub(1);
+        report.recovered += state.recovered;
         report.doubled += state.doubled;
         report.reordered += state.reordered;
         let (missing, last, is_in) = (state.missing.clone(), state.last.clone(), state.is_in);
@@ -111,11 +124,11 @@ pub(crate) fn report(ledgers: &[Arc<Ledger>], room: usize) -> Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accepted, heard, resets, doubled, reordered, unreported } = self;
+        let Self { accepted, heard, resets, recovered, doubled, reordered, unreported } = self;
         write!(
             f,
             "{accepted} events said and {heard} heard: {doubled} doubled, {reordered} reordered, {unreported} lost \
-             without a word; {resets} gaps told"
+             without a word; {resets} gaps told, {recovered} sessions recovered"
         )
     }
 }

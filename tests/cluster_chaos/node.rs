@@ -21,12 +21,14 @@ const ENGINE: &str = "CLUSTER_CHAOS_ENGINE";
 pub(crate) struct Node {
     addr: SocketAddr,
     child: Child,
+    /// Its engine keeps a log.
+    is_durable: bool,
 }
 
 impl Node {
-    pub(crate) fn start(engine: &Engine) -> Self {
+    pub(crate) fn start(engine: &Engine, is_durable: bool) -> Self {
         let addr = tests::engine::free();
-        let mut node = Self { addr, child: spawn(addr, engine) };
+        let mut node = Self { addr, child: spawn(addr, engine, is_durable), is_durable };
         node.wait(engine);
         node
     }
@@ -43,7 +45,7 @@ impl Node {
 
     /// Starts it again at its address.
     pub(crate) fn restart(&mut self, engine: &Engine) {
-        self.child = spawn(self.addr, engine);
+        self.child = spawn(self.addr, engine, self.is_durable);
         self.wait(engine);
     }
 
@@ -51,7 +53,7 @@ impl Node {
         while std::net::TcpStream::connect(self.addr).is_err() {
             if self.child.try_wait().expect("it was started here").is_some() {
                 // The engine was not there in that moment.
-                self.child = spawn(self.addr, engine);
+                self.child = spawn(self.addr, engine, self.is_durable);
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -65,11 +67,11 @@ impl Drop for Node {
     }
 }
 
-fn spawn(addr: SocketAddr, engine: &Engine) -> Child {
+fn spawn(addr: SocketAddr, engine: &Engine, is_durable: bool) -> Child {
     Command::new(env::current_exe().expect("this program"))
         .args(["a_node_of_the_others", "--exact", "--ignored", "--nocapture"])
         .env(NODE, addr.to_string())
-        .env(ENGINE, format!("{:?} {}", engine.kind(), engine.url()))
+        .env(ENGINE, format!("{:?} {is_durable} {}", engine.kind(), engine.url()))
         .stdout(Stdio::null())
         .spawn()
         .expect("it starts")
@@ -78,9 +80,13 @@ fn spawn(addr: SocketAddr, engine: &Engine) -> Child {
 /// What it does.
 pub(crate) async fn serve() {
     let (addr, engine) = (env::var(NODE).unwrap(), env::var(ENGINE).unwrap());
-    let options: ClusterOptions = match engine.split_once(' ').unwrap() {
-        (kind, url) if kind == format!("{:?}", Kind::Nats) => socketkit::nats::connect(url).into(),
-        (_, url) => socketkit::redis::connect(url).into(),
+    let words: Vec<_> = engine.split(' ').collect();
+    let (nats, redis) = (socketkit::nats::connect(words[2]), socketkit::redis::connect(words[2]));
+    let options: ClusterOptions = match (words[0] == format!("{:?}", Kind::Nats), words[1]) {
+        (true, "true") => nats.durable().into(),
+        (true, _) => nats.into(),
+        (false, "true") => redis.durable().into(),
+        (false, _) => redis.into(),
     };
     let listening = Server::<Chat>::new()
         .cluster(options)

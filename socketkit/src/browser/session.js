@@ -11,13 +11,13 @@ const WINDOW = 1024; // frames that may be sent and not seen
 const WINDOW_BYTES = 1 << 18; // and what they may have together, if they are more than one
 const QUEUE = 256; // events and calls that may wait to be sent
 const ANSWERS = 64; // answers that may wait beside them: no server has more calls in flight
+const PLACES = 99; // nodes of a cluster of which the last place is kept
 const REPORT = 64; // frames that may be processed and not reported
 const REPORT_AFTER = 1000; // ms from the first of them, after which whatever arrives has them reported
 
 /** JSON as `JSON.parse` reads it, and a word about each integer that JavaScript cannot hold. */
 const parse = (text, refuse) => {
-  const look = (_, value, context) => {
-    const source = context?.source ?? value;
+  const look = (_, value, { source = value } = {}) => {
     if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)) {
       refuse(new CallError("unsafe_integer", `${source} is no safe integer`));
     }
@@ -56,10 +56,10 @@ class CallError extends Error {
 }
 
 /**
- * Begins a session. `send(link, entry)` puts a frame on a connection, and `isReady(link)` says
+ * Begins a session. `send(link, frame)` puts a text on a connection, and `isReady(link)` says
  * whether one was not closed meanwhile.
  */
-function createSession({ send, isReady }) {
+function createSession(send, isReady) {
   let greeted; // the connection whose `hello` has come
   let token; // the secret with which to come back; without one the session ends with its connection
   let attempt; // connections that were tried to come back
@@ -70,6 +70,7 @@ function createSession({ send, isReady }) {
   let seen; // how many of them the other side has processed
   let unseen; // the others
   let bytes;
+  let places = []; // of the last event of each node of a cluster, the newest last; new sessions keep them
 
   const begin = () => {
     token = undefined;
@@ -85,16 +86,16 @@ function createSession({ send, isReady }) {
   const report = () => {
     if (!isOpen() || !token || processed == reported) return;
     reported = processed;
-    send(greeted, { frame: `{"seen":${processed}}` });
+    send(greeted, `{"seen":${processed}}`);
   };
 
   const greet = (link, hello) => {
-    if (greeted == link || !/^[\w-]*$/.test(hello.token ?? "")) throw new RangeError("hello cannot be");
-    const goesOn = hello.seen != null;
-    if (goesOn) forget(hello.seen);
+    // No token is `undefined`, which a token could be.
+    if (greeted == link || !/^[\w-]*$/.test(hello.token)) throw new RangeError("hello cannot be");
     let state = { value: "open" };
-    if (token && goesOn) {
-      state = { value: "resumed", replayed: checked(hello.replay ?? 0, 0, Infinity) };
+    if (hello.seen != null) {
+      forget(hello.seen);
+      if (token) state = { value: "resumed", replayed: checked(hello.replay ?? 0, 0, Infinity) };
     } else if (token) {
       const unconfirmed = unseen.filter(({ isReply }) => !isReply).length;
       state = { value: "reset", reason: hello.gap ?? "unknown", unconfirmed };
@@ -102,7 +103,7 @@ function createSession({ send, isReady }) {
     }
     token = hello.token;
     reported = processed;
-    for (const entry of unseen) send(link, entry);
+    for (const { frame } of unseen) send(link, frame);
     // Not before: nothing may come between what is sent again. It may have been given up meanwhile.
     if (link == session.link) greeted = link;
     return state;
@@ -122,21 +123,24 @@ function createSession({ send, isReady }) {
 
   /** Sends of what waits as much as may be sent. */
   const flush = () => {
-    while (session.queue.length && takes(session.queue[0])) {
-      const entry = session.queue.shift();
+    const [entry] = session.queue;
+    if (entry && takes(entry)) {
+      session.queue.shift();
       sent++;
+      entry.sent = true;
       if (token) {
         unseen.push(entry);
         bytes += entry.size;
       }
-      send(greeted, entry);
+      send(greeted, entry.frame);
+      flush();
     }
   };
 
   const session = {
     /** The present connection, if there is one. */
     link: undefined,
-    /** What waits to be sent: `{ frame, id, key, isReply }`. */
+    /** What waits to be sent: `{ frame, key, isReply }`, and `sent` once it is. */
     queue: [],
     isOpen,
     takes,
@@ -145,7 +149,7 @@ function createSession({ send, isReady }) {
     /** Turns to a new connection, which `open` makes of the subprotocols to offer. */
     dial(open) {
       const offers = ["socketkit.v1.json"];
-      if (token) offers.push(`resume.${token}.${processed}.${++attempt}`);
+      if (token) offers.push(["resume", token, processed, ++attempt, ...places].join("."));
       return (session.link = open(offers));
     },
 
@@ -173,22 +177,28 @@ function createSession({ send, isReady }) {
         if (processed == reported) since = now;
         // In one step with its handlers, even if one of them makes the client connect anew.
         processed++;
+        if (/^(?!0+$)[\da-f]{28}$/.test(message.at)) {
+          const others = places.filter(place => place.slice(0, 16) != message.at.slice(0, 16));
+          places = [...others, message.at].slice(-PLACES);
+        }
         handle();
       } else if (message.seen != null) {
         forget(message.seen);
         flush();
+      } else {
+        // There is no timer, as that of a hidden page is late: a heartbeat comes when nothing else does.
+        report();
       }
-      if (link != greeted) return;
-      // There is no timer, as that of a hidden page is late: a heartbeat comes when nothing else does.
-      const isHeartbeat = !counts && message.seen == null;
-      if (isHeartbeat || processed - reported >= REPORT || Math.abs(now - since) >= REPORT_AFTER) report();
+      if (processed - reported >= REPORT || Math.abs(now - since) >= REPORT_AFTER) report();
     },
 
-    /** Adds to what waits, in the place of what has the same key. Falsy if there was no room. */
+    /** Adds to what waits, in the place of what has the same key, and sends what may be. Whether there was room. */
     push(entry) {
       const others = session.queue.filter(({ key }) => !key || key != entry.key);
       if (others.length >= QUEUE + (entry.isReply ? ANSWERS : 0)) return false;
-      return (session.queue = [...others, entry]);
+      session.queue = [...others, entry];
+      flush();
+      return true;
     },
   };
 

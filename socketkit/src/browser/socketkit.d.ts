@@ -65,7 +65,11 @@ export interface StateStore extends Store<State> {
   readonly retryIn: number | undefined;
   /** When `resumed`: frames that the page has missed, and that come now. */
   readonly replayed: number | undefined;
-  /** When `reset`: `unknown`, the server has the session no more; or `overflow`, the page has missed too much. */
+  /**
+   * When `reset`: `unknown`, the server has the session no more; `overflow`, the page has missed too
+   * much; or `recovered`, the node of the session was lost, and another goes on with it, in its rooms:
+   * the page misses nothing, and is told nothing twice.
+   */
   readonly reason: string | undefined;
   /**
    * When `reset`: own events and calls that were sent and of which it is unknown whether they have
@@ -77,7 +81,8 @@ export interface StateStore extends Store<State> {
 /**
  * Connected, from the server's `hello` on, it is `open`; or, after a connection was lost, `resumed`
  * if nothing else was, and `reset` if the session has begun anew: what the server emits on
- * connection comes again. `waiting` for the next attempt; `closed` for ever.
+ * connection comes again, unless the reason is `recovered`. `waiting` for the next attempt; `closed`
+ * for ever.
  */
 export type State = "connecting" | "open" | "resumed" | "reset" | "waiting" | "closed";
 

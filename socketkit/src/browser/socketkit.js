@@ -73,7 +73,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
   // Members in canonical order; `undefined` is left out, and `null` is what absent data means.
   const encode = (frame, data) => fit(JSON.stringify({ ...frame, data: data ?? undefined }), limit, "a frame");
 
-  const encodeEvent = (event, id, data) => {
+  const encodeEvent = (event, data, id) => {
     const { max } = about("client", event);
     if (max != null && data != null) fit(JSON.stringify(data), max, "data");
     return encode({ event, id }, data);
@@ -84,19 +84,17 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
   };
 
   /** Sends what belongs to calls, which is not refused: there are no more of them than can wait. */
-  const reply = frame => session.push({ frame, isReply: true }) && session.flush();
+  const reply = frame => session.push({ frame, isReply: true });
 
   const tell = (direction, frame, message) =>
     listeners.forEach(listener => listener({ ...message, direction, frame }));
 
-  const send = (ws, entry) => {
-    const { frame } = entry;
-    entry.sent = true;
+  const send = (ws, frame) => {
     ws.send(frame);
     if (listeners.size) tell("out", frame, JSON.parse(frame));
   };
 
-  const session = createSession({ send, isReady: ws => ws.readyState == 1 && !(ws.bufferedAmount > BUFFER) });
+  const session = createSession(send, ws => ws.readyState == 1 && !(ws.bufferedAmount > BUFFER));
 
   /** Gives the calls up that are sent, as their session is over; or all of them. */
   const lose = (error = new CallError("lost", "connection lost"), isSent = call => call.sent) => {
@@ -261,7 +259,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
       pause();
     } else {
       probed = true;
-      send(session.link, { frame: "{}" });
+      send(session.link, "{}");
       time(heartbeat / 10, () => watch(allowed));
     }
   };
@@ -305,17 +303,16 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
       if (state.value == "closed") return false;
       const values = latest?.map?.(field => data?.[field]);
       const key = latest && !values?.includes(undefined) && event + JSON.stringify(values);
-      const entry = { frame: encodeEvent(event, undefined, data), key };
+      const entry = { frame: encodeEvent(event, data), key };
       if (volatile && (session.queue.length || !session.takes(entry))) return false;
       enqueue(entry);
-      session.flush();
       return true;
     },
 
     call: (event, data, { timeout = patience, onProgress, signal } = {}) =>
       new Promise((resolve, reject) => {
         const id = ++lastId >>> 0;
-        const frame = encodeEvent(event, id, data);
+        const frame = encodeEvent(event, data, id);
         signal?.throwIfAborted();
         if (state.value == "closed") throw closed();
         const time = clock();
@@ -347,7 +344,6 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
         };
         enqueue(call);
         calls.set(id, call);
-        session.flush();
         wait();
         signal?.addEventListener("abort", abort);
       }),
@@ -381,9 +377,7 @@ function create(url, { timeout: patience = TIMEOUT, contract = {}, shared, take 
  */
 function connect(url = new URL(".", script).href.slice(0, -1), options = {}) {
   const target = new URL(url, globalThis.document?.baseURI ?? script);
-  target.protocol = target.protocol.replace("http", "ws");
-  target.hash = "";
-  const { href } = target;
+  const href = target.href.replace(/^http/, "ws").replace(/#.*/, "");
   // In Node the script is a file: it has to be told where the server is.
   if (!href.startsWith("ws")) throw new TypeError(`no server: ${href}`);
   if (!sockets.has(href)) sockets.set(href, create(href, options));

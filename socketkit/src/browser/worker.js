@@ -26,7 +26,7 @@ const held = new Promise(done => navigator.locks.request(lock, () => (done(), ne
 
 const tell = message => tabs.forEach((_, port) => port.postMessage(message));
 
-const send = (frame, isReply) => line.session.push({ frame, isReply }) && (line.session.flush(), true);
+const send = (frame, isReply) => line.session.push({ frame, isReply });
 
 const keep = (event, data, frame) => {
   const { volatile, latest } = contract.server?.[event] ?? {};
@@ -64,6 +64,8 @@ const update = port => {
     line.socket.close();
     return begin();
   }
+  // Who is told everything has not gone on.
+  if (isLate && state.reason == "recovered") state.reason = undefined;
   if (state.value == "open" && !isLate) Object.assign(state, { value: "reset", reason, unconfirmed: 0 });
   port.postMessage({ state, hello: isOpen && hello });
   if (isLate) history.forEach(({ frame }) => port.postMessage({ frame }));
@@ -78,7 +80,8 @@ const begin = () => {
     if (mine != line) return;
     const isNew = value == "open" || value == "reset";
     if (isNew) {
-      history = [];
+      // Where another node goes on with the session, what was told before does not come again.
+      if (mine.socket.state.reason != "recovered") history = [];
       asked.clear();
     }
     tabs.forEach((_, port) => update(port));

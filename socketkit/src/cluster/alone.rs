@@ -59,7 +59,13 @@ impl Replication<'_> {
 pub(crate) struct Forward<'a>(PhantomData<&'a ()>);
 
 impl Forward<'_> {
-    pub(crate) fn send(self) -> bool {
+    pub(crate) fn if_kept(self, _: SocketId) -> Self {
+        self
+    }
+
+    pub(crate) fn say(self) {}
+
+    pub(crate) fn send(self, _: &mut FrameBytes) -> bool {
         false
     }
 }
@@ -67,6 +73,10 @@ impl Forward<'_> {
 impl<P: Protocol> Hub<P> {
     pub(crate) fn is_alone(&self, _: Scope) -> bool {
         true
+    }
+
+    pub(crate) fn is_durable(&self, _: Scope) -> bool {
+        false
     }
 
     pub(crate) fn forward_event(
@@ -184,6 +194,12 @@ impl<P: Protocol> Hub<P> {
     }
 
     pub(crate) fn joined_room(&self, _: Option<Channel>, _: bool, _: &Arc<Peer>) {}
+
+    pub(crate) fn left_room(&self, _: SocketId, _: &P::Room) {}
+
+    pub(crate) fn session_ended(&self, _: SocketId) {}
+
+    pub(crate) fn session_changed(&self, _: SocketId) {}
 
     pub(crate) fn left_rooms<'a>(&self, _: impl Iterator<Item = &'a P::Room>) {}
 

@@ -16,7 +16,6 @@ use crate::{
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// Of those whom another node means: one that has just come here, or all but those that came and know of it.
 #[derive(Debug, Default)]
@@ -85,17 +84,20 @@ impl<P: Protocol> Hub<P> {
     }
 
     /// What other nodes said on a channel has not come, and will not: the sessions that it was for end, so that
-    /// their clients know of the gap when they come back, each at a time of its own.
-    pub(crate) fn gap(&self, channel: Channel, spread: &Stagger) {
-        let peers = match channel {
+    /// their clients know of the gap when they come back, each at a time of its own; or these find it in the log.
+    pub(crate) fn gap(self: &Arc<Self>, channel: Channel, spread: &Stagger) {
+        for peer in self.hearing(channel) {
+            self.reset(&peer, spread);
+        }
+    }
+
+    /// The sockets that hear what is said on a channel.
+    pub(super) fn hearing(&self, channel: Channel) -> Vec<Arc<crate::peer::Peer>> {
+        match channel {
             Channel::All => self.everybody(),
             Channel::Room(_) => self.members_of(channel),
             Channel::Socket(id) => self.peer(id).into_iter().collect(),
             Channel::Control | Channel::Node(_) => Vec::new(),
-        };
-        for peer in peers {
-            self.counters.cluster.gaps.add(1);
-            peer.close(spread.farewell(Instant::now()));
         }
     }
 

@@ -126,6 +126,11 @@ impl Drop for Arrived {
 }
 
 impl Arriving {
+    /// All that its session hears.
+    pub(crate) fn channels(&self) -> Vec<Channel> {
+        self.channels.iter().copied().chain([Channel::All]).collect()
+    }
+
     /// Waits until nothing on those channels is missed any more.
     pub(crate) async fn listens(&self) {
         let (sender, listens) = oneshot::channel();
@@ -218,15 +223,22 @@ impl Arrivals {
         state.come.push_back(Come { id, heard, until: now + LATE });
     }
 
-    /// Who has heard a message before they came.
-    pub(crate) fn knowing(&self, message: &Message, now: Instant) -> Vec<SocketId> {
+    /// How far one that has come lately had heard everybody.
+    pub(crate) fn heard(&self, id: SocketId) -> Vec<(NodeId, Channel, u64)> {
+        let state = lock(&self.0);
+        let come = state.come.iter().filter(|come| come.id == id);
+        come.flat_map(|come| &come.heard).map(|((node, on), last)| (*node, *on, *last)).collect()
+    }
+
+    /// Who has heard some of a message before they came, and up to which number.
+    pub(crate) fn knowing(&self, message: &Message, now: Instant) -> Vec<(SocketId, u64)> {
         let mut state = lock(&self.0);
         while let Some(come) = state.come.pop_front_if(|come| come.until <= now) {
             state.forget(&come);
         }
         let of = state.heard.get(&(message.head.from, message.head.on)).into_iter();
-        let knowing = of.flat_map(|of| of.range(message.head.last()..));
-        knowing.flat_map(|(_, ids)| ids.keys()).copied().collect()
+        let knowing = of.flat_map(|of| of.range(message.head.first..));
+        knowing.flat_map(|(last, ids)| ids.keys().map(|id| (*id, *last))).collect()
     }
 }
 

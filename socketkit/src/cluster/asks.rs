@@ -91,6 +91,11 @@ impl Shared {
 }
 
 impl Asks {
+    /// A number that no question has.
+    pub(crate) fn number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// A node has answered something.
     pub(crate) fn hear(&self, node: NodeId, record: &Record, bytes: &Bytes) {
         let (id, what) = match record {

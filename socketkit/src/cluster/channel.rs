@@ -31,6 +31,11 @@ pub(crate) enum Interest {
 }
 
 impl Channel {
+    /// Whether what is said on it is for sockets, so that one that comes back later may need it.
+    pub(crate) fn is_kept(self) -> bool {
+        matches!(self, Self::All | Self::Room(_) | Self::Socket(_))
+    }
+
     /// That of a room, by its name as JSON: on all machines, and of all releases, the same.
     pub(crate) fn of_room(name: &str) -> Self {
         Self::Room(xxh3_64(name.as_bytes()))

@@ -1,5 +1,6 @@
 //! What every engine has to do, with real servers.
 
+mod log;
 mod messages;
 mod tls;
 mod trouble;
@@ -27,6 +28,8 @@ struct Kind {
     with_certificate: fn(String, &Certificate) -> Box<dyn Engine>,
     /// Arguments with which the user `default` needs the password `right`.
     password: &'static [&'static str],
+    /// Arguments with which it keeps what it is told to, when it is killed as well.
+    durable: &'static [&'static str],
 }
 
 #[cfg(feature = "nats")]
@@ -39,6 +42,7 @@ const NATS: Kind = Kind {
         Box::new(engine.tls_client_certificate(path, key))
     },
     password: &["--user", "default", "--pass", "right"],
+    durable: &["-js", "-sd", "DIR"],
 };
 
 #[cfg(feature = "redis")]
@@ -56,6 +60,7 @@ const REDIS: Kind = Kind {
         Box::new(engine.tls_client_certificate(path, key))
     },
     password: &["--requirepass", "right"],
+    durable: &["--appendonly", "yes", "--appendfsync", "always"],
 };
 
 impl Kind {
@@ -75,7 +80,7 @@ impl Node {
     }
 
     async fn of_cluster(engine: &dyn Engine, name: &str) -> Self {
-        Self(engine.connect(name).await.unwrap(), Channel::Node(NodeId::new()))
+        Self(engine.connect(name, None).await.unwrap(), Channel::Node(NodeId::new()))
     }
 
     /// Asks, and waits until the server knows: others may say something then.
@@ -125,7 +130,7 @@ impl Node {
 }
 
 fn message(channel: Channel, payload: impl Into<Bytes>) -> Outgoing {
-    Outgoing { channel, payload: payload.into() }
+    Outgoing { channel, payload: payload.into(), is_kept: false }
 }
 
 fn numbered(numbers: std::ops::Range<u32>) -> Vec<Bytes> {
@@ -148,6 +153,20 @@ macro_rules! conformance {
 }
 
 conformance! {
+    log:
+    kept_messages_are_read_by_their_channels
+    what_is_kept_survives_the_end_of_the_server
+    of_two_who_claim_a_session_one_gets_it
+    a_session_that_changed_is_not_claimed_by_its_old_number
+    a_session_that_ended_is_not_there
+    a_node_is_silent_since_it_was_there
+    a_message_that_is_not_kept_is_an_error
+    a_server_that_is_lost_ends_what_it_is_asked
+    hundreds_of_channels_are_read_at_once
+    messages_are_read_while_there_come_more
+    nodes_that_want_different_logs_agree
+    what_was_kept_before_a_time_is_not_read
+    without_a_log_nothing_is_kept;
     messages:
     messages_of_one_channel_come_in_order
     a_node_hears_only_what_it_asks_for

@@ -4,7 +4,7 @@ use super::{
     channel::Channel,
     forward::{Joined, Scope},
     message::Record,
-    moving::{NoSession, Pass, SessionState},
+    moving::{Former, NoSession, Pass, SessionState},
     outbound::Item,
     shared::Shared,
 };
@@ -110,6 +110,11 @@ impl Departures {
         std::mem::take(&mut lock(&self.leaving))
     }
 
+    /// One that does not go yet.
+    pub(crate) fn wait(&self, departure: Departure) {
+        lock(&self.leaving).push(departure);
+    }
+
     /// A session does not go, unless it just does.
     fn give_up(&self, id: SocketId) {
         let is_it = |departure: &mut Departure| departure.peer.id == id;
@@ -204,7 +209,9 @@ impl<P: Protocol> Hub<P> {
             let rooms = self.room_names(pass.id);
             return shared.say(Channel::Node(from), Record::Offer { ask, rooms }, None);
         }
-        let (shared, to, seen) = (shared.clone(), from, pass.seen);
+        // Who has not heard of a new beginning has seen nothing of it.
+        let seen = if seat.is_former(&ticket) { 0 } else { pass.seen };
+        let (shared, to) = (shared.clone(), from);
         let mover: Newcomer = Box::new(Mover { shared, to, ask, seen });
         match seat.claim(&ticket, mover) {
             Ok(earlier) => {
@@ -235,7 +242,7 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    fn room_names(&self, id: SocketId) -> Vec<Box<RawValue>> {
+    pub(super) fn room_names(&self, id: SocketId) -> Vec<Box<RawValue>> {
         let rooms = self.rooms(id).into_iter();
         rooms.filter_map(|room| self.reach(Scope::Everywhere)?.codec.write(&room)).collect()
     }
@@ -254,8 +261,10 @@ impl<P: Protocol> Hub<P> {
         }
         let id = peer.id;
         let owner = peer.seat().owner();
-        let secret = peer.seat().secret();
+        let (secret, former) = peer.seat().secrets();
         let identity = owner.name();
+        let durable = shared.durable.as_ref();
+        let kept = durable.and_then(|_| self.session_record(id)).map(Box::new);
         let (presences, present) = self.presence_leaves(id);
         // Known before it is gone: whoever comes for it in between goes after it.
         shared.departures.note(id, to, shared.limits.resume * 2);
@@ -275,9 +284,12 @@ impl<P: Protocol> Hub<P> {
                 let (identity, rooms) = (identity.clone(), rooms.clone());
                 let (heard, listened) = (heard.clone(), listened.clone());
                 let presences = presences.clone();
+                let former = former.map(Former::new).map(Former::yet_to_come);
+                let kept = kept.clone();
                 let state = Box::new(SessionState {
                     id,
                     secret,
+                    former,
                     identity,
                     received,
                     before,
@@ -288,6 +300,7 @@ impl<P: Protocol> Hub<P> {
                     heard,
                     listened,
                     presences,
+                    kept,
                 });
                 let bytes: Vec<u8> =
                     frames.iter().flat_map(|frame| frame.iter().copied()).collect();
@@ -311,6 +324,7 @@ impl<P: Protocol> Hub<P> {
             return departure.refuse(why);
         }
         self.counters.cluster.left.add(1);
+        durable.map(|durable| durable.abandon(id));
         // Whoever came for it meanwhile goes after it.
         let newcomer = peer.seat().close();
         newcomer.into_iter().for_each(|newcomer| redirect(newcomer, to));

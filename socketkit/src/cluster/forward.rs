@@ -4,6 +4,7 @@ use super::{
     acting::Acting,
     channel::Channel,
     codec::Codec,
+    durable::places,
     message::{Emit, Kept, Record},
     outbound::Item,
     selected::Selected,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     Disconnect, Events, NodeId, Policy, Protocol, SocketId,
     counters::Counters,
-    frame::FrameBytes,
+    frame::{self, FrameBytes},
     handler::Handling,
     hub::{Hub, Of, Selection},
     peer::{Peer, lock},
@@ -43,25 +44,56 @@ pub(crate) enum Scope {
 /// What goes to other nodes, ready to be sent: under a lock it is only handed over.
 pub(crate) struct Forward<'a> {
     by: Option<(&'a Shared, &'a Counters)>,
+    /// Only if the engine is to keep it for this socket.
+    for_kept: Option<SocketId>,
     items: Vec<Item>,
 }
 
 impl Forward<'_> {
     /// Nothing.
     pub(crate) fn none() -> Self {
-        Self { by: None, items: Vec::new() }
+        Self { by: None, for_kept: None, items: Vec::new() }
     }
 
-    /// Hands it over. Whether it was taken.
-    pub(crate) fn send(self) -> bool {
+    /// The same, if it is kept for this socket.
+    pub(crate) fn if_kept(self, id: SocketId) -> Self {
+        Self { for_kept: Some(id), ..self }
+    }
+
+    /// Hands it over, without a frame.
+    pub(crate) fn say(self) {
+        if let Some((shared, counters)) = self.by {
+            let is_taken = shared.forward(self.items);
+            counters.cluster.refused.add((!is_taken).into());
+        }
+    }
+
+    /// Hands it over, with its frame, which says from now on where it stands if it can. Whether it was taken.
+    pub(crate) fn send(self, frame: &mut FrameBytes) -> bool {
         let Some((shared, counters)) = self.by else { return false };
-        let is_taken = shared.forward(self.items);
+        let durable = shared.durable.as_ref();
+        let is_kept = |id| durable.is_some_and(|durable| durable.keeps(id));
+        if !self.for_kept.is_none_or(is_kept) {
+            return false;
+        }
+        let is_taken = shared.forward_numbered(self.items, |last, items| {
+            let is_placed = durable.is_some() && items.iter().any(|item| item.counts);
+            if is_placed {
+                *frame = frame::placed(frame, &places::write(shared.node, last));
+                items.iter_mut().for_each(|item| item.bytes = Some(frame.clone()));
+            }
+        });
         counters.cluster.refused.add((!is_taken).into());
         is_taken
     }
 }
 
 impl<P: Protocol> Hub<P> {
+    /// Whether events are kept for sessions that outlive their node.
+    pub(crate) fn is_durable(&self, scope: Scope) -> bool {
+        self.reach(scope).is_some_and(|joined| joined.shared.durable.is_some())
+    }
+
     /// The cluster, if other nodes are meant.
     pub(super) fn reach(&self, scope: Scope) -> Option<&Joined<P>> {
         self.cluster.get().filter(|_| scope == Scope::Everywhere)
@@ -133,7 +165,7 @@ impl<P: Protocol> Hub<P> {
         let items = shared.route(&to, treatment.policy != Policy::Volatile, Some(frame), |to| {
             Record::Emit(Emit { to, policy, len })
         });
-        Forward { by: Some((shared, &self.counters)), items }
+        Forward { by: Some((shared, &self.counters)), for_kept: None, items }
     }
 
     /// A reply for a socket that has gone to another node while its handler was at work.
@@ -142,7 +174,7 @@ impl<P: Protocol> Hub<P> {
         let (to, len) = (Selected::socket(id), frame.len());
         let emit = |to| Record::Emit(Emit { to, policy: None, len });
         let items = shared.route(&to, true, Some(frame), emit);
-        let forward = Forward { by: Some((shared, &self.counters)), items };
+        let forward = Forward { by: Some((shared, &self.counters)), for_kept: None, items };
         // It may be back.
         self.deliver(&Selection::of(Of::Socket(id)), frame, Treatment::default(), forward);
     }
@@ -156,7 +188,7 @@ impl<P: Protocol> Hub<P> {
         let Some(Joined { shared, codec }) = self.reach(scope) else { return Forward::none() };
         let Some(to) = codec.select(selection) else { return Forward::none() };
         let items = shared.route(&to, true, None, record);
-        Forward { by: Some((shared, &self.counters)), items }
+        Forward { by: Some((shared, &self.counters)), for_kept: None, items }
     }
 
     /// Has other nodes put their sockets of a selection into a room.
@@ -224,7 +256,29 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn joined_room(&self, channel: Option<Channel>, is_first: bool, peer: &Arc<Peer>) {
         if let (Some(joined), Some(channel)) = (self.cluster.get(), channel) {
             joined.shared.join(channel, is_first, peer);
+            joined.shared.is_in(channel, peer);
         }
+    }
+
+    /// It is in a room no more.
+    pub(crate) fn left_room(&self, id: SocketId, room: &P::Room) {
+        if let (Some(joined), Some(channel)) = (self.cluster.get(), self.channel(room)) {
+            joined.shared.is_out(channel, id);
+        }
+    }
+
+    /// Somebody has come back to its session: those who come late for it are to know.
+    pub(crate) fn session_changed(&self, id: SocketId) {
+        let Some(Joined { shared, .. }) = self.cluster.get() else { return };
+        if shared.durable.as_ref().is_some_and(|durable| durable.changed(id, None)) {
+            shared.outbound.wake.notify_one();
+        }
+    }
+
+    /// Its session has ended.
+    pub(crate) fn session_ended(&self, id: SocketId) {
+        let durable = self.cluster.get().and_then(|joined| joined.shared.durable.as_ref());
+        durable.into_iter().for_each(|durable| durable.ended(id));
     }
 
     /// Nobody is in these rooms any more.

@@ -123,6 +123,15 @@ impl Heard {
         }
     }
 
+    /// The same of a message that is read from a log, and may have come before.
+    pub(crate) fn recall(&mut self, message: Message, moment: Moment<'_>, acts: &mut Vec<Act>) {
+        let (on, last) = (message.head.on, message.head.last());
+        let sender = self.senders.get(&message.head.from);
+        if !sender.is_some_and(|sender| sender.has_come(on, last)) {
+            self.hear(message, moment, acts);
+        }
+    }
+
     /// A sender has said again what was missed.
     pub(crate) fn heal(
         &mut self,

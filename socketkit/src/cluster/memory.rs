@@ -2,21 +2,32 @@
 
 use super::{
     channel::{Channel, Interest},
-    engine::{Boxed, Change, Engine, EngineError, Line, Outgoing, Publish, Receive},
+    engine::{
+        Boxed, Change, Engine, EngineError, Entry, Line, Log, Outgoing, Publish, Read, Recall,
+        Receive, Stored,
+    },
     settings::ClusterOptions,
 };
-use crate::peer::lock;
+use crate::{NodeId, SocketId, peer::lock};
 use bytes::Bytes;
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
 /// See the module. Servers that are given clones of it are one cluster.
 #[derive(Clone, Default)]
-pub(crate) struct Memory(Arc<Mutex<State>>);
+pub(crate) struct Memory {
+    state: Arc<Mutex<State>>,
+    /// Whether whoever has this one, or a clone of it, is cut off for ever.
+    is_lost: Arc<AtomicBool>,
+}
 
 #[derive(Default)]
 struct State {
@@ -26,6 +37,16 @@ struct State {
     /// Which messages are lost, by who listens and what they say.
     loses: Option<Loses>,
     published: usize,
+    kept: Kept,
+}
+
+/// What is kept of it for those with a log.
+#[derive(Default)]
+struct Kept {
+    messages: Vec<(Channel, Bytes)>,
+    sessions: HashMap<SocketId, (Bytes, u64)>,
+    here: HashMap<NodeId, Instant>,
+    changes: u64,
 }
 
 type Loses = Box<dyn FnMut(usize, Channel, &[u8]) -> bool + Send>;
@@ -33,34 +54,47 @@ type Loses = Box<dyn FnMut(usize, Channel, &[u8]) -> bool + Send>;
 struct Listening {
     id: usize,
     asks: HashSet<Interest>,
+    is_lost: Arc<AtomicBool>,
     messages: mpsc::UnboundedSender<Bytes>,
 }
 
 impl Memory {
+    /// For one node, which can be [cut off](Self::cut_off) alone.
+    pub(crate) fn for_one(&self) -> Self {
+        Self { state: self.state.clone(), is_lost: Arc::default() }
+    }
+
+    /// Cuts whoever has it off for ever, as if they were killed; no other is concerned.
+    pub(crate) fn cut_off(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+        let is_other = |line: &Listening| !Arc::ptr_eq(&line.is_lost, &self.is_lost);
+        lock(&self.state).lines.retain(is_other);
+    }
+
     /// Ends every connection; no other is made until it is [up](Self::up) again.
     pub(crate) fn down(&self) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         state.is_down = true;
         state.lines.clear();
     }
 
     pub(crate) fn up(&self) {
-        lock(&self.0).is_down = false;
+        lock(&self.state).is_down = false;
     }
 
     /// Ends every connection.
     pub(crate) fn cut(&self) {
-        lock(&self.0).lines.clear();
+        lock(&self.state).lines.clear();
     }
 
     /// Loses messages, without that anybody notices.
     pub(crate) fn lose(&self, loses: impl FnMut(usize, Channel, &[u8]) -> bool + Send + 'static) {
-        lock(&self.0).loses = Some(Box::new(loses));
+        lock(&self.state).loses = Some(Box::new(loses));
     }
 
     /// How many messages were published.
     pub(crate) fn published(&self) -> usize {
-        lock(&self.0).published
+        lock(&self.state).published
     }
 }
 
@@ -69,33 +103,46 @@ impl Engine for Memory {
         "memory"
     }
 
-    fn connect<'a>(&'a self, _: &'a str) -> Boxed<'a, Result<Line, EngineError>> {
-        Box::pin(async {
-            let mut state = lock(&self.0);
-            if state.is_down {
+    fn connect<'a>(&'a self, _: &'a str, log: Option<Log>) -> Boxed<'a, Result<Line, EngineError>> {
+        Box::pin(async move {
+            let mut state = lock(&self.state);
+            if state.is_down || self.is_lost.load(Ordering::Relaxed) {
                 return Err("it is down".into());
             }
             state.count += 1;
             let (id, (messages, receiver)) = (state.count, mpsc::unbounded_channel());
-            state.lines.push(Listening { id, asks: HashSet::new(), messages });
-            let publisher = Box::new(Speaker(self.clone(), id));
-            Ok(Line { publisher, receiver: Box::new(Listener(receiver)) })
+            state.lines.push(Listening {
+                id,
+                asks: HashSet::new(),
+                is_lost: self.is_lost.clone(),
+                messages,
+            });
+            let publisher = Box::new(Speaker { memory: self.clone(), id, has_log: log.is_some() });
+            let recall = log.map(|_| Arc::new(self.clone()) as Arc<dyn Recall>);
+            Ok(Line { publisher, receiver: Box::new(Listener(receiver)), recall })
         })
     }
 }
 
-struct Speaker(Memory, usize);
+struct Speaker {
+    memory: Memory,
+    id: usize,
+    has_log: bool,
+}
 
 impl Publish for Speaker {
     fn publish(&mut self, messages: Vec<Outgoing>) -> Boxed<'_, Result<(), EngineError>> {
         Box::pin(async move {
-            let mut state = lock(&self.0.0);
-            let State { lines, loses, published, .. } = &mut *state;
-            if !lines.iter().any(|line| line.id == self.1) {
+            let mut state = lock(&self.memory.state);
+            let State { lines, loses, published, kept, .. } = &mut *state;
+            if !lines.iter().any(|line| line.id == self.id) {
                 return Err("it was cut".into());
             }
-            for Outgoing { channel, payload, .. } in messages {
+            for Outgoing { channel, payload, is_kept } in messages {
                 *published += 1;
+                if self.has_log && is_kept {
+                    kept.messages.push((channel, payload.clone()));
+                }
                 for line in lines.iter().filter(|line| line.asks_for(channel)) {
                     let is_lost =
                         loses.as_mut().is_some_and(|lose| lose(line.id, channel, &payload));
@@ -110,8 +157,8 @@ impl Publish for Speaker {
 
     fn subscribe(&mut self, changes: Vec<Change>) -> Boxed<'_, Result<(), EngineError>> {
         Box::pin(async move {
-            let mut state = lock(&self.0.0);
-            let line = state.lines.iter_mut().find(|line| line.id == self.1);
+            let mut state = lock(&self.memory.state);
+            let line = state.lines.iter_mut().find(|line| line.id == self.id);
             let line = line.ok_or("it was cut")?;
             for change in changes {
                 match change {
@@ -120,6 +167,72 @@ impl Publish for Speaker {
                 };
             }
             Ok(())
+        })
+    }
+
+    fn store(&mut self, entries: Vec<Entry>) -> Boxed<'_, Result<Vec<Stored>, EngineError>> {
+        Box::pin(async move {
+            let mut state = lock(&self.memory.state);
+            let State { lines, kept, .. } = &mut *state;
+            if !lines.iter().any(|line| line.id == self.id) {
+                return Err("it was cut".into());
+            }
+            let mut stored = Vec::new();
+            for entry in entries {
+                match entry {
+                    Entry::Session { id, number, session } => {
+                        stored.push((id, kept.replace(id, number, session)));
+                    }
+                    Entry::Ended { id, number } => {
+                        if kept.sessions.get(&id).is_some_and(|(_, known)| *known == number) {
+                            kept.sessions.remove(&id);
+                        }
+                    }
+                    Entry::Here(node) => {
+                        kept.here.insert(node, Instant::now());
+                    }
+                }
+            }
+            Ok(stored)
+        })
+    }
+}
+
+impl Kept {
+    fn replace(&mut self, id: SocketId, number: u64, session: Bytes) -> Option<u64> {
+        let known = self.sessions.get(&id).map_or(0, |(_, known)| *known);
+        self.changes += 1;
+        (known == number).then(|| {
+            self.sessions.insert(id, (session, self.changes));
+            self.changes
+        })
+    }
+}
+
+impl Recall for Memory {
+    fn session(&self, id: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
+        Box::pin(async move { Ok(lock(&self.state).kept.sessions.get(&id).cloned()) })
+    }
+
+    fn claim(
+        &self,
+        id: SocketId,
+        number: u64,
+        session: Bytes,
+    ) -> Boxed<'_, Result<Option<u64>, EngineError>> {
+        Box::pin(async move { Ok(lock(&self.state).kept.replace(id, number, session)) })
+    }
+
+    fn silent(&self, node: NodeId) -> Boxed<'_, Result<Option<Duration>, EngineError>> {
+        Box::pin(async move { Ok(lock(&self.state).kept.here.get(&node).map(Instant::elapsed)) })
+    }
+
+    fn read(&self, channels: Vec<Channel>, _: Duration) -> Boxed<'_, Result<Read, EngineError>> {
+        Box::pin(async move {
+            let kept = &lock(&self.state).kept.messages;
+            let asked = kept.iter().filter(|(channel, _)| channels.contains(channel));
+            let messages = asked.map(|(_, message)| message.clone()).collect();
+            Ok(Read { messages, is_whole: true })
         })
     }
 }
@@ -151,7 +264,7 @@ impl Receive for Listener {
 
 impl From<Memory> for ClusterOptions {
     fn from(memory: Memory) -> Self {
-        Self { engine: Box::new(memory), name: None, is_standalone: false }
+        Self { engine: Box::new(memory), name: None, is_standalone: false, is_durable: false }
     }
 }
 

@@ -101,6 +101,10 @@ pub(crate) enum Record {
         gone: bool,
         lens: Vec<usize>,
     },
+    /// These sessions were recovered here: they are no more with whom they were.
+    Taken {
+        sockets: Vec<SocketId>,
+    },
     /// Which of these channels do you listen to, on which a question is asked? Answered in `Hears`.
     Roll {
         ask: u64,

@@ -1,6 +1,6 @@
 //! A session that moves to another node, as the one tells the other of it.
 
-use super::channel::Channel;
+use super::{channel::Channel, durable::SessionRecord};
 use crate::{
     NodeId, SocketId,
     frame::FrameBytes,
@@ -45,6 +45,8 @@ pub(crate) struct SessionState {
     pub(crate) id: SocketId,
     pub(crate) secret: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) former: Option<Former>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<Box<RawValue>>,
     /// Frames of its client that were processed.
     pub(crate) received: u64,
@@ -64,6 +66,32 @@ pub(crate) struct SessionState {
     /// Where it is present.
     #[serde(default)]
     pub(crate) presences: Presences,
+    /// As it is to be written down, and the number of what is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kept: Option<Box<(SessionRecord, u64)>>,
+}
+
+/// The secret of a session before its last node was lost, for a client that has not heard of another: good for later
+/// attempts than this.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Former {
+    secret: String,
+    attempt: u32,
+}
+
+impl Former {
+    pub(crate) fn new((secret, attempt): (Secret, u32)) -> Self {
+        Self { secret: secret.write(), attempt }
+    }
+
+    /// The same, good for that attempt as well.
+    pub(crate) fn yet_to_come(self) -> Self {
+        Self { attempt: self.attempt.saturating_sub(1), ..self }
+    }
+
+    pub(crate) fn read(&self) -> Option<(Secret, u32)> {
+        Some((Secret::read(&self.secret)?, self.attempt))
+    }
 }
 
 impl Pass {
@@ -83,7 +111,12 @@ impl Pass {
 impl SessionState {
     /// How far it has been told what nodes said on its channels.
     pub(crate) fn heard(&self) -> HashMap<(NodeId, Channel), u64> {
-        self.heard.iter().map(|(node, channel, last)| ((*node, *channel), *last)).collect()
+        let mut heard = HashMap::new();
+        for (node, channel, last) in &self.heard {
+            let known: &mut u64 = heard.entry((*node, *channel)).or_default();
+            *known = (*known).max(*last);
+        }
+        heard
     }
 
     /// For how long its node has listened to a channel.

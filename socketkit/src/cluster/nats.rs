@@ -1,16 +1,19 @@
 //! Several nodes by [NATS](https://nats.io), server 2.9 or later.
 
 mod link;
+mod log;
 mod login;
 mod publisher;
+mod recall;
 mod receiver;
+mod stream;
 #[cfg(test)]
 mod tests;
 
-use self::{link::Link, login::Login, publisher::Publisher, receiver::Receiver};
+use self::{link::Link, log::Streams, login::Login, publisher::Publisher, receiver::Receiver};
 use super::{
     address::address,
-    engine::{Boxed, Engine, EngineError, Line},
+    engine::{Boxed, Engine, EngineError, Line, Log, Recall},
     settings::ClusterOptions,
 };
 use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr};
@@ -50,6 +53,7 @@ pub fn connect(url: impl Into<String>) -> Nats {
         certificate: None,
         name: None,
         is_standalone: false,
+        is_durable: false,
     }
 }
 
@@ -64,6 +68,7 @@ pub struct Nats {
     certificate: Option<(PathBuf, PathBuf)>,
     name: Option<String>,
     is_standalone: bool,
+    is_durable: bool,
 }
 
 impl Nats {
@@ -127,6 +132,31 @@ impl Nats {
         self
     }
 
+    /// Keeps sessions, and what is emitted to them, in the JetStream of the server, so that they outlive their node: where
+    /// one is lost, other nodes go on with its sessions.
+    ///
+    /// It needs a server with JetStream, and a folder for its files: `nats-server -js -sd <folder>`, or
+    /// `jetstream { store_dir: <folder> }`. To one without, nothing is connected. A user with permissions needs
+    /// `$JS.API.>` too. Two streams are made, if they are not there:
+    ///
+    /// - `SOCKETKIT_<name>_LOG` keeps what is emitted to rooms, to sockets and to all, for twice
+    ///   [`Limits::resume`](crate::Limits::resume) and a minute, and up to
+    ///   [`Limits::logged_bytes`](crate::Limits::logged_bytes). Where nodes have different limits, the highest count:
+    ///   they are never lowered but by hand.
+    /// - `SOCKETKIT_<name>_SESSIONS` keeps the last state of each session; once it has ended, that alone, for an hour,
+    ///   in a hundred bytes.
+    ///
+    /// Both have one replica. In a cluster of NATS they can be given more by hand, with `nats stream edit`. What is
+    /// kept survives the end of the server. It survives that of its machine but for what was not synced to the disk,
+    /// by default up to two minutes: see `sync_interval` of NATS.
+    ///
+    /// An event goes out to other nodes as soon as without this. A node says no more before the server has answered
+    /// that it is kept.
+    pub fn durable(mut self) -> Self {
+        self.is_durable = true;
+        self
+    }
+
     fn servers(&self) -> Result<Vec<ServerAddr>, EngineError> {
         let parse = |url: &str| -> Result<ServerAddr, EngineError> {
             let server: ServerAddr = url.trim().parse()?;
@@ -159,7 +189,7 @@ impl Nats {
         self.login.apply(options, servers).await
     }
 
-    async fn open(&self, cluster: &str) -> Result<Line, EngineError> {
+    async fn open(&self, cluster: &str, log: Option<Log>) -> Result<Line, EngineError> {
         let servers = self.servers()?;
         let link = Arc::new(Link::default());
         let events = link.events();
@@ -176,8 +206,20 @@ impl Nats {
         })?;
         // It does not connect again by itself: what was on its way would be lost without a word.
         client.set_server_pool(NOWHERE).await?;
-        let publisher = Publisher::new(client, cluster.to_owned(), link.clone());
-        Ok(Line { publisher: Box::new(publisher), receiver: Box::new(Receiver::new(link)) })
+        let streams = match log {
+            Some(log) => {
+                let opened = Streams::open(client.clone(), cluster, link.clone(), log).await;
+                let opened =
+                    opened.map_err(|error| format!("the NATS server {self:?}: {error}"))?;
+                Some(Arc::new(opened.ok_or_else(|| {
+                    format!("the NATS server {self:?} has no JetStream, which durable() needs")
+                })?))
+            }
+            None => None,
+        };
+        let recall = streams.clone().map(|streams| streams as Arc<dyn Recall>);
+        let publisher = Publisher::new(client, cluster.to_owned(), link.clone(), streams);
+        Ok(Line { publisher: Box::new(publisher), receiver: Box::new(Receiver::new(link)), recall })
     }
 }
 
@@ -186,9 +228,13 @@ impl Engine for Nats {
         "nats"
     }
 
-    fn connect<'a>(&'a self, cluster: &'a str) -> Boxed<'a, Result<Line, EngineError>> {
+    fn connect<'a>(
+        &'a self,
+        cluster: &'a str,
+        log: Option<Log>,
+    ) -> Boxed<'a, Result<Line, EngineError>> {
         Box::pin(async move {
-            let opened = tokio::time::timeout(CONNECT, self.open(cluster)).await;
+            let opened = tokio::time::timeout(CONNECT, self.open(cluster, log)).await;
             opened
                 .unwrap_or_else(|_| Err(format!("the NATS server {self:?} does not answer").into()))
         })
@@ -197,8 +243,8 @@ impl Engine for Nats {
 
 impl From<Nats> for ClusterOptions {
     fn from(nats: Nats) -> Self {
-        let (name, is_standalone) = (nats.name.clone(), nats.is_standalone);
-        Self { engine: Box::new(nats), name, is_standalone }
+        let (is_standalone, is_durable) = (nats.is_standalone, nats.is_durable);
+        Self { name: nats.name.clone(), engine: Box::new(nats), is_standalone, is_durable }
     }
 }
 

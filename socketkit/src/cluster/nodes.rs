@@ -14,7 +14,7 @@ pub(crate) const BEAT: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_millis(2_500);
 
 /// One that was silent for so long is gone.
-const GONE: Duration = Duration::from_millis(3_500);
+pub(crate) const GONE: Duration = Duration::from_millis(3_500);
 
 /// See the module: all but this one.
 #[derive(Debug, Default)]
@@ -93,6 +93,11 @@ impl Nodes {
             node.behind = Some(behind);
         }
         behind
+    }
+
+    /// Nothing is missed of anybody.
+    pub(crate) fn healed(&mut self) {
+        self.here.values_mut().chain(self.away.values_mut()).for_each(|node| node.behind = None);
     }
 
     /// A node has answered.

@@ -24,6 +24,16 @@ struct Waiting {
     items: VecDeque<Item>,
     bytes: usize,
     refused: HashSet<Channel>,
+    /// The number of the last item that counts.
+    last: u64,
+}
+
+/// Channels on which something was not taken, and the number that stands for all of it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Refused {
+    /// `Err` if they are too many to name.
+    pub(crate) channels: Result<HashSet<Channel>, ()>,
+    pub(crate) number: u64,
 }
 
 /// One record for one channel, with its bytes.
@@ -51,15 +61,29 @@ impl Item {
 
 impl Outbound {
     /// Takes items, all or none: whether there was room.
+    #[cfg(test)]
     pub(crate) fn push(&self, items: impl IntoIterator<Item = Item>, bounds: Bounds) -> bool {
+        self.push_numbered(items, bounds, |_, _| {})
+    }
+
+    /// Takes items, all or none: whether there was room. Those that count get their numbers, in their order, and `with`
+    /// is given the last of these before anybody can take them.
+    pub(crate) fn push_numbered(
+        &self,
+        items: impl IntoIterator<Item = Item>,
+        bounds: Bounds,
+        with: impl FnOnce(u64, &mut [Item]),
+    ) -> bool {
         let mut waiting = lock(&self.waiting);
-        let items: Vec<_> = items.into_iter().collect();
+        let mut items: Vec<_> = items.into_iter().collect();
         let bytes: usize = items.iter().map(Item::len).sum();
         let is_empty = waiting.items.is_empty();
         let has_room = is_empty
             || (waiting.items.len() + items.len() <= bounds.items
                 && waiting.bytes + bytes <= bounds.bytes);
         if has_room {
+            waiting.last += items.iter().filter(|item| item.counts).count() as u64;
+            with(waiting.last, &mut items);
             waiting.bytes += bytes;
             waiting.items.extend(items);
         } else if waiting.refused.len() <= REFUSED {
@@ -103,14 +127,21 @@ impl Outbound {
         taken
     }
 
-    /// Channels on which something was not taken, after all that waits; `Err` if they are too many to name.
-    pub(crate) fn refused(&self) -> Result<HashSet<Channel>, ()> {
+    /// Channels on which something was not taken, after all that waits.
+    pub(crate) fn refused(&self) -> Option<Refused> {
         let mut waiting = lock(&self.waiting);
-        if !waiting.items.is_empty() {
-            return Ok(HashSet::new());
+        if !waiting.items.is_empty() || waiting.refused.is_empty() {
+            return None;
         }
-        let refused = std::mem::take(&mut waiting.refused);
-        if refused.len() > REFUSED { Err(()) } else { Ok(refused) }
+        waiting.last += 1;
+        let (refused, number) = (std::mem::take(&mut waiting.refused), waiting.last);
+        let channels = if refused.len() > REFUSED { Err(()) } else { Ok(refused) };
+        Some(Refused { channels, number })
+    }
+
+    /// The number of the last item that counts.
+    pub(crate) fn last(&self) -> u64 {
+        lock(&self.waiting).last
     }
 
     /// Whether something on one of these was not taken, of which nobody was told yet.
@@ -146,12 +177,13 @@ mod tests {
         assert!(!outbound.push([Item { counts: false, ..item(5, 0) }], BOUNDS), "too many items");
         let rooms = |items: Vec<Item>| items.iter().map(|item| item.channel).collect::<Vec<_>>();
         // Those that do not fit are known after those that do.
-        assert_eq!(outbound.refused(), Ok(HashSet::new()));
+        assert_eq!(outbound.refused(), None);
         assert_eq!(rooms(outbound.take(5)), [1, 3].map(Channel::Room));
         assert_eq!(rooms(outbound.take(1)), [4].map(Channel::Room));
         assert!(outbound.is_empty() && outbound.take(1).is_empty());
-        assert_eq!(outbound.refused(), Ok([1, 2].map(Channel::Room).into()));
-        assert_eq!(outbound.refused(), Ok(HashSet::new()), "once");
+        let refused = Refused { channels: Ok([1, 2].map(Channel::Room).into()), number: 4 };
+        assert_eq!(outbound.refused(), Some(refused), "three were taken");
+        assert_eq!(outbound.refused(), None, "once");
         assert!(outbound.push([item(1, 3), item(1, 3), item(1, 3)], BOUNDS), "there is room again");
     }
 
@@ -172,8 +204,8 @@ mod tests {
             assert!(!outbound.push([item(room, 11)], BOUNDS));
         }
         outbound.take(1);
-        assert_eq!(outbound.refused(), Err(()));
-        assert_eq!(outbound.refused(), Ok(HashSet::new()));
+        assert_eq!(outbound.refused().map(|refused| refused.channels), Some(Err(())));
+        assert_eq!(outbound.refused(), None);
     }
 
     #[tokio::test]

@@ -116,6 +116,9 @@ impl Replication<'_> {
         let (room_name, moves, what) = (room.to_owned(), stay.moves, what());
         let record = Record::Presence { room: room_name, before, at, socket, moves, what };
         let channel = Channel::of_room(room.get());
+        if let Some(durable) = &shared.durable {
+            durable.changed(socket, None);
+        }
         shared.forward(vec![Item { channel, counts: true, record, bytes: None }]);
     }
 }

@@ -1,16 +1,18 @@
 //! Several nodes by [Redis](https://redis.io), 6 or later, or what speaks its protocol.
 
 mod link;
+mod log;
 mod publisher;
 mod pulse;
+mod recall;
 mod receiver;
 #[cfg(test)]
 mod tests;
 
-use self::{link::Link, publisher::Publisher, receiver::Receiver};
+use self::{link::Link, log::Keys, publisher::Publisher, recall::Reader, receiver::Receiver};
 use super::{
     address::address,
-    engine::{Boxed, Engine, EngineError, Line},
+    engine::{Boxed, Engine, EngineError, Line, Log, Recall},
     settings::ClusterOptions,
 };
 use redis::{
@@ -37,7 +39,14 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// let engine = socketkit::redis::connect("redis://localhost:6379").named("forum");
 /// ```
 pub fn connect(url: impl Into<String>) -> Redis {
-    Redis { url: url.into(), roots: None, certificate: None, name: None, is_standalone: false }
+    Redis {
+        url: url.into(),
+        roots: None,
+        certificate: None,
+        name: None,
+        is_standalone: false,
+        is_durable: false,
+    }
 }
 
 /// How a cluster is joined by Redis: see [`connect`].
@@ -49,6 +58,7 @@ pub struct Redis {
     certificate: Option<(PathBuf, PathBuf)>,
     name: Option<String>,
     is_standalone: bool,
+    is_durable: bool,
 }
 
 impl Redis {
@@ -86,6 +96,26 @@ impl Redis {
         self
     }
 
+    /// Keeps sessions, and what is emitted to them, in Redis, so that they outlive their node: where one is lost, other
+    /// nodes go on with its sessions.
+    ///
+    /// It needs Redis 7 or later: with `appendonly yes`, if what is kept is to survive the end of the server; with
+    /// `appendfsync always`, if not even its last second may be lost; with `maxmemory-policy noeviction`, if there is
+    /// a `maxmemory`. Of Redis Cluster it knows nothing. All keys begin with the name of the cluster and a dot:
+    ///
+    /// - `<name>.log.…` keep what is emitted to each room, to each socket and to all, for twice
+    ///   [`Limits::resume`](crate::Limits::resume) and a minute: of each the last 65,536 messages, and some more.
+    /// - `<name>.session.…` keep the last state of each session until it ends, and `<name>.here.…` when a node was last
+    ///   there, for up to an hour.
+    ///
+    /// All of that takes memory of the server. If it has none left, it refuses events, which ends the connection. An
+    /// event is kept and goes out to other nodes in one step, by a script; a node says no more before the server has
+    /// answered, which it does once that is on its disk if it is to sync always.
+    pub fn durable(mut self) -> Self {
+        self.is_durable = true;
+        self
+    }
+
     async fn client(&self) -> Result<Client, EngineError> {
         let info = self.url.as_str().into_connection_info()?;
         // Messages and replies come over one connection.
@@ -108,7 +138,7 @@ impl Redis {
         })
     }
 
-    async fn open(&self, cluster: &str) -> Result<Line, EngineError> {
+    async fn open(&self, cluster: &str, log: Option<Log>) -> Result<Line, EngineError> {
         let error = |error: EngineError| format!("the Redis server {self:?}: {error}");
         let client = self.client().await.map_err(error)?;
         let link = Arc::new(Link::default());
@@ -122,13 +152,23 @@ impl Redis {
                 Ok::<_, ()>(())
             });
         let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-        let connection = connected.map_err(|refused| match is_login(&refused) {
+        let mut connection = connected.map_err(|refused| match is_login(&refused) {
             true => format!("the Redis server {self:?} refuses the login"),
             false => error(refused.into()),
         })?;
+        let keys = match log {
+            Some(log) => {
+                let opened = Keys::open(&mut connection, cluster, log).await;
+                Some(opened.map_err(|refused| error(refused.into()))?)
+            }
+            None => None,
+        };
         tokio::spawn(pulse::watch(connection.clone(), link.clone()));
-        let publisher = Publisher::new(connection, cluster.to_owned(), link.clone());
-        Ok(Line { publisher: Box::new(publisher), receiver: Box::new(Receiver::new(link)) })
+        let recall = keys.clone().map(|keys| {
+            Arc::new(Reader::new(connection.clone(), keys, link.clone())) as Arc<dyn Recall>
+        });
+        let publisher = Publisher::new(connection, cluster.to_owned(), link.clone(), keys);
+        Ok(Line { publisher: Box::new(publisher), receiver: Box::new(Receiver::new(link)), recall })
     }
 }
 
@@ -147,9 +187,13 @@ impl Engine for Redis {
         "redis"
     }
 
-    fn connect<'a>(&'a self, cluster: &'a str) -> Boxed<'a, Result<Line, EngineError>> {
+    fn connect<'a>(
+        &'a self,
+        cluster: &'a str,
+        log: Option<Log>,
+    ) -> Boxed<'a, Result<Line, EngineError>> {
         Box::pin(async move {
-            let opened = tokio::time::timeout(ANSWER, self.open(cluster)).await;
+            let opened = tokio::time::timeout(ANSWER, self.open(cluster, log)).await;
             opened.unwrap_or_else(|_| {
                 Err(format!("the Redis server {self:?} does not answer").into())
             })
@@ -159,8 +203,8 @@ impl Engine for Redis {
 
 impl From<Redis> for ClusterOptions {
     fn from(redis: Redis) -> Self {
-        let (name, is_standalone) = (redis.name.clone(), redis.is_standalone);
-        Self { engine: Box::new(redis), name, is_standalone }
+        let (is_standalone, is_durable) = (redis.is_standalone, redis.is_durable);
+        Self { name: redis.name.clone(), engine: Box::new(redis), is_standalone, is_durable }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The task of a node: connects to its engine, again and again, for as long as there is its server.
 
 use super::{
+    durable,
     shared::{Others, Shared},
     status::ClusterStatus,
     talk::Talk,
@@ -39,13 +40,15 @@ pub(crate) fn start<P: Protocol>(hub: &Arc<Hub<P>>, runtime: &Handle) {
 }
 
 async fn run<P: Protocol>(mut talk: Talk<P>, shared: &Shared) {
+    let log = shared.durable.as_ref().map(|_| durable::log(&shared.limits));
     let mut pause = PAUSES.0;
     loop {
-        let connecting = timeout(CONNECT, shared.engine.connect(&shared.name));
+        let connecting = timeout(CONNECT, shared.engine.connect(&shared.name, log));
         let connected = tokio::select! {
             biased;
             () = shared.closed.notified() => return,
             connected = connecting => connected,
+            never = talk.wait() => match never {},
         };
         let why = match connected {
             Ok(Ok(line)) => {
@@ -81,6 +84,7 @@ async fn run<P: Protocol>(mut talk: Talk<P>, shared: &Shared) {
             biased;
             () = shared.closed.notified() => return,
             () = sleep(pause.mul_f64(jitter)) => {}
+            never = talk.wait() => match never {},
         }
         pause = (pause * 2).min(PAUSES.1);
     }

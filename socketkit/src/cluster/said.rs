@@ -32,6 +32,8 @@ pub(crate) struct Said {
     dropped: Option<Spoken>,
     /// When the newest was said on a channel that is not known any more.
     forgotten: Option<Instant>,
+    /// How long the last number of a channel is known.
+    known: Duration,
 }
 
 /// The number of something that was said, and when.
@@ -67,7 +69,13 @@ pub(crate) struct Again {
 impl Said {
     pub(crate) fn new(node: NodeId, room: Room) -> Self {
         let (channels, kept) = (HashMap::new(), VecDeque::new());
-        Self { node, last: 0, channels, kept, room, bytes: 0, dropped: None, forgotten: None }
+        let (dropped, forgotten, known) = (None, None, KNOWN);
+        Self { node, last: 0, channels, kept, room, bytes: 0, dropped, forgotten, known }
+    }
+
+    /// The same, that knows the last number of a channel for at least so long.
+    pub(crate) fn knowing(self, least: Duration) -> Self {
+        Self { known: self.known.max(least), ..self }
     }
 
     /// The number of the last record that counts.
@@ -93,7 +101,7 @@ impl Said {
         let spoken = Spoken { last: self.last, at: now };
         self.channels.insert(channel, spoken);
         self.keep(Kept { channel, before, spoken, message: payload.clone() });
-        Outgoing { channel, payload }
+        Outgoing { channel, payload, is_kept: channel.is_kept() }
     }
 
     /// Makes a message of records that do not count.
@@ -105,12 +113,12 @@ impl Said {
     ) -> Outgoing {
         let (from, first) = (self.node, self.last);
         let head = Head { from, on: channel, first, before: None, ago: 0, counts: false, records };
-        Outgoing { channel, payload: head.write(bytes) }
+        Outgoing { channel, payload: head.write(bytes), is_kept: false }
     }
 
-    /// Something of a channel will not be said: whoever hears the channel finds that it misses a number.
-    pub(crate) fn skip(&mut self, channel: Channel, now: Instant) {
-        self.last += 1;
+    /// Something of a channel will not be said: whoever hears the channel finds that it misses this number.
+    pub(crate) fn skip(&mut self, channel: Channel, number: u64, now: Instant) {
+        self.last = self.last.max(number);
         let skipped = Spoken { last: self.last, at: now };
         self.channels.insert(channel, skipped);
         self.drop(skipped);
@@ -191,6 +199,17 @@ impl Said {
         self.kept.iter().filter(is_after).map(|kept| kept.message.clone()).collect()
     }
 
+    /// What is kept of all that was said after a number.
+    pub(crate) fn since(&self, number: u64) -> Vec<Outgoing> {
+        let since = self.kept.iter().filter(|kept| kept.spoken.last > number);
+        let again = |kept: &Kept| Outgoing {
+            channel: kept.channel,
+            payload: kept.message.clone(),
+            is_kept: kept.channel.is_kept(),
+        };
+        since.map(again).collect()
+    }
+
     /// Whether something that was said on a channel after a number, or else since a time, is not kept.
     pub(crate) fn lacks(&self, channel: Channel, (after, since): (Option<u64>, Instant)) -> bool {
         let is_after =
@@ -210,7 +229,8 @@ impl Said {
 
     /// Forgets the numbers of channels on which nothing was said for long: the last that is said of them.
     pub(crate) fn forget(&mut self, now: Instant) -> Vec<Mark> {
-        let is_old = |spoken: &Spoken| now.saturating_duration_since(spoken.at) >= KNOWN;
+        let known = self.known;
+        let is_old = |spoken: &Spoken| now.saturating_duration_since(spoken.at) >= known;
         let old = self.channels.extract_if(|_, spoken| is_old(spoken));
         let mut marks = Vec::new();
         for (channel, spoken) in old {

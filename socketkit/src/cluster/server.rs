@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -12,53 +12,59 @@ use std::{
 
 /// One that runs.
 pub(crate) struct Server {
+    program: Program,
     child: Child,
     pub(crate) port: u16,
     dir: PathBuf,
 }
 
+/// What it is, and what it says when it is ready. Of its arguments, `PORT` stands for its port, `DIR` for a folder
+/// of its own.
+struct Program {
+    name: &'static str,
+    ready: &'static str,
+    arguments: Vec<String>,
+}
+
 impl Server {
-    /// Of NATS, with more arguments, in which `PORT` stands for its port.
+    /// Of NATS, with more arguments.
     pub(crate) fn nats(arguments: &[&str]) -> Self {
-        Self::start("nats-server", "Server is ready", |command, port, _| {
-            command.args(["-a", "127.0.0.1", "-p", port]).args(with_port(arguments, port));
-            command.stderr(Stdio::piped());
-        })
+        let own = ["-a", "127.0.0.1", "-p", "PORT"];
+        Self::start("nats-server", "Server is ready", &[&own, arguments].concat())
     }
 
     /// Of Redis, likewise.
     pub(crate) fn redis(arguments: &[&str]) -> Self {
-        Self::start("redis-server", "Ready to accept connections", |command, port, dir| {
-            command.args(["--bind", "127.0.0.1", "--save", "", "--port", port]);
-            command.arg("--dir").arg(dir).args(with_port(arguments, port)).stdout(Stdio::piped());
-        })
+        let own = ["--bind", "127.0.0.1", "--save", "", "--port", "PORT", "--dir", "DIR"];
+        let ready = "Ready to accept connections";
+        Self::start("redis-server", ready, &[&own, arguments].concat())
     }
 
-    fn start(program: &str, ready: &str, arguments: impl Fn(&mut Command, &str, &Path)) -> Self {
+    fn start(name: &'static str, ready: &'static str, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().copied().map(String::from).collect();
+        let program = Program { name, ready, arguments };
         let dir = new_dir();
         // Somebody may take a port before the server does.
         for _ in 0..5 {
             let port = free_port();
-            let mut command = Command::new(program);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            command.env("PATH", path());
-            arguments(&mut command, &port.to_string(), &dir);
-            let mut child = command.spawn().unwrap_or_else(|error| {
-                panic!("{program} does not start ({error}): `./test --setup` installs it")
-            });
-            let log: Box<dyn Read + Send> = match (child.stdout.take(), child.stderr.take()) {
-                (Some(log), _) => Box::new(log),
-                (None, log) => Box::new(log.unwrap()),
-            };
-            let mut lines = BufReader::new(log).lines();
-            if lines.any(|line| line.is_ok_and(|line| line.contains(ready))) {
-                thread::spawn(move || lines.for_each(drop));
-                return Self { child, port, dir };
+            if let Some(child) = program.start(port, &dir) {
+                return Self { program, child, port, dir };
             }
-            drop(child.kill());
-            child.wait().unwrap();
         }
-        panic!("{program} does not get a port");
+        panic!("{name} does not get a port");
+    }
+
+    /// Ends it at once, and waits for that.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts one that was killed again: on its port, with its files.
+    pub(crate) fn again(&mut self) {
+        let mut attempts = 0..5;
+        let started = attempts.find_map(|_| self.program.start(self.port, &self.dir));
+        self.child = started.expect("it does not start again");
     }
 
     /// Sends it a signal, by name.
@@ -66,6 +72,36 @@ impl Server {
         let mut kill = Command::new("kill");
         let sent = kill.arg(format!("-{signal}")).arg(self.child.id().to_string()).status();
         assert!(sent.unwrap().success());
+    }
+}
+
+impl Program {
+    /// `None` if it ends before it is ready.
+    fn start(&self, port: u16, dir: &Path) -> Option<Child> {
+        let mut command = Command::new(self.name);
+        // Either of them is its log.
+        let (log, out) = io::pipe().unwrap();
+        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
+        command.env("PATH", path());
+        command.args(self.arguments.iter().map(|argument| match argument.as_str() {
+            "PORT" => port.to_string().into(),
+            "DIR" => dir.as_os_str().to_owned(),
+            other => other.into(),
+        }));
+        let name = self.name;
+        let mut child = command.spawn().unwrap_or_else(|error| {
+            panic!("{name} does not start ({error}): `./test --setup` installs it")
+        });
+        // It holds the other end of the log.
+        drop(command);
+        let mut lines = BufReader::new(log).lines();
+        if lines.any(|line| line.is_ok_and(|line| line.contains(self.ready))) {
+            thread::spawn(move || lines.for_each(drop));
+            return Some(child);
+        }
+        drop(child.kill());
+        child.wait().unwrap();
+        None
     }
 }
 
@@ -114,11 +150,6 @@ fn new_dir() -> PathBuf {
     let dir = env::temp_dir().join(format!("socketkit-{}-{count}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     dir
-}
-
-fn with_port<'a>(arguments: &[&'a str], port: &'a str) -> Vec<&'a str> {
-    let arguments = arguments.iter().copied();
-    arguments.map(|argument| if argument == "PORT" { port } else { argument }).collect()
 }
 
 /// With where Debian has servers, and where `./test --setup` puts them.

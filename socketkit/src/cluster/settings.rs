@@ -10,4 +10,6 @@ pub struct ClusterOptions {
     /// Of the cluster; without, that of the protocol.
     pub(crate) name: Option<String>,
     pub(crate) is_standalone: bool,
+    /// The engine keeps a log, so that sessions outlive their node.
+    pub(crate) is_durable: bool,
 }

@@ -7,6 +7,7 @@ use super::{
     asks::Asks,
     channel::Channel,
     departure::Departures,
+    durable::Durable,
     engine::Engine,
     interests::Interests,
     message::{Here, Record},
@@ -79,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) errands: Errands,
     pub(crate) departures: Departures,
     pub(crate) arrivals: Arrivals,
+    /// For sessions that are to outlive their node, if they are.
+    pub(crate) durable: Option<Arc<Durable>>,
 }
 
 /// What a process is for the others.
@@ -107,7 +110,7 @@ impl Shared {
         limits: Limits,
         flusher: Arc<Flusher>,
     ) -> Self {
-        let ClusterOptions { engine, is_standalone, .. } = options;
+        let ClusterOptions { engine, is_standalone, is_durable, .. } = options;
         let terms = Arc::new(Terms::from(limits.clone()));
         let interests = Mutex::new(Interests::new(limits.routed_rooms));
         Self {
@@ -134,6 +137,7 @@ impl Shared {
             errands: Errands::default(),
             departures: Departures::default(),
             arrivals: Arrivals::default(),
+            durable: is_durable.then(Arc::default),
         }
     }
 
@@ -247,6 +251,15 @@ impl Shared {
 
     /// Hands items over for other nodes, without waiting. Whether they were taken.
     pub(crate) fn forward(&self, items: Vec<Item>) -> bool {
+        self.forward_numbered(items, |_, _| {})
+    }
+
+    /// The same; `with` is given the number of the last that counts before they are taken.
+    pub(crate) fn forward_numbered(
+        &self,
+        items: Vec<Item>,
+        with: impl FnOnce(u64, &mut [Item]),
+    ) -> bool {
         match *self.status.borrow() {
             // Nobody has ever heard of this node, or expects to.
             ClusterStatus::Connecting => return false,
@@ -256,15 +269,36 @@ impl Shared {
             _ => {}
         }
         let counts = items.iter().any(|item| item.counts);
-        if let Some(peer) = acting().filter(|_| counts && self.is_connected()) {
-            self.waiting.commit(&peer);
-            if !self.is_connected() {
+        let acting = acting().filter(|_| counts);
+        let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
+        let bounds = Bounds { items: items_most, bytes };
+        self.outbound.push_numbered(items, bounds, |last, items| {
+            with(last, items);
+            // Before anybody can take them.
+            if let Some(peer) = acting {
+                self.hold(&peer, last);
+            }
+        })
+    }
+
+    /// Has a socket wait until everything up to a number is with the engine.
+    pub(crate) fn hold(&self, peer: &Arc<Peer>, number: u64) {
+        if self.may_hold() {
+            self.waiting.commit(peer, number);
+            if !self.may_hold() {
                 // It was lost in between, and with it whoever would have released them.
-                self.waiting.release_all();
+                self.waiting.give_up();
             }
         }
-        let Limits { forwarded: items_most, forwarded_bytes: bytes, .. } = self.limits;
-        self.outbound.push(items, Bounds { items: items_most, bytes })
+    }
+
+    fn may_hold(&self) -> bool {
+        let is_durable = self.durable.is_some();
+        match *self.status.borrow() {
+            ClusterStatus::Connected => true,
+            ClusterStatus::Degraded => is_durable && !self.waiting.has_given_up(),
+            _ => false,
+        }
     }
 
     /// How it stands to its engine from now on, unless it has left: how it did.

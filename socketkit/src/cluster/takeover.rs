@@ -4,9 +4,9 @@ use super::{
     arrivals::ask_for,
     asks::What,
     channel::Channel,
-    forward::Joined,
+    forward::{Joined, Scope},
     message::Record,
-    moving::{NoSession, Pass, SessionState},
+    moving::{Former, NoSession, Pass, SessionState},
     shared::Shared,
 };
 use crate::{
@@ -48,7 +48,10 @@ impl<P: Protocol> Service<P> {
         tokio::spawn(async move {
             let mut successor = successor;
             let found = service.find(&mut successor, &ticket, owner, identity);
-            let patience = service.limits().handshake;
+            let is_durable = service.hub().is_durable(Scope::Everywhere);
+            let limits = service.limits();
+            // What is kept may be much. It comes, and waits for its client, whatever becomes of this connection.
+            let patience = if is_durable { limits.resume } else { limits.handshake };
             match timeout(patience, found).await.unwrap_or(Err(NoSession::Unknown)) {
                 Ok(Found::Here(peer)) => service.follow(&peer, successor, &ticket),
                 Ok(Found::Come(life)) => {
@@ -70,10 +73,21 @@ impl<P: Protocol> Service<P> {
         let owner = match token.owner == shared.node {
             // It may be on its way back.
             true if shared.arrivals.expects(token.id) => token.owner,
-            true => shared.departures.find(token.id)?,
+            true => match shared.departures.find(token.id) {
+                None if shared.durable.is_some() => token.owner,
+                left => left?,
+            },
             false => token.owner,
         };
-        shared.is_connected().then_some(owner)
+        // What is kept is worth waiting for.
+        (shared.is_connected() || shared.durable.is_some()).then_some(owner)
+    }
+
+    /// Whether a session that is here may not be any more: another node has taken it over, and its client knows.
+    pub(crate) fn is_stale(&self, ticket: &Ticket) -> bool {
+        let shared = self.hub().cluster.get().map(|joined| &joined.shared);
+        let owner = ticket.token().map(|token| token.owner);
+        shared.is_some_and(|shared| shared.durable.is_some() && owner != Some(shared.node))
     }
 
     /// Has the node that has a session end it.
@@ -85,7 +99,7 @@ impl<P: Protocol> Service<P> {
         }
     }
 
-    /// Finds a session, wherever it goes meanwhile: others may ask for it as well.
+    /// Finds a session, with its node or in what is kept.
     async fn find(
         &self,
         successor: &mut Successor,
@@ -93,50 +107,89 @@ impl<P: Protocol> Service<P> {
         mut owner: NodeId,
         identity: Option<Box<RawValue>>,
     ) -> Result<Found, NoSession> {
+        let pass = Pass::new(ticket, identity).ok_or(NoSession::Unknown)?;
+        let (mut is_written, mut asked) = (false, None);
+        loop {
+            let way = Way { owner: &mut owner, is_written, asked: &mut asked };
+            match self.find_with(successor, ticket, way, &pass).await {
+                Err(NoSession::Unknown) => {}
+                found => return found,
+            }
+            match self.recover(successor, ticket, &pass, asked).await {
+                Err(NoSession::Moved(to)) => (owner, is_written) = (to, true),
+                Err(NoSession::Coming) => sleep(MOMENT).await,
+                recovered => return recovered,
+            }
+        }
+    }
+
+    /// Finds a session, wherever it goes meanwhile: others may ask for it as well. The node that was asked last is its
+    /// `owner`, maybe because that `is_written` down: then it may not be known here yet.
+    async fn find_with(
+        &self,
+        successor: &mut Successor,
+        ticket: &Ticket,
+        Way { owner, is_written, asked }: Way<'_>,
+        pass: &Pass,
+    ) -> Result<Found, NoSession> {
         let hub = self.hub();
         let Some(Joined { shared, .. }) = hub.cluster.get() else { return Err(NoSession::Unknown) };
-        let pass = Pass::new(ticket, identity).ok_or(NoSession::Unknown)?;
         loop {
             if let Some(peer) = hub.peer(pass.id) {
-                let owner = peer.seat().owner();
-                let is_ours = owner.is_named(pass.identity.as_deref()) && peer.seat().is_of(ticket);
-                return if is_ours { Ok(Found::Here(peer)) } else { Err(NoSession::Unknown) };
+                let of = peer.seat().owner();
+                let is_ours = of.is_named(pass.identity.as_deref()) && peer.seat().is_of(ticket);
+                if is_ours {
+                    return Ok(Found::Here(peer));
+                } else if *owner == shared.node || !self.is_stale(ticket) {
+                    return Err(NoSession::Unknown);
+                }
             }
             let is_expected = shared.arrivals.expects(pass.id);
-            if owner == shared.node || is_expected {
+            if *owner == shared.node || is_expected {
                 sleep(MOMENT).await;
-                owner = match shared.departures.find(pass.id) {
+                *owner = match shared.departures.find(pass.id) {
                     Some(to) => to,
                     // It came, and has ended.
                     None if !is_expected && hub.peer(pass.id).is_none() => {
                         return Err(NoSession::Unknown);
                     }
-                    None => owner,
+                    None => *owner,
                 };
                 continue;
             }
-            if !lock(&shared.others).ids.contains(&owner) {
+            if !is_written && !lock(&shared.others).ids.contains(owner) {
                 return Err(NoSession::Unknown);
             }
             let handshake = successor.entry.handshake.clone();
-            // Let in without a place where the session was here, it needs one by now.
-            successor.permit = successor.permit.take().or_else(|| self.place(&handshake));
-            if successor.permit.is_none() {
-                return Err(NoSession::Unknown);
-            }
-            match self.come(shared, owner, &pass, handshake).await {
-                Ok((peer, received)) => {
-                    let session = successor.admitted.session.clone();
-                    let permit = successor.permit.take();
-                    let app = self.authorizer().open(session, peer.clone(), permit);
-                    let conversation = Conversation::moved(peer, app, Tally::of(received));
-                    return Ok(Found::Come(Box::new(Life::waiting(conversation))));
-                }
-                Err(NoSession::Moved(to)) => owner = to,
+            self.take_place(successor)?;
+            *asked = Some(*owner);
+            match self.come(shared, *owner, pass, handshake).await {
+                Ok((peer, received)) => return Ok(self.come_to(successor, peer, received)),
+                Err(NoSession::Moved(to)) => *owner = to,
                 Err(NoSession::Coming) => sleep(MOMENT).await,
                 Err(why) => return Err(why),
             }
         }
+    }
+
+    /// Who was let in without a place where the session was here, needs one by now.
+    pub(super) fn take_place(&self, successor: &mut Successor) -> Result<(), NoSession> {
+        let permit = successor.permit.take().or_else(|| self.place(&successor.entry.handshake));
+        successor.permit = permit;
+        if successor.permit.is_some() { Ok(()) } else { Err(NoSession::Unknown) }
+    }
+
+    /// The life of a session that has come here, and of which so many frames of its client were processed.
+    pub(super) fn come_to(
+        &self,
+        successor: &mut Successor,
+        peer: Arc<Peer>,
+        received: u64,
+    ) -> Found {
+        let (session, permit) = (successor.admitted.session.clone(), successor.permit.take());
+        let app = self.authorizer().open(session, peer.clone(), permit);
+        let conversation = Conversation::moved(peer, app, Tally::of(received));
+        Found::Come(Box::new(Life::waiting(conversation)))
     }
 
     /// Has a session come: the peer, and how many frames of its client were processed.
@@ -189,8 +242,18 @@ impl<P: Protocol> Service<P> {
     }
 }
 
+/// The way to a session.
+struct Way<'a> {
+    /// Who may have it.
+    owner: &'a mut NodeId,
+    /// That is written down: it may not be known here yet.
+    is_written: bool,
+    /// Who was asked last.
+    asked: &'a mut Option<NodeId>,
+}
+
 /// Where a session is.
-enum Found {
+pub(super) enum Found {
     /// On this node, since somebody else had it come.
     Here(Arc<Peer>),
     /// It has just come.
@@ -205,7 +268,8 @@ pub(super) fn peer(
     handshake: Handshake,
 ) -> Option<Arc<Peer>> {
     let queue = Queue::unpack(state.queue(bytes)?, Instant::now());
-    let seat = Seat::moved(Secret::read(&state.secret)?, state.identity.clone());
+    let former = state.former.as_ref().and_then(Former::read);
+    let seat = Seat::moved(Secret::read(&state.secret)?, former, state.identity.clone());
     let calls = Calls::after(state.call);
     Some(Arc::new(Peer::moved(state.id, terms, handshake, (queue, seat, calls))))
 }

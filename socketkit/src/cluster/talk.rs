@@ -1,11 +1,19 @@
 //! What a node says and hears while it has a connection to its engine, and what it remembers from one to the next.
 
+mod healing;
 mod hearing;
+mod keeping;
 mod moving;
+mod speaking;
 
+use self::{
+    healing::Healing,
+    speaking::{Mouth, Underway, said},
+};
 use super::{
     channel::{Channel, Interest},
-    engine::{Boxed, Change, EngineError, Line, Outgoing, Publish},
+    durable,
+    engine::{Change, EngineError, Line, Publish, Read, Stored},
     heard::{Act, Heard, Moment, WAITING},
     message::{Here, Mark, Record},
     nodes::{BEAT, Behind, Nodes},
@@ -14,28 +22,16 @@ use super::{
     shared::{Role, Shared},
     status::ClusterStatus,
 };
-use crate::{
-    Protocol,
-    counters::Counters,
-    hub::Hub,
-    peer::{Peer, lock},
-    stagger::Stagger,
-};
+use crate::{Protocol, counters::Counters, hub::Hub, peer::lock, stagger::Stagger};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     future::pending,
-    mem,
     sync::{Arc, Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 use tokio::time::{sleep_until, timeout};
-
-/// Bytes of one message, unless a single record is longer.
-const BATCH: usize = 256 * 1024;
-
-/// Bytes that are handed to the engine at once.
-const TURN: usize = 1024 * 1024;
 
 /// An engine that takes nothing for so long is lost.
 const STALLED: Duration = Duration::from_secs(5);
@@ -43,8 +39,10 @@ const STALLED: Duration = Duration::from_secs(5);
 /// What was lost with a connection was said no earlier than so long before that was noticed.
 const LATELY: Duration = Duration::from_secs(10);
 
-/// How long a socket waits at most for the engine to take what its handler has emitted.
+/// How long a socket waits at most for the engine to take what its handler has emitted; where the engine keeps that,
+/// for as long as it takes while there is a connection, and else for a while.
 const PATIENCE: Duration = Duration::from_millis(250);
+const LONG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Marks in one record.
 const MARKS: usize = 1_024;
@@ -63,26 +61,23 @@ pub(super) struct Talk<P: Protocol> {
     spread: Stagger,
     /// What was last said of the own sockets, and when.
     told: Option<(Here, Instant)>,
-    /// Sockets whose handlers emitted what is being said, and since when.
-    committing: Option<(Vec<Arc<Peer>>, Instant)>,
+    underway: Option<Underway>,
+    /// The number of the last that the engine is known to have, and whether what follows was said before.
+    kept: u64,
+    repeats: bool,
     /// When there was the first connection, when the last was lost, and when something was heard.
     begun: Option<Instant>,
     lost: Option<Instant>,
+    healing: Healing,
     heard_at: Instant,
 }
-
-/// The half of a connection that says something: free, or at it.
-enum Mouth {
-    Free(Box<dyn Publish>),
-    Busy(Saying),
-}
-
-type Saying = Boxed<'static, Result<Box<dyn Publish>, EngineError>>;
 
 /// What comes next.
 enum Turn {
     Heard(Vec<Bytes>),
-    Said(Box<dyn Publish>),
+    Said(Box<dyn Publish>, Vec<Stored>),
+    /// What was said while there was no connection.
+    Read(Result<Read, EngineError>),
     Asked,
 }
 
@@ -90,26 +85,30 @@ impl<P: Protocol> Talk<P> {
     pub(super) fn new(hub: &Arc<Hub<P>>, shared: Arc<Shared>) -> Self {
         let limits = &shared.limits;
         let room = Room { messages: limits.repeated, bytes: limits.repeated_bytes };
+        let known = shared.durable.as_ref().map(|_| durable::log(limits).time);
         Self {
             counters: hub.counters.clone(),
             hub: Arc::downgrade(hub),
-            said: Said::new(shared.node, room),
+            said: Said::new(shared.node, room).knowing(known.unwrap_or_default()),
             spread: Stagger::new(limits),
             shared,
             heard: Heard::new(WAITING),
             nodes: Nodes::default(),
             asides: VecDeque::new(),
             told: None,
-            committing: None,
+            underway: None,
+            kept: 0,
+            repeats: false,
             begun: None,
             lost: None,
+            healing: Healing::default(),
             heard_at: Instant::now(),
         }
     }
 
     /// Goes on over a connection until it is lost or the server is over: why, and whether it was one.
     pub(super) async fn hold(&mut self, line: Line) -> (EngineError, bool) {
-        let Line { mut publisher, mut receiver } = line;
+        let Line { mut publisher, mut receiver, recall } = line;
         let now = Instant::now();
         let node = self.shared.node;
         let own = [Interest::In(Channel::Control), Interest::In(Channel::Node(node))];
@@ -125,7 +124,11 @@ impl<P: Protocol> Talk<P> {
             Ok(Err(why)) => return (why, false),
             Err(_) => return (stalled(), false),
         }
-        self.begin(now);
+        if let Some(durable) = &self.shared.durable {
+            durable.reads(recall);
+        }
+        let lost = self.begin(now);
+        let mut reading = self.heal(lost, now);
         let shared = self.shared.clone();
         let mut mouth = Mouth::Free(publisher);
         loop {
@@ -139,15 +142,23 @@ impl<P: Protocol> Talk<P> {
             };
             let turn = tokio::select! {
                 heard = receiver.receive() => heard.map(Turn::Heard),
-                said = said(&mut mouth) => said.map(Turn::Said),
+                log = healing::read(&mut reading) => Ok(Turn::Read(log)),
+                said = said(&mut mouth) => said.map(|(publisher, stored)| Turn::Said(publisher, stored)),
                 () = shared.outbound.wake.notified() => Ok(Turn::Asked),
                 () = sleep_until(self.deadline().into()) => Ok(Turn::Asked),
             };
             match turn {
                 Ok(Turn::Heard(messages)) => self.hear(messages),
-                Ok(Turn::Said(publisher)) => {
+                Ok(Turn::Said(publisher, stored)) => {
                     mouth = Mouth::Free(publisher);
+                    self.stored(stored);
                     self.committed();
+                }
+                Ok(Turn::Read(log)) => {
+                    // Otherwise it was given up.
+                    if self.healing.is_reading() {
+                        self.healed(log, Instant::now());
+                    }
                 }
                 Ok(Turn::Asked) => {}
                 Err(why) => return (why, true),
@@ -156,8 +167,8 @@ impl<P: Protocol> Talk<P> {
         }
     }
 
-    /// There is a connection, and everything that was asked for holds.
-    fn begin(&mut self, now: Instant) {
+    /// There is a connection, and everything that was asked for holds. Since when the last was lost.
+    fn begin(&mut self, now: Instant) -> Option<Instant> {
         let (engine, node) = (self.shared.engine.name(), self.shared.node);
         let was = self.shared.turn(ClusterStatus::Connected);
         self.shared.failed.send_replace(None);
@@ -166,21 +177,26 @@ impl<P: Protocol> Talk<P> {
         self.told = None;
         self.begun.get_or_insert(now);
         self.nodes.excuse(now);
-        if let Some(lost) = self.lost.take() {
+        self.shared.waiting.resume();
+        let lost = self.lost.take().map(|lost| lost.min(self.heard_at));
+        if let Some(since) = lost {
             // Nobody knows which of the last words arrived, here and elsewhere.
-            let since = lost.min(self.heard_at);
             let since = since.checked_sub(LATELY).unwrap_or(since);
             self.mark(Channel::Control, &self.said.marks(since, now));
             let behind = self.nodes.fall_behind(since);
             self.ask(Channel::Control, behind, now);
+            self.repeats = self.shared.durable.is_some();
         }
+        lost
     }
 
-    /// What was being said is with the engine, or it is not known when it will be.
-    fn committed(&mut self) {
-        if let Some((peers, _)) = self.committing.take() {
-            self.shared.waiting.committed(peers);
+    /// While there is no connection: has those who wait for one go on when that takes too long.
+    pub(super) async fn wait(&self) -> Infallible {
+        if let Some(lost) = self.lost {
+            sleep_until((lost + LONG_PATIENCE).into()).await;
+            self.shared.waiting.give_up();
         }
+        pending().await
     }
 
     /// The connection was lost, or could not be made.
@@ -191,14 +207,26 @@ impl<P: Protocol> Talk<P> {
         }
         lock(&self.shared.interests).lose();
         self.asides.clear();
-        self.committed();
+        self.healing.stop();
+        if let Some(Underway { emitted, due, .. }) = self.underway.take() {
+            self.shared.waiting.wait_on(emitted);
+            self.undo(due);
+        }
+        match &self.shared.durable {
+            // What they emitted is said again.
+            Some(durable) => durable.reads(None),
+            None => self.shared.waiting.give_up(),
+        }
         self.shared.waiting.release_all();
     }
 
     /// When there is something to do at the latest.
     fn deadline(&self) -> Instant {
         let beat = self.told.as_ref().map(|(_, at)| *at + self.pause());
-        let commit = self.committing.as_ref().map(|(_, since)| *since + PATIENCE);
+        let commits = |underway: &&Underway| !underway.emitted.is_empty();
+        let commit =
+            self.underway.as_ref().filter(commits).map(|underway| underway.since + PATIENCE);
+        let commit = commit.filter(|_| self.shared.durable.is_none());
         let deadlines = [beat, self.heard.deadline(), self.shared.waiting.deadline(), commit];
         deadlines.into_iter().flatten().min().unwrap_or_else(Instant::now)
     }
@@ -221,10 +249,9 @@ impl<P: Protocol> Talk<P> {
         }
         self.perform(acts, now);
         self.shared.waiting.expire(now);
-        if self.committing.as_ref().is_some_and(|(_, since)| now >= *since + PATIENCE) {
-            self.committed();
-        }
+        self.give_up(now);
         self.part(now);
+        self.recover(now);
         let is_due = |(_, at): &(Here, Instant)| now.saturating_duration_since(*at) >= self.pause();
         if self.told.as_ref().is_none_or(is_due)
             && let Some(hub) = self.hub.upgrade()
@@ -236,6 +263,9 @@ impl<P: Protocol> Talk<P> {
                 self.aside(Channel::Control, Record::Here(here.clone()));
             }
             self.told = Some((here, now));
+            if let Some(durable) = &self.shared.durable {
+                durable.is_here(now);
+            }
             let marks = self.said.forget(now);
             self.mark(Channel::Control, &marks);
             let awaited = lock(&self.shared.interests).awaited();
@@ -243,86 +273,6 @@ impl<P: Protocol> Talk<P> {
                 // That it did not come back may be a loss.
                 self.aside(Channel::Node(self.shared.node), Record::Echo(ticket));
             }
-        }
-    }
-
-    /// Begins to say what waits, unless something is being said; `Err` with the last words when the server is
-    /// over.
-    fn speak(&mut self, mouth: Mouth) -> Result<Mouth, Saying> {
-        let Mouth::Free(mut publisher) = mouth else { return Ok(mouth) };
-        let now = Instant::now();
-        let is_closed = self.shared.is_closed.load(Ordering::Acquire);
-        let emitted = self.shared.waiting.emitted();
-        // Before what is to be listened to: who asks on a channel listens to it when that is said.
-        let items = self.shared.outbound.take(TURN);
-        let ticket = self.shared.waiting.ticket();
-        let (changes, left) = lock(&self.shared.interests).change(now, ticket);
-        self.listen(left, now);
-        let mut messages = Vec::new();
-        for Item { channel, record, bytes, .. } in mem::take(&mut self.asides) {
-            messages.push(self.said.mention(channel, vec![record], bytes.as_deref().into_iter()));
-        }
-        self.compose(items, now, &mut messages);
-        if let Some(ticket) = ticket {
-            // Behind all that was asked for and said.
-            let echo = vec![Record::Echo(ticket)];
-            let own = Channel::Node(self.shared.node);
-            messages.push(self.said.mention(own, echo, [].into_iter()));
-        }
-        let is_over = is_closed && self.shared.outbound.is_empty();
-        if is_over {
-            messages.push(self.said.mention(Channel::Control, vec![Record::Gone], [].into_iter()));
-        } else if changes.is_empty() && messages.is_empty() {
-            self.shared.waiting.committed(emitted);
-            return Ok(Mouth::Free(publisher));
-        }
-        self.committing = (!emitted.is_empty()).then_some((emitted, now));
-        self.counters.cluster.said.add(messages.len() as u64);
-        let saying = async move {
-            if !changes.is_empty() {
-                publisher.subscribe(changes).await?;
-            }
-            if !messages.is_empty() {
-                publisher.publish(messages).await?;
-            }
-            Ok(publisher)
-        };
-        let saying: Saying =
-            Box::pin(async { timeout(STALLED, saying).await.unwrap_or_else(|_| Err(stalled())) });
-        if is_over { Err(saying) } else { Ok(Mouth::Busy(saying)) }
-    }
-
-    /// Makes messages of what waits: what follows on one channel shares one.
-    fn compose(&mut self, items: Vec<Item>, now: Instant, messages: &mut Vec<Outgoing>) {
-        let mut items = items.into_iter().peekable();
-        while let Some(first) = items.next() {
-            let (channel, counts) = (first.channel, first.counts);
-            let mut size = first.len();
-            let (mut records, mut bytes) = (vec![first.record], vec![first.bytes]);
-            let is_next = |item: &Item| item.channel == channel && item.counts == counts;
-            while let Some(next) = items.next_if(|item| is_next(item) && size + item.len() <= BATCH)
-            {
-                size += next.len();
-                records.push(next.record);
-                bytes.push(next.bytes);
-            }
-            let bytes = bytes.iter().flatten().map(|bytes| &**bytes);
-            messages.push(match counts {
-                true => self.said.say(channel, records, bytes, now),
-                false => self.said.mention(channel, records, bytes),
-            });
-        }
-        let refused = match self.shared.outbound.refused() {
-            Ok(refused) => refused,
-            // Among them may be channels on which nothing was said until then.
-            Err(()) => self.said.channels().chain([Channel::All]).collect(),
-        };
-        for channel in refused {
-            // Whoever listens learns that there is something that it will not hear.
-            self.said.skip(channel, now);
-            let mark = Mark { on: channel, last: self.said.last(), age: 0 };
-            let marks = vec![Record::Marks(vec![mark])];
-            messages.push(self.said.mention(Channel::Control, marks, [].into_iter()));
         }
     }
 
@@ -349,13 +299,6 @@ impl<P: Protocol> Talk<P> {
         for marks in marks.chunks(MARKS) {
             self.aside(to, Record::Marks(marks.to_vec()));
         }
-    }
-}
-
-async fn said(mouth: &mut Mouth) -> Result<Box<dyn Publish>, EngineError> {
-    match mouth {
-        Mouth::Free(_) => pending().await,
-        Mouth::Busy(saying) => saying.await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod calling;
 mod departing;
+mod durable;
 mod handle;
 mod journey;
 mod moving;

@@ -27,11 +27,19 @@ pub(crate) struct Waiting {
 struct State {
     /// Those for whom it is yet to be asked.
     new: Held,
-    /// Those whose handlers emitted something that is not with the engine yet.
-    emitted: Vec<Arc<Peer>>,
+    emitted: Vec<Emitted>,
+    /// The engine has been away for so long that nobody waits for it any more.
+    has_given_up: bool,
     /// Those that wait for the echo of a number, and since when.
     asked: VecDeque<(u64, Instant, Held)>,
     last: u64,
+}
+
+/// A socket whose handlers emitted something, up to this number, that is not with the engine yet.
+#[derive(Debug)]
+pub(crate) struct Emitted {
+    peer: Arc<Peer>,
+    number: u64,
 }
 
 /// Whoever waits.
@@ -54,24 +62,52 @@ impl Waiting {
         state.new.peers.push(peer.clone());
     }
 
-    /// A socket waits until what its handler has emitted is with the engine.
-    pub(crate) fn commit(&self, peer: &Arc<Peer>) {
+    /// A socket waits until everything up to a number, which its handler has emitted, is with the engine.
+    pub(crate) fn commit(&self, peer: &Arc<Peer>, number: u64) {
         let mut state = lock(&self.state);
-        // The same handler mostly emits several times.
-        if !state.emitted.last().is_some_and(|last| Arc::ptr_eq(last, peer)) {
-            peer.queue().hold_back();
-            state.emitted.push(peer.clone());
+        match state.emitted.last_mut() {
+            // The same handler mostly emits several times.
+            Some(last) if Arc::ptr_eq(&last.peer, peer) => last.number = last.number.max(number),
+            _ => {
+                peer.queue().hold_back();
+                state.emitted.push(Emitted { peer: peer.clone(), number });
+            }
         }
     }
 
-    /// Those who have emitted something until now; they [go on](Self::committed) when it is with the engine.
-    pub(crate) fn emitted(&self) -> Vec<Arc<Peer>> {
-        mem::take(&mut lock(&self.state).emitted)
+    /// Those who have emitted nothing behind a number; they [go on](Self::committed) when it is with the engine.
+    pub(crate) fn emitted(&self, number: u64) -> Vec<Emitted> {
+        let emitted = &mut lock(&self.state).emitted;
+        emitted.extract_if(.., |emitted| emitted.number <= number).collect()
+    }
+
+    /// They wait again: it was not taken.
+    pub(crate) fn wait_on(&self, emitted: Vec<Emitted>) {
+        lock(&self.state).emitted.extend(emitted);
     }
 
     /// What they emitted is with the engine, or will not be soon.
-    pub(crate) fn committed(&self, peers: Vec<Arc<Peer>>) {
+    pub(crate) fn committed(&self, emitted: Vec<Emitted>) {
+        let peers = emitted.into_iter().map(|emitted| emitted.peer).collect();
         self.go_on(Held { peers, probes: Vec::new() }, true);
+    }
+
+    /// Whoever has emitted something goes on, and nobody waits for the engine until it is [there](Self::resume).
+    pub(crate) fn give_up(&self) {
+        let mut state = lock(&self.state);
+        state.has_given_up = true;
+        let emitted = mem::take(&mut state.emitted);
+        drop(state);
+        self.committed(emitted);
+    }
+
+    /// The engine is there again.
+    pub(crate) fn resume(&self) {
+        lock(&self.state).has_given_up = false;
+    }
+
+    pub(crate) fn has_given_up(&self) -> bool {
+        lock(&self.state).has_given_up
     }
 
     /// Somebody wants to know when what is asked for by now holds.
@@ -107,11 +143,8 @@ impl Waiting {
 
     /// There is nobody to listen to.
     pub(crate) fn release_all(&self) {
-        let mut state = lock(&self.state);
-        let (new, peers) = (mem::take(&mut state.new), mem::take(&mut state.emitted));
-        drop(state);
+        let new = mem::take(&mut lock(&self.state).new);
         self.go_on(new, false);
-        self.committed(peers);
         self.release_while(false, |_, _| true);
     }
 

@@ -142,6 +142,9 @@ impl Document<'_> {
         number["description"] = answered.into();
         let mut payload = self.carrying(data, &[("event", json!({ "const": name }))]);
         payload["properties"]["id"] = number;
+        if side == "server" {
+            payload["properties"]["at"] = frames::place();
+        }
         let mut message = json!({
             "name": name,
             "title": name,

@@ -1,5 +1,6 @@
 //! The frames of the wire format that are the same in every contract.
 
+use crate::wire;
 use serde_json::{Value, json};
 
 /// One of them.
@@ -22,6 +23,15 @@ pub(super) fn call() -> Value {
     })
 }
 
+/// Where an event of the server stands.
+pub(super) fn place() -> Value {
+    json!({
+        "type": "string", "pattern": format!("^[0-9a-f]{{{}}}$", wire::PLACE),
+        "description": "Where a cluster with a log has it: 16 digits name the node that emitted it, the others are \
+            its number among all of that node. Only zeros are no place.",
+    })
+}
+
 /// See the module.
 pub(super) fn all() -> [Frame; 7] {
     let both = |name, doc, example, schema| Frame {
@@ -40,10 +50,19 @@ pub(super) fn all() -> [Frame; 7] {
             "session": text("The id of the socket."),
             "heartbeat": count("Milliseconds without other frames after which a heartbeat comes."),
             "limit": count("Bytes of the longest frame that the server reads."),
-            "token": text("Proves, on another connection, that the session is one's own."),
+            "token": text(
+                "Proves, on another connection, that the session is one's own: offered as a second subprotocol, \
+                 `resume.TOKEN.SEEN.ATTEMPT`, with how many frames of the session were processed and how many \
+                 connections were tried since it began. Behind these, each after a dot, come the places of the \
+                 newest events that had one: one of each node, 99 at most.",
+            ),
             "seen": count("The session goes on: so many frames of the client were processed."),
             "replay": count("The session goes on: so many frames of the server come now that were missed."),
-            "gap": text("Why a session that was asked for does not go on: `unknown` or `overflow`."),
+            "gap": text(
+                "Why a session that was asked for does not go on: `unknown` or `overflow`; or `recovered`, its \
+                 node was lost and another goes on with it, in its rooms. The counts begin anew, calls in flight \
+                 are lost, and events that were not seen come, by the places that were offered.",
+            ),
             "schema": text("The hash of the contract."),
         }),
     );
@@ -133,7 +152,7 @@ pub(super) const CODES: [(&str, &str); 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{self, Hello, Problem};
+    use crate::wire::{Hello, Problem};
 
     #[test]
     fn examples_are_read_as_what_they_are_examples_of() {

@@ -51,6 +51,9 @@ impl Conversation {
         // Not before: handlers may have taken their time.
         let now = Instant::now();
         self.pulse.hear(now.into_std());
+        if let Some(places) = &mut self.places {
+            places.hear(now.into_std());
+        }
         let pause = self.rate.take(heard, &peer.limits, now.into_std());
         match decoded {
             Ok(()) => {}
@@ -143,7 +146,7 @@ impl Conversation {
             | Frame::Cancel(_)
             | Frame::Failure { .. } => {}
         }
-        let number = if self.is_deaf { u64::MAX } else { self.tally.count() };
+        let number = self.count(text);
         match frame {
             Frame::Event { ref name, id, data } => match self.app.index_of(name) {
                 Some(index) => self.event(Received { text, data, index, id, number }, cx)?,
@@ -178,6 +181,19 @@ impl Conversation {
             Frame::Heartbeat | Frame::Seen(_) | Frame::Hello(_) => {}
         }
         Ok(())
+    }
+
+    /// Numbers a frame that counts.
+    fn count(&mut self, text: &str) -> u64 {
+        if self.is_deaf {
+            return u64::MAX;
+        }
+        if let Some(places) = &mut self.places
+            && let Some(place) = wire::place(text)
+        {
+            places.note(place);
+        }
+        self.tally.count()
     }
 
     /// Handles an event, at once or when those before it are done.

@@ -35,10 +35,41 @@ pub(super) fn text(text: &str) {
     }
     if let Some(frame) = any {
         is_read_back(&frame);
+        is_at_its_place(text, &frame);
     }
     for role in [Role::Server, Role::Client] {
         arrives(text, role);
     }
+}
+
+/// The place in front of an event is the member that the grammar says; put there, it is read, and changes nothing
+/// else.
+fn is_at_its_place(text: &str, frame: &Frame<'_>) {
+    let place = wire::place(text);
+    if let (Some(place), Ok(members)) = (place, serde_json::from_str::<Members<'_>>(text))
+        && let Some(at) = members.only("at")
+    {
+        assert_eq!(at.map(RawValue::get), Some(&*format!("\"{place}\"")));
+    }
+    let Frame::Event { ref name, id: None, data } = *frame else { return };
+    let mut draft = frame::Draft::new(0);
+    let Ok(()) = wire::write_placed(draft.out(), name, |out| {
+        out.extend_from_slice(data.as_bytes());
+        Ok::<_, Infallible>(())
+    });
+    let written = draft.finish(Role::Server);
+    #[cfg(feature = "cluster")]
+    let (written, place) = {
+        let place = place.unwrap_or("0123456789abcdef000000000001");
+        (frame::placed(&written, place), place)
+    };
+    #[cfg(not(feature = "cluster"))]
+    let place = "0000000000000000000000000000";
+    let payload = frame::payload(&written);
+    let written = utf8(&payload);
+    assert_eq!(wire::place(written), Some(place), "{written}");
+    assert_eq!(wire::read(written).ok().as_ref(), Some(frame), "{written}");
+    assert_eq!(wire::read_any(written).ok().as_ref(), Some(frame), "{written}");
 }
 
 /// The frame with its payload as JSON has it, without space around; `None` if that is not one value.

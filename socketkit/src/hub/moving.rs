@@ -57,6 +57,33 @@ impl<P: Protocol> Hub<P> {
         Ok(())
     }
 
+    /// Does something with a socket that is here, while nobody emits.
+    pub(crate) fn undisturbed(&self, peer: &Arc<Peer>, and: impl FnOnce()) {
+        let mut members = lock(&self.members);
+        if members.member(peer.id).is_some() {
+            and();
+        }
+    }
+
+    /// Takes a socket out that has not ended; `and` is done before anything else is. Whether it was here.
+    pub(crate) fn take_out(&self, peer: &Arc<Peer>, and: impl FnOnce()) -> bool {
+        let mut members = lock(&self.members);
+        let is_here = members.member(peer.id).is_some_and(|member| Arc::ptr_eq(&member.peer, peer));
+        let gone = if is_here { members.remove(peer.id) } else { None };
+        let Some((member, rooms)) = gone else { return false };
+        and();
+        let emptied = members.sockets.is_empty();
+        drop(members);
+        self.left_rooms(rooms.iter().map(|(room, _)| room));
+        drop((member, rooms));
+        self.socket_left(peer.id);
+        self.has_changed();
+        if emptied {
+            self.emptied.notify_waiters();
+        }
+        true
+    }
+
     /// Takes in a socket of another node, in its rooms. `and` is done before anything is emitted to it.
     pub(crate) fn take_in<T>(
         &self,

@@ -23,7 +23,7 @@ impl<P: Protocol> Hub<P> {
             self.joined_room(channel, is_first, &peer);
         }
         // Under the lock: a socket that comes or goes meanwhile is meant once.
-        forward.send();
+        forward.say();
     }
 
     /// Takes every socket of a selection out of a room.
@@ -36,8 +36,9 @@ impl<P: Protocol> Hub<P> {
         let mut members = lock(&self.members);
         let peers = members.select(selection);
         let left: Vec<_> = peers.iter().map(|peer| members.leave(peer.id, room)).collect();
-        forward.send();
+        forward.say();
         drop(members);
+        peers.iter().for_each(|peer| self.left_room(peer.id, room));
         self.left_rooms(left.iter().flatten().map(|(room, _)| room));
         drop(left);
         peers.iter().for_each(|peer| self.absent(peer, room));
@@ -52,7 +53,7 @@ impl<P: Protocol> Hub<P> {
     ) {
         let members = lock(&self.members);
         let peers = members.select(selection);
-        forward.send();
+        forward.say();
         drop(members);
         peers.iter().for_each(|peer| self.dismiss(peer, disconnect));
     }

@@ -125,8 +125,8 @@ impl Queue {
         self.window.reaches(seen)
     }
 
-    /// Goes on with the frame after the `seen`th, over the connection that is attached. How many frames
-    /// go out again, or have waited; `None` unless the window [`reaches`](Self::reaches) there.
+    /// Goes on with the frame after the `seen`th, over the connection that is attached. How many frames go out
+    /// again, or have [waited](Self::waiting); `None` unless the window [`reaches`](Self::reaches) there.
     pub(crate) fn resume(&mut self, seen: u64) -> Option<u64> {
         let again = self.window.rewind(seen)?;
         let mut frames = Frames::with_capacity(again.len() + self.frames.len());
@@ -140,7 +140,12 @@ impl Queue {
         frames.append(&mut self.frames);
         self.frames = frames;
         self.open();
-        Some(self.frames.iter().filter(|frame| frame.sort != Sort::Control).count() as u64)
+        Some(self.waiting())
+    }
+
+    /// How many frames that count wait.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.frames.iter().filter(|frame| frame.sort != Sort::Control).count() as u64
     }
 
     /// Begins a new session over the connection that is attached, with what was never sent. What was sent

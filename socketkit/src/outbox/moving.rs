@@ -35,6 +35,25 @@ impl Queue {
         Packed { before, sent: count, frames }
     }
 
+    /// How many frames were sent by now, or are to be.
+    pub(crate) fn counted(&self) -> u64 {
+        let controls = self.frames.iter().filter(|frame| frame.sort == Sort::Control).count();
+        self.window.sent() + self.count.saturating_sub(controls) as u64
+    }
+
+    /// Drops what waits and has been seen, over a connection of which nothing is numbered yet.
+    pub(crate) fn drop_seen(&mut self, is_seen: impl Fn(&FrameBytes) -> bool) {
+        let (mut count, mut bytes) = (0, 0);
+        self.frames.retain(|frame| {
+            let stays = frame.sort == Sort::Control || !is_seen(&frame.bytes);
+            if !stays {
+                (count, bytes) = (count + 1, bytes + frame.bytes.len());
+            }
+            stays
+        });
+        (self.count, self.bytes) = (self.count - count, self.bytes - bytes);
+    }
+
     /// Whether its session is about to end: nothing is taken any more.
     pub(crate) fn is_ending(&self) -> bool {
         self.end.is_some() || self.closed

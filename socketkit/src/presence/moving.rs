@@ -35,6 +35,19 @@ impl<P: Protocol> Hub<P> {
         (presences, left)
     }
 
+    /// Where a socket is present, for a node that goes on with it when this one is lost.
+    pub(crate) fn presences_of(&self, id: SocketId) -> Presences {
+        let all = lock(&self.presence.0);
+        let of = all.of.get(&id);
+        let rooms = of.into_iter().flatten().filter_map(|room| {
+            let entry = all.rooms.get(room)?;
+            let said = entry.roster.said(id).map(|(key, said)| said.saying(key));
+            Some(PresentIn { room: entry.name.clone(), said, knows: None })
+        });
+        let moves = all.moves.get(&id).copied().unwrap_or_default();
+        Presences { moves, rooms: rooms.collect() }
+    }
+
     /// It has gone, or has ended before.
     pub(crate) fn presence_left(
         self: &Arc<Self>,

@@ -80,6 +80,12 @@ impl<F: AsRef<[u8]>> Window<F> {
         (self.oldest(), self.take())
     }
 
+    /// How many frames were sent.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Numbers a frame that was sent. The oldest make room for it.
     pub(crate) fn push(&mut self, frame: F, room: Room) {
         self.sent += 1;

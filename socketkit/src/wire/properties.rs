@@ -55,6 +55,21 @@ proptest! {
     }
 
     #[test]
+    fn any_event_with_a_place_is_read_equal_by_both_paths(
+        name in name(),
+        at in "[0-9a-f]{28}",
+        data in payload(),
+    ) {
+        let text = written(|out| {
+            write_placed(out, &name, |out| out.write_all(data.as_bytes())).unwrap();
+        });
+        let text = text.replacen(&"0".repeat(PLACE), &at, 1);
+        prop_assert_eq!(place(&text), Some(&*at));
+        let frame = Frame::Event { name: name.into(), id: None, data: &data };
+        prop_assert_eq!(read_by_both(&text), frame);
+    }
+
+    #[test]
     fn any_reply_written_is_read_equal_by_both_paths(id in any::<u32>(), data in payload()) {
         let text = written(|out| {
             write_reply(out, id, |out| out.write_all(data.as_bytes())).unwrap();
@@ -109,13 +124,13 @@ proptest! {
     #[test]
     fn no_text_panics_the_reader(text in any::<String>(), bytes in any::<Vec<u8>>()) {
         for text in [&*text, &*String::from_utf8_lossy(&bytes)] {
-            let _ = (read(text), read_any(text));
+            let _ = (read(text), read_any(text), place(text));
         }
     }
 
     #[test]
     fn both_paths_agree_on_every_text_whose_payload_is_one_value(
-        text in r#"\{"(event|reply|error|x)":("a"|"b\."|0|01|7|null|\{\})(,"(id|data|error|event)":([0-9a"\[\]\{\},:]{0,3}|null)){0,2}\}"#,
+        text in r#"\{"(event|reply|error|x)":("a"|"b\."|0|01|7|null|\{\})(,"at":("[0-9a-fA]{27,29}"|7))?(,"(id|data|error|event)":([0-9a"\[\]\{\},:]{0,3}|null)){0,2}\}"#,
     ) {
         if let Some(frame) = canonical(&text) {
             let (Frame::Event { data, .. } | Frame::Reply { data, .. }) = frame else {

@@ -34,7 +34,7 @@ pub(super) async fn a_certificate_that_is_not_trusted_is_an_error(kind: &Kind) {
     for engine in
         [(kind.with_certificate)(host.clone(), &Certificate::new()), (kind.engine)(host.clone())]
     {
-        let error = engine.connect("forum").await.err().unwrap().to_string();
+        let error = engine.connect("forum", None).await.err().unwrap().to_string();
         assert!(error.contains(&host), "{error}");
     }
 }

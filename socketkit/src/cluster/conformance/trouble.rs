@@ -22,7 +22,7 @@ pub(super) async fn a_line_without_messages_stays(kind: &Kind) {
 
 async fn connect_error(engine: &dyn Engine) -> (String, Duration) {
     let since = Instant::now();
-    let connected = timeout(SOON, engine.connect("forum")).await.unwrap();
+    let connected = timeout(SOON, engine.connect("forum", None)).await.unwrap();
     (connected.err().unwrap().to_string(), since.elapsed())
 }
 
@@ -94,10 +94,10 @@ pub(super) async fn a_server_that_hangs_ends_both_halves(kind: &Kind) {
 
 pub(super) async fn a_half_that_is_dropped_ends_the_other(kind: &Kind) {
     let (_server, engine) = kind.start();
-    let Line { publisher, mut receiver } = engine.connect("forum").await.unwrap();
+    let Line { publisher, mut receiver, .. } = engine.connect("forum", None).await.unwrap();
     drop(publisher);
     timeout(SOON, receiver.receive()).await.unwrap().unwrap_err();
-    let Line { mut publisher, receiver } = engine.connect("forum").await.unwrap();
+    let Line { mut publisher, receiver, .. } = engine.connect("forum", None).await.unwrap();
     drop(receiver);
     publisher.publish(vec![message(Channel::All, "late")]).await.unwrap_err();
 }

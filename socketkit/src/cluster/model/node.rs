@@ -182,11 +182,15 @@ impl Node {
             };
             self.pipe.push_back(Op::Publish(message));
         }
-        let mut refused: Vec<_> =
-            self.outbound.refused().expect("few channels").into_iter().collect();
+        let refused = self.outbound.refused();
+        let number = refused.as_ref().map_or(0, |refused| refused.number);
+        let mut refused: Vec<_> = refused
+            .into_iter()
+            .flat_map(|refused| refused.channels.expect("few channels"))
+            .collect();
         refused.sort_by_key(Channel::to_string);
         for channel in refused {
-            self.said.skip(channel, now);
+            self.said.skip(channel, number, now);
             let mark = Mark { on: channel, last: self.said.last(), age: 0 };
             let marks = vec![Record::Marks(vec![mark])];
             self.pipe.push_back(Op::Publish(self.said.mention(

@@ -11,31 +11,27 @@ use std::{
     },
     task::Context,
 };
+use tokio::sync::watch;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    state: Mutex<State>,
-    /// Of the half that listens.
-    waker: AtomicWaker,
-}
-
-#[derive(Debug, Default)]
-struct State {
     /// Subscriptions that the half that listens has not seen yet: each was asked for, so that there are never more
     /// of them than of those.
-    begun: Vec<Abortable<Subscriber>>,
+    begun: Mutex<Vec<Abortable<Subscriber>>>,
+    /// Of the half that listens.
+    waker: AtomicWaker,
     /// Why it is over.
-    over: Option<String>,
+    over: watch::Sender<Option<String>>,
 }
 
 impl Link {
     pub(super) fn begin(&self, subscription: Abortable<Subscriber>) {
-        let mut state = lock(&self.state);
-        if state.over.is_none() {
-            state.begun.push(subscription);
+        let mut begun = lock(&self.begun);
+        if self.check().is_ok() {
+            begun.push(subscription);
         }
-        drop(state);
+        drop(begun);
         self.waker.wake();
     }
 
@@ -46,26 +42,47 @@ impl Link {
 
     /// What has begun since.
     pub(super) fn begun(&self) -> Vec<Abortable<Subscriber>> {
-        mem::take(&mut lock(&self.state).begun)
+        mem::take(&mut lock(&self.begun))
     }
 
     /// It is over; the first to say why is believed.
     pub(super) fn end(&self, why: impl Into<String>) {
-        lock(&self.state).over.get_or_insert_with(|| why.into());
+        self.over.send_if_modified(|over| {
+            let is_first = over.is_none();
+            over.get_or_insert_with(|| why.into());
+            is_first
+        });
         self.waker.wake();
     }
 
     /// A half was dropped. What it has not seen yet would hold the connection, and this.
     pub(super) fn close(&self) {
         self.end("the connection was dropped");
-        lock(&self.state).begun.clear();
+        lock(&self.begun).clear();
     }
 
     /// An error if it is over.
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        match &lock(&self.state).over {
+        match &*self.over.borrow() {
             Some(why) => Err(format!("NATS: {why}").into()),
             None => Ok(()),
+        }
+    }
+
+    /// What becomes of something that needs the connection, unless that is over before.
+    pub(super) async fn during<T>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let mut over = self.over.subscribe();
+        let ended = async {
+            drop(over.wait_for(Option::is_some).await);
+            self.check()
+        };
+        tokio::select! {
+            biased;
+            ended = ended => Err(ended.err().unwrap_or_else(|| "NATS: it is over".into())),
+            done = work => done,
         }
     }
 

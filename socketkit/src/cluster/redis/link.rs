@@ -3,7 +3,7 @@
 use crate::{cluster::engine::EngineError, peer::lock};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use redis::{PushInfo, PushKind, Value};
+use redis::{PushInfo, PushKind, RedisResult, Value};
 use std::{collections::VecDeque, mem::size_of, sync::Mutex, task::Context};
 use tokio::sync::watch;
 
@@ -99,6 +99,21 @@ impl Link {
         match &*self.over.borrow() {
             Some(why) => Err(format!("Redis: {why}").into()),
             None => Ok(()),
+        }
+    }
+
+    /// The answer to a question, if there is one before it is over.
+    pub(super) async fn answer<T>(
+        &self,
+        question: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, EngineError> {
+        self.check()?;
+        tokio::select! {
+            // Of many messages, each has its error in it.
+            answer = question => answer.map_err(|error| {
+                format!("Redis: {}", error.to_string().chars().take(300).collect::<String>()).into()
+            }),
+            () = self.ended() => Err(self.check().err().unwrap_or_else(|| "Redis: it is over".into())),
         }
     }
 

@@ -1,12 +1,18 @@
 //! The half that says something to Redis.
 
-use super::link::Link;
-use crate::cluster::engine::{Boxed, Change, EngineError, Outgoing, Publish};
-use redis::{Pipeline, RedisResult, aio::MultiplexedConnection};
-use std::{fmt::Display, mem, sync::Arc};
+use super::{link::Link, log::Keys};
+use crate::{
+    SocketId,
+    cluster::engine::{Boxed, Change, EngineError, Entry, Outgoing, Publish, Stored},
+};
+use redis::{Cmd, Pipeline, aio::MultiplexedConnection, cmd};
+use std::{fmt::Display, sync::Arc};
 
 /// Bytes that are sent before an answer is waited for.
 const AT_ONCE: usize = 1024 * 1024;
+
+/// Sessions that are written down before an answer is waited for.
+const SESSIONS: usize = 1_024;
 
 /// Channels that are asked for before an answer is waited for.
 const CHANNELS: usize = 10_000;
@@ -17,20 +23,48 @@ pub(super) struct Publisher {
     connection: MultiplexedConnection,
     cluster: String,
     link: Arc<Link>,
+    /// Where there is a log.
+    keys: Option<Keys>,
 }
 
 impl Publisher {
-    pub(super) fn new(connection: MultiplexedConnection, cluster: String, link: Arc<Link>) -> Self {
-        Self { connection, cluster, link }
+    pub(super) fn new(
+        connection: MultiplexedConnection,
+        cluster: String,
+        link: Arc<Link>,
+        keys: Option<Keys>,
+    ) -> Self {
+        Self { connection, cluster, link, keys }
     }
 
     fn channel(&self, of: impl Display) -> String {
         format!("{}.{of}", self.cluster)
     }
 
-    /// Messages, in one round trip.
-    async fn send(&mut self, messages: &Pipeline) -> Result<(), EngineError> {
-        answer(&self.link, messages.query_async(&mut self.connection)).await
+    fn publishing(&self, Outgoing { channel, payload, is_kept }: Outgoing) -> Cmd {
+        match &self.keys {
+            Some(keys) if is_kept => keys.publish(channel, &payload),
+            _ => cmd("PUBLISH").arg(self.channel(channel)).arg(&payload[..]).take(),
+        }
+    }
+
+    /// Sends commands, with so many bytes each, in as few round trips as may be.
+    async fn send(&self, commands: impl Iterator<Item = (Cmd, usize)>) -> Result<(), EngineError> {
+        let mut connection = self.connection.clone();
+        let (mut some, mut bytes) = (Pipeline::new(), 0);
+        for (command, size) in commands {
+            bytes += size;
+            some.add_command(command).ignore();
+            if bytes >= AT_ONCE {
+                self.link.answer(some.query_async::<()>(&mut connection)).await?;
+                some.clear();
+                bytes = 0;
+            }
+        }
+        match some.is_empty() {
+            true => self.link.check(),
+            false => self.link.answer(some.query_async(&mut connection)).await,
+        }
     }
 
     /// Changes of one kind.
@@ -42,16 +76,16 @@ impl Publisher {
         let connection = &mut self.connection;
         match changes.first().map(Kind::of) {
             Some(Kind { begins: true, is_pattern: false }) => {
-                answer(&self.link, connection.subscribe(channels)).await
+                self.link.answer(connection.subscribe(channels)).await
             }
             Some(Kind { begins: true, is_pattern: true }) => {
-                answer(&self.link, connection.psubscribe(channels)).await
+                self.link.answer(connection.psubscribe(channels)).await
             }
             Some(Kind { begins: false, is_pattern: false }) => {
-                answer(&self.link, connection.unsubscribe(channels)).await
+                self.link.answer(connection.unsubscribe(channels)).await
             }
             Some(Kind { begins: false, is_pattern: true }) => {
-                answer(&self.link, connection.punsubscribe(channels)).await
+                self.link.answer(connection.punsubscribe(channels)).await
             }
             None => Ok(()),
         }
@@ -74,39 +108,12 @@ impl Kind {
     }
 }
 
-/// The answer to a question, if there is one before it is over.
-async fn answer(
-    link: &Link,
-    question: impl Future<Output = RedisResult<()>>,
-) -> Result<(), EngineError> {
-    link.check()?;
-    tokio::select! {
-        // Of many messages, each has its error in it.
-        answer = question => answer.map_err(|error| {
-            format!("Redis: {}", error.to_string().chars().take(300).collect::<String>()).into()
-        }),
-        () = link.ended() => link.check(),
-    }
-}
-
 impl Publish for Publisher {
     fn publish(&mut self, messages: Vec<Outgoing>) -> Boxed<'_, Result<(), EngineError>> {
-        Box::pin(async move {
-            let (mut some, mut bytes) = (Pipeline::new(), 0);
-            for Outgoing { channel, payload, .. } in messages {
-                bytes += payload.len();
-                let channel = self.channel(channel);
-                some.cmd("PUBLISH").arg(channel).arg(&payload[..]).ignore();
-                if bytes >= AT_ONCE {
-                    self.send(&mem::take(&mut some)).await?;
-                    bytes = 0;
-                }
-            }
-            match some.is_empty() {
-                true => self.link.check(),
-                false => self.send(&some).await,
-            }
-        })
+        Box::pin(self.send(messages.into_iter().map(|message| {
+            let size = message.payload.len();
+            (self.publishing(message), size)
+        })))
     }
 
     fn subscribe(&mut self, changes: Vec<Change>) -> Boxed<'_, Result<(), EngineError>> {
@@ -118,6 +125,41 @@ impl Publish for Publisher {
                 }
             }
             Ok(())
+        })
+    }
+
+    fn store(&mut self, entries: Vec<Entry>) -> Boxed<'_, Result<Vec<Stored>, EngineError>> {
+        Box::pin(async move {
+            let Some(keys) = &self.keys else { return Ok(Vec::new()) };
+            let (mut sessions, mut others) = (Vec::new(), Vec::new());
+            for entry in entries {
+                match entry {
+                    Entry::Session { id, number, session } => {
+                        sessions.push((id, keys.replace(id, number, Some(&session))));
+                    }
+                    Entry::Ended { id, number } => {
+                        others.push((keys.replace(id, number, None).0, 0));
+                    }
+                    Entry::Here(node) => others.push((keys.set_here(node), 0)),
+                }
+            }
+            self.send(others.into_iter()).await?;
+            let mut stored = Vec::new();
+            for some in sessions.chunks(SESSIONS) {
+                let mut replaces = Pipeline::new();
+                for (_, (replace, _)) in some {
+                    replaces.add_command(replace.clone());
+                }
+                let mut connection = self.connection.clone();
+                let replaced: Vec<bool> =
+                    self.link.answer(replaces.query_async(&mut connection)).await?;
+                let numbers = some.iter().zip(replaced);
+                let number = |((id, (_, number)), replaced): (&(SocketId, (Cmd, u64)), bool)| {
+                    (*id, replaced.then_some(*number))
+                };
+                stored.extend(numbers.map(number));
+            }
+            Ok(stored)
         })
     }
 }

@@ -63,7 +63,7 @@ fn what_is_not_kept_of_a_channel_is_known() {
     let since = |seconds| said.lacks(ROOM, (None, start + second * seconds));
     assert!(since(0) && !since(1) && !since(9));
     assert!(!said.lacks(HALL, (Some(0), start)));
-    said.skip(ROOM, start + second * 4);
+    said.skip(ROOM, said.last() + 1, start + second * 4);
     assert!(after(&said, 4) && !after(&said, 5));
     say(&mut said, ROOM, start + second * 5);
     assert!(after(&said, 4) && !after(&said, 5));
@@ -73,7 +73,7 @@ fn what_is_not_kept_of_a_channel_is_known() {
 fn what_was_not_said_is_gone() {
     let (mut said, start) = said(10);
     say(&mut said, ROOM, start);
-    said.skip(ROOM, start);
+    said.skip(ROOM, said.last() + 1, start);
     assert_eq!(again(&said, Some(1), start, 3), (vec![], true), "nothing was said since");
     say(&mut said, ROOM, start);
     assert_eq!(again(&said, Some(1), start, 4), (vec![3], true));
@@ -85,7 +85,7 @@ fn what_was_not_said_is_gone() {
 fn what_was_not_said_is_gone_when_its_channel_is_forgotten() {
     let (mut said, start) = said(10);
     say(&mut said, ROOM, start);
-    said.skip(ROOM, start);
+    said.skip(ROOM, said.last() + 1, start);
     let marks = said.forget(start + KNOWN);
     assert_eq!(marks, [Mark { on: ROOM, last: 2, age: 60_000 }]);
     assert_eq!(again(&said, Some(1), start, 3), (vec![], true));

@@ -2,7 +2,7 @@
 
 use super::{Talk, millis};
 use crate::{
-    NodeId, Protocol,
+    NodeId, Protocol, SocketId,
     cluster::{
         apply::Whom,
         channel::Channel,
@@ -44,13 +44,16 @@ impl<P: Protocol> Talk<P> {
         for message in read {
             if message.head.from == self.shared.node {
                 self.hear_self(&message, now);
-            } else if self.shared.hears(message.head.on) {
+            } else if self.shared.hears(message.head.on)
+                && let Some(message) = self.healing.hold(message)
+            {
                 let (shared, begun) = (&self.shared, self.begun);
                 let since = |channel| shared.since(channel, begun);
                 self.heard.hear(message, Moment { now, since: &since }, &mut acts);
             }
         }
         self.perform(acts, now);
+        self.heal_no_more(now);
     }
 
     fn hear_self(&mut self, message: &Message, now: Instant) {
@@ -93,13 +96,12 @@ impl<P: Protocol> Talk<P> {
     fn deliver(&mut self, message: &Message, now: Instant, acts: &mut Vec<Act>) {
         let from = message.head.from;
         let Some(hub) = self.hub.upgrade() else { return };
-        let mut except = Vec::new();
+        let mut knowing = Vec::new();
         if message.head.counts {
-            except = self.shared.arrivals.knowing(message, now);
+            knowing = self.shared.arrivals.knowing(message, now);
             self.shared.arrivals.keep(message);
         }
-        let whom = Whom { only: None, except: &except };
-        each_record(message, |record, own| match record {
+        each_record(message, |number, record, own| match record {
             Record::Here(here) => self.meet(from, here.clone(), now),
             Record::Gone => self.forget(from, now, acts),
             Record::Sync { ask, within } => {
@@ -152,17 +154,24 @@ impl<P: Protocol> Talk<P> {
                     self.ask_presence(from, false, |room| names.contains(room.get()));
                 }
             }
+            Record::Taken { sockets } => hub.taken(sockets, &self.spread),
             record => {
                 self.shared.asks.hear(from, record, &own);
-                hub.apply(from, record, &own, &whom);
+                let knows = |(id, last): &(SocketId, u64)| (*last >= number).then_some(*id);
+                let except: Vec<_> = knowing.iter().filter_map(knows).collect();
+                hub.apply(from, record, &own, &Whom { only: None, except: &except });
             }
         });
+        if let Some(durable) = self.shared.durable.as_ref().filter(|_| message.head.counts) {
+            durable.has_heard(from, message.head.last());
+        }
     }
 
     /// A node says that it is there.
     fn meet(&mut self, node: NodeId, here: Here, now: Instant) {
         if self.nodes.hear(node, here, self.begun.unwrap_or(now), now) {
             tracing::info!(%node, "a node of the cluster is there");
+            self.tell_taken(node);
             // So that it soon knows of this one.
             self.shared.changed();
         }
@@ -238,15 +247,15 @@ impl<P: Protocol> Talk<P> {
     }
 }
 
-/// Each record of a message, with its bytes.
-pub(super) fn each_record(message: &Message, mut each: impl FnMut(&Record, Bytes)) {
+/// Each record of a message, with its number and its bytes.
+pub(super) fn each_record(message: &Message, mut each: impl FnMut(u64, &Record, Bytes)) {
     let mut rest = message.bytes.clone();
-    for record in &message.head.records {
+    for (number, record) in (message.head.first..).zip(&message.head.records) {
         if record.len() > rest.len() {
             tracing::warn!(node = %message.head.from, "a message of another node is cut off");
             return;
         }
-        each(record, rest.split_to(record.len()));
+        each(number, record, rest.split_to(record.len()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sessions that leave this node and that come to it, from one message to the next.
 
-use super::{Talk, hearing::each_record};
+use super::{Talk, Underway, hearing::each_record};
 use crate::{
     CloseCode, NodeId, Protocol,
     cluster::{
@@ -13,7 +13,6 @@ use crate::{
         outbound::Item,
     },
     hub::Hub,
-    stagger::Stagger,
 };
 use bytes::Bytes;
 use std::{
@@ -24,7 +23,7 @@ use std::{
 impl<P: Protocol> Talk<P> {
     /// Lets those go that are to: no message is half done now.
     pub(super) fn part(&mut self, now: Instant) {
-        if self.heard.is_waiting() {
+        if self.heard.is_waiting() || self.healing.is_reading() {
             // What waits has come here, and may have come to the next node before that listened for the session.
             return;
         }
@@ -35,8 +34,18 @@ impl<P: Protocol> Talk<P> {
         let departures = self.shared.departures.leaving();
         let Some(hub) = self.hub.upgrade() else { return };
         for departure in departures {
+            let is_written =
+                |underway: &Underway| underway.due.changed.contains(&departure.peer.id);
+            if self.underway.as_ref().is_some_and(is_written) {
+                // It takes along what is written down of it.
+                self.shared.departures.wait(departure);
+                continue;
+            }
+            let id = departure.peer.id;
             hub.depart(departure, |channels| {
-                let heard = self.heard.far(channels);
+                // Here, or before it came.
+                let mut heard = self.heard.far(channels);
+                heard.extend(self.shared.arrivals.heard(id));
                 let listened = |channel: &Channel| {
                     let since = self.shared.since(*channel, self.begun)?;
                     let listened = now.saturating_duration_since(since);
@@ -90,7 +99,7 @@ impl<P: Protocol> Talk<P> {
         };
         let whom = Whom { only: Some(id), except: &[] };
         for message in kept.into_iter().filter(is_new).chain(said) {
-            each_record(&message, |record, bytes| {
+            each_record(&message, |_, record, bytes| {
                 hub.apply(message.head.from, record, &bytes, &whom);
             });
         }
@@ -100,12 +109,14 @@ impl<P: Protocol> Talk<P> {
         hub.presence_came(&peer, &state.presences, &rooms);
         peer.queue().release();
         self.shared.arrivals.came(id, heard, now);
+        if let (Some(durable), Some(kept)) = (&self.shared.durable, &state.kept) {
+            durable.keep(id, kept.0.session(kept.1));
+        }
         self.shared.departures.returned(id);
         self.counters.cluster.came.add(1);
         // Nobody knows what it missed in a room into which it came when it was about to go.
         if !hears_all || has_gap || lacks {
-            hub.counters.cluster.gaps.add(1);
-            close(&peer, &self.spread);
+            hub.reset(&peer, &self.spread);
         }
         let (hub, given_up) = (hub.clone(), peer.clone());
         let give_up = Some(Box::new(move || give_up(&hub, &given_up)) as _);
@@ -114,12 +125,11 @@ impl<P: Protocol> Talk<P> {
     }
 }
 
-fn close(peer: &Arc<crate::peer::Peer>, spread: &Stagger) {
-    peer.close(spread.farewell(tokio::time::Instant::now()));
-}
-
-/// Nobody waits any more: its client was given another session.
-fn give_up<P: Protocol>(hub: &Arc<Hub<P>>, peer: &Arc<crate::peer::Peer>) {
+/// Nobody waits any more: its client was given another session, or will find this one where it is written down.
+pub(super) fn give_up<P: Protocol>(hub: &Arc<Hub<P>>, peer: &Arc<crate::peer::Peer>) {
+    if hub.is_kept(peer) {
+        return hub.abandon(peer, CloseCode::LOST.into());
+    }
     hub.exit(peer.id);
     peer.seat().close().into_iter().for_each(departure::turn_away);
     peer.queue().fail();

@@ -214,7 +214,7 @@ async fn a_session_that_comes_when_nobody_waits_any_more_is_given_up() {
     let terms = shared.terms.clone();
     let make = move |state: &SessionState, bytes| peer(state, bytes, terms, Handshake::default());
     let arriving = shared.expect((id, asking.id), Vec::new(), Box::new(make)).unwrap();
-    let secret = socket.peer().seat().secret();
+    let secret = socket.peer().seat().secrets().0;
     let ticket = Ticket::new(Token { owner, id, secret }, 0, 2);
     ask_for(shared, owner, asking.id, &Pass::new(&ticket, None).unwrap(), true);
     until(|| hub.peer(id).is_some()).await;

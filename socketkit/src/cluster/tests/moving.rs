@@ -19,19 +19,28 @@ use tokio::{
 
 /// Connects to one of several nodes, and cuts the connection on demand.
 pub(super) struct Roaming<P: Protocol> {
-    nodes: Vec<Service<P>>,
+    nodes: Mutex<Vec<Service<P>>>,
     at: Mutex<(usize, Option<AbortHandle>)>,
 }
 
 impl<P: Protocol> Roaming<P> {
     pub(super) fn new(nodes: &[Service<P>]) -> Arc<Self> {
-        Arc::new(Self { nodes: nodes.to_vec(), at: Mutex::new((0, None)) })
+        Arc::new(Self { nodes: Mutex::new(nodes.to_vec()), at: Mutex::new((0, None)) })
     }
 
     pub(super) fn client(self: &Arc<Self>) -> ClientBuilder<P> {
         let limits = crate::Limits::default().backoff((Duration::ZERO, Duration::ZERO));
         let to = To::Pipe(self.clone(), http::Uri::from_static("/"));
         ClientBuilder::new(Ok(to)).limits(limits)
+    }
+
+    /// Another node takes the place of one, which nobody comes to any more.
+    pub(super) fn replace(&self, node: usize, by: &Service<P>) {
+        lock(&self.nodes)[node] = by.clone();
+        let mut at = lock(&self.at);
+        if at.0 == node {
+            at.1.take().into_iter().for_each(|cut| cut.abort());
+        }
     }
 
     /// Cuts the connection; the next goes to this node, or nowhere if there is none.
@@ -45,7 +54,8 @@ impl<P: Protocol> Roaming<P> {
 impl<P: Protocol> Pipe for Roaming<P> {
     fn open(&self, request: http::Request<()>) -> io::Result<Box<dyn Stream>> {
         let mut at = lock(&self.at);
-        let service = self.nodes.get(at.0).cloned().ok_or(io::ErrorKind::ConnectionRefused)?;
+        let service = lock(&self.nodes).get(at.0).cloned();
+        let service = service.ok_or(io::ErrorKind::ConnectionRefused)?;
         let (near, mut there) = duplex(64 * 1024);
         let (mut here, far) = duplex(64 * 1024);
         tokio::spawn(async move { service.upgraded(far, request).await });
@@ -113,7 +123,7 @@ async fn a_session_whose_node_is_gone_is_a_gap_at_once() {
     let [one, two] = nodes(&engine).await;
     let roaming = Roaming::new(&[one, two.clone()]);
     let ada = soon(roaming.client().connect()).await.unwrap();
-    let gone = roaming.nodes[0].clone();
+    let gone = lock(&roaming.nodes)[0].clone();
     gone.io().hub.leave_cluster();
     until(|| two.io().nodes().is_empty()).await;
     roaming.go_to(1);

@@ -90,11 +90,12 @@ impl Known {
         let ticket = ticket.replace('%', &attempt);
         // The first word of the header that is a ticket.
         let word = ticket.split(',').next().unwrap_or_default().trim_ascii();
-        let mut numbers = word.rsplit('.');
+        // Behind the token, and in front of places.
+        let mut numbers = word.split('.').skip(1);
+        let seen = numbers.next().and_then(|seen| seen.parse().ok());
         if let Some(attempt) = numbers.next().and_then(|attempt| attempt.parse().ok()) {
             self.attempts = self.attempts.max(attempt);
         }
-        let seen = numbers.next().and_then(|seen| seen.parse().ok());
         (ticket, self.last.clone().zip(seen))
     }
 }

@@ -73,9 +73,12 @@ impl Line {
         if let Some(ticket) = ticket {
             let token = heard.token.as_deref().unwrap_or_default();
             let numbers = ticket.strip_prefix(token).and_then(|rest| rest.strip_prefix('.'));
-            let numbers = numbers.and_then(|numbers| numbers.split_once('.'));
-            let seen = numbers.and_then(|(seen, _)| seen.parse::<u64>().ok());
-            let attempt = numbers.and_then(|(_, attempt)| attempt.parse::<u32>().ok());
+            let mut parts = numbers.unwrap_or_default().split('.');
+            let seen = parts.next().and_then(|seen| seen.parse::<u64>().ok());
+            let attempt = parts.next().and_then(|attempt| attempt.parse::<u32>().ok());
+            let places: Vec<_> = parts.collect();
+            assert!(places.len() <= wire::PLACES, "{ticket}");
+            assert!(places.iter().all(|place| wire::is_place(place)), "{ticket}");
             let (Some(seen), Some(attempt)) = (seen, attempt) else {
                 assert!(heard.is_wild, "{ticket} for {token:?}");
                 return Self::of(stream, None);

@@ -1,0 +1,214 @@
+//! Reads what JetStream keeps.
+
+use super::log::{ANSWER, Streams, error, replaced};
+use crate::{
+    NodeId, SocketId,
+    cluster::{
+        channel::Channel,
+        engine::{Boxed, EngineError, Read, Recall},
+    },
+};
+use async_nats::datetime::DateTime;
+use async_nats::jetstream::{
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+    message::StreamMessage,
+    stream::{RawMessageErrorKind, Stream},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, future::try_join_all};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::time::{sleep, timeout};
+
+/// Channels that are read one by one, at once. For each the server looks through the log, some ten times as fast as it
+/// sends it: of more, all of it is read.
+const CHANNELS: usize = 16;
+
+/// Messages that are asked for at once: no more than a subscription holds.
+const BATCH: usize = 4_096;
+
+/// Until the server forgets a consumer that nobody asks.
+const FORGOTTEN: Duration = Duration::from_secs(30);
+
+/// For messages that are said to come: the server says nothing of those that go meanwhile.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// Until it is looked again for a message that is there and does not come.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Recall for Streams {
+    fn session(&self, id: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
+        Box::pin(self.link.during(async move {
+            let session = last(&self.entries, &self.session_subject(id)).await?;
+            // Without anything in it, it has ended.
+            let session = session.filter(|session| !session.payload.is_empty());
+            Ok(session.map(|session| (session.payload, session.sequence)))
+        }))
+    }
+
+    fn claim(
+        &self,
+        id: SocketId,
+        number: u64,
+        session: Bytes,
+    ) -> Boxed<'_, Result<Option<u64>, EngineError>> {
+        Box::pin(
+            self.link
+                .during(async move { replaced(self.replace(id, number, session).await?).await }),
+        )
+    }
+
+    fn silent(&self, node: NodeId) -> Boxed<'_, Result<Option<Duration>, EngineError>> {
+        Box::pin(self.link.during(async move {
+            let subject = self.here_subject(node);
+            // What is said now has the time of now, by the clock of the server.
+            let now = async {
+                self.say(self.clock_subject(), Bytes::new()).await?.await.map_err(error)?;
+                last(&self.entries, &self.clock_subject()).await
+            };
+            let (here, now) = tokio::try_join!(last(&self.entries, &subject), now)?;
+            Ok(here.zip(now).map(|(here, now)| {
+                let since = SystemTime::from(now.time).duration_since(here.time.into());
+                since.unwrap_or_default()
+            }))
+        }))
+    }
+
+    fn read(
+        &self,
+        channels: Vec<Channel>,
+        within: Duration,
+    ) -> Boxed<'_, Result<Read, EngineError>> {
+        Box::pin(self.link.during(self.read_channels(channels, within)))
+    }
+}
+
+/// A message of the log, and its number there.
+type Kept = (u64, Bytes);
+
+impl Streams {
+    async fn read_channels(
+        &self,
+        channels: Vec<Channel>,
+        within: Duration,
+    ) -> Result<Read, EngineError> {
+        let subjects: HashSet<_> =
+            channels.into_iter().map(|channel| self.subject(channel)).collect();
+        let info = self.messages.get_info().await.map_err(error)?;
+        let (log, most) = (info.state, info.config.max_bytes);
+        if log.messages == 0 || subjects.is_empty() {
+            return Ok(Read { messages: Vec::new(), is_whole: true });
+        }
+        // By the clock of the server.
+        let since = log.last_timestamp.checked_sub(within.try_into().map_err(error)?);
+        let mut read: Vec<Kept> = if subjects.len() <= CHANNELS {
+            let channels = subjects.into_iter().map(|subject| self.read_channel(subject, since));
+            try_join_all(channels).await?.into_iter().flatten().collect()
+        } else {
+            let is_asked = |subject: &str| subjects.contains(subject);
+            self.read_to(log.last_sequence, String::new(), since, is_asked).await?
+        };
+        read.sort_unstable_by_key(|(number, _)| *number);
+        let is_full = most > 0 && log.bytes > u64::try_from(most).unwrap_or_default() / 10 * 9;
+        let reaches = since.is_none_or(|since| log.first_timestamp < since);
+        let is_whole = reaches || log.first_sequence == 1 || !is_full;
+        let messages = read.into_iter().map(|(_, message)| message).collect();
+        Ok(Read { messages, is_whole })
+    }
+
+    async fn read_channel(
+        &self,
+        subject: String,
+        since: Option<DateTime>,
+    ) -> Result<Vec<Kept>, EngineError> {
+        match last(&self.messages, &subject).await? {
+            Some(last) if since.is_some_and(|since| last.time < since) => Ok(Vec::new()),
+            Some(last) => self.read_to(last.sequence, subject, since, |_| true).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What is asked for of a subject, or of all, since a time and up to a message of it.
+    async fn read_to(
+        &self,
+        last: u64,
+        filter_subject: String,
+        since: Option<DateTime>,
+        is_asked: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Kept>, EngineError> {
+        let all = DeliverPolicy::All;
+        let deliver_policy =
+            since.map_or(all, |start_time| DeliverPolicy::ByStartTime { start_time });
+        let consumer: PullConsumer = self
+            .messages
+            .create_consumer(pull::Config {
+                filter_subject,
+                deliver_policy,
+                ack_policy: AckPolicy::None,
+                inactive_threshold: FORGOTTEN,
+                memory_storage: true,
+                num_replicas: 1,
+                ..pull::Config::default()
+            })
+            .await
+            .map_err(error)?;
+        let read = self.pull_to(last, &consumer, is_asked).await;
+        // It would go by itself, later.
+        drop(self.messages.delete_consumer(&consumer.cached_info().name).await);
+        read
+    }
+
+    async fn pull_to(
+        &self,
+        last: u64,
+        consumer: &PullConsumer,
+        is_asked: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Kept>, EngineError> {
+        let (mut read, mut count, mut since) = (Vec::new(), 0, Instant::now());
+        loop {
+            let batch = consumer.fetch().max_messages(BATCH).expires(WAIT);
+            let mut batch = batch.messages().await.map_err(error)?;
+            while let Some(message) = timeout(ANSWER, batch.next()).await.map_err(error)? {
+                let message = message.map_err(error)?;
+                let info = message.info().map_err(error)?;
+                (count, since) = (count + 1, Instant::now());
+                if info.consumer_sequence != count {
+                    return Err(error("messages of the log are missing"));
+                }
+                let is_last = info.stream_sequence >= last;
+                if is_asked(&message.subject) {
+                    read.push((info.stream_sequence, message.message.payload));
+                }
+                if is_last {
+                    return Ok(read);
+                }
+            }
+            // It has gone meanwhile; or a server that has not heard of it yet was asked.
+            if get(self.messages.get_raw_message(last).await)?.is_none() {
+                return Ok(read);
+            }
+            if since.elapsed() > ANSWER {
+                return Err(error("a message of the log does not come"));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// The last message on a subject.
+async fn last(stream: &Stream<()>, subject: &str) -> Result<Option<StreamMessage>, EngineError> {
+    get(stream.get_last_raw_message_by_subject(subject).await)
+}
+
+/// A message, if there is one.
+fn get(
+    got: Result<StreamMessage, async_nats::error::Error<RawMessageErrorKind>>,
+) -> Result<Option<StreamMessage>, EngineError> {
+    match got {
+        Ok(message) => Ok(Some(message)),
+        Err(none) if none.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(other) => Err(error(other)),
+    }
+}

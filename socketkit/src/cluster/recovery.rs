@@ -1,0 +1,171 @@
+//! A client whose node was lost: its session goes on here, from what the engine has kept.
+
+use super::{
+    arrivals::MakePeer,
+    channel::Channel,
+    durable::{Durable, Places, Replay, Returning, SessionRecord},
+    engine::EngineError,
+    forward::Joined,
+    moving::{Former, NoSession, Pass, SessionState},
+    nodes::GONE,
+    shared::Shared,
+    takeover::{Found, peer},
+};
+use crate::{
+    NodeId, Protocol, Service,
+    entry::Successor,
+    peer::lock,
+    ticket::{Secret, Ticket},
+};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How far behind its node a client may be that hears it still.
+const LAG: Duration = Duration::from_secs(20);
+
+/// How long before what is kept is asked for again, where it could not be read.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A session that is this node's by what is written down, and that its task is to take in.
+struct Claimed {
+    record: SessionRecord,
+    number: u64,
+    /// The node that had it.
+    former: NodeId,
+}
+
+impl<P: Protocol> Service<P> {
+    /// Goes on with a session that no node has. `asked` does not have it, whatever is written down.
+    pub(super) async fn recover(
+        &self,
+        successor: &mut Successor,
+        ticket: &Ticket,
+        pass: &Pass,
+        asked: Option<NodeId>,
+    ) -> Result<Found, NoSession> {
+        let hub = self.hub();
+        let Some(Joined { shared, .. }) = hub.cluster.get() else { return Err(NoSession::Unknown) };
+        let Some(durable) = &shared.durable else { return Err(NoSession::Unknown) };
+        let id = pass.id;
+        let is_here = || {
+            hub.peer(id).is_some_and(|peer| {
+                let owner = peer.seat().owner();
+                owner.is_named(pass.identity.as_deref()) && peer.seat().is_of(ticket)
+            })
+        };
+        let Claimed { record, number, former } = loop {
+            if is_here() || shared.arrivals.expects(id) {
+                return Err(NoSession::Coming);
+            }
+            match claim(shared, durable, ticket, pass, asked).await {
+                Ok(claimed) => break claimed?,
+                // The engine is away: there is nothing to do without it.
+                Err(error) => {
+                    tracing::debug!(%error, "what is kept of a session cannot be read");
+                    sleep(PAUSE).await;
+                }
+            }
+        };
+        let rooms = record.rooms().map(|room| Channel::of_room(room.get())).collect();
+        let (terms, handshake) = (self.terms().clone(), successor.entry.handshake.clone());
+        let places = Places::of(&handshake);
+        let make: MakePeer =
+            Box::new(move |state: &SessionState, bytes| peer(state, bytes, terms, handshake));
+        let ask = shared.asks.number();
+        self.take_place(successor)?;
+        let mut arriving = shared.expect((id, ask), rooms, make)?;
+        if is_here() {
+            // It has just come, and is written down as what it is.
+            durable.stored(id, number);
+            durable.changed(id, None);
+            return Err(NoSession::Coming);
+        }
+        arriving.listens().await;
+        let channels = arriving.channels();
+        // For as long as its node may have been lost, and the client away before.
+        let longest = shared.limits.resume * 2;
+        let away = places.away().map(|away| away.saturating_add(LAG));
+        let mut within = away.map_or(longest, |away| away.min(longest));
+        let kept = loop {
+            let recall = durable.recall();
+            let read = match &recall {
+                Some(recall) => durable.reading.read(recall, &channels, within).await,
+                None => None,
+            };
+            let Some(kept) = read else {
+                sleep(PAUSE).await;
+                continue;
+            };
+            let mut replay = Replay::new(&record, &places, &channels);
+            replay.add(&kept.messages);
+            if replay.is_whole() || within == longest {
+                break kept;
+            }
+            within = longest;
+        };
+        durable.returns(Returning { id, ask, record, number, former, places, kept });
+        shared.outbound.wake.notify_one();
+        let come = (&mut arriving.come).await;
+        let (peer, received) = come.map_err(|_| NoSession::Overflow)?.keep(shared);
+        Ok(self.come_to(successor, peer, received))
+    }
+}
+
+/// Makes a session this node's, where its client proves that it is their own, and nobody else has it.
+async fn claim(
+    shared: &Shared,
+    durable: &Durable,
+    ticket: &Ticket,
+    pass: &Pass,
+    asked: Option<NodeId>,
+) -> Result<Result<Claimed, NoSession>, EngineError> {
+    let recall = durable.recall().ok_or("there is no connection")?;
+    let Some((kept, number)) = recall.session(pass.id).await? else {
+        return Ok(Err(NoSession::Unknown));
+    };
+    let Some(record) = SessionRecord::read(&kept) else { return Ok(Err(NoSession::Unknown)) };
+    let proven = match (Secret::read(&record.secret), record.former.as_ref().and_then(Former::read))
+    {
+        (Some(secret), _) if ticket.proves(&secret) => Ok(secret),
+        // The same attempt comes again where it has not found its way yet.
+        (_, Some((former, last)))
+            if ticket.proves(&former)
+                && (ticket.attempt > last
+                    || (ticket.attempt == last && record.owner == shared.node)) =>
+        {
+            Err(former)
+        }
+        (_, Some((former, _))) if ticket.proves(&former) => {
+            return Ok(Err(NoSession::Superseded));
+        }
+        _ => return Ok(Err(NoSession::Unknown)),
+    };
+    let name = |identity: &Option<Box<serde_json::value::RawValue>>| {
+        identity.as_ref().map(|identity| identity.get().to_owned())
+    };
+    if name(&record.identity) != name(&pass.identity) {
+        return Ok(Err(NoSession::Unknown));
+    }
+    // What it has not seen of that is nowhere.
+    if proven.is_ok() && ticket.seen < record.ready() {
+        return Ok(Err(NoSession::Overflow));
+    }
+    let owner = record.owner;
+    if owner != shared.node {
+        let is_there = lock(&shared.others).ids.contains(&owner);
+        let silent = recall.silent(owner).await?;
+        if Some(owner) != asked && (is_there || silent.is_some_and(|silent| silent < GONE)) {
+            return Ok(Err(NoSession::Moved(owner)));
+        }
+        // It would have ended.
+        if silent.is_none_or(|silent| silent > shared.limits.resume) {
+            return Ok(Err(NoSession::Unknown));
+        }
+    }
+    let former = Former::new((proven.unwrap_or_else(|former| former), ticket.attempt));
+    let record = record.claimed(shared.node, Secret::new().write(), former);
+    let number = recall.claim(pass.id, number, record.write()).await?;
+    // If there is none, somebody else was faster, or has just written it down.
+    let claimed = number.map(|number| Claimed { record, number, former: owner });
+    Ok(claimed.ok_or(NoSession::Coming))
+}

@@ -1,0 +1,152 @@
+//! Sessions that outlive their node, as the log is told of them, and those that come back from it.
+
+use super::{Talk, hearing::each_record, moving::give_up};
+use crate::{
+    NodeId, Protocol,
+    cluster::{
+        apply::Whom,
+        arrivals::{Arrived, Expected},
+        channel::Channel,
+        durable::{Due, Replay, Returning, SessionRecord},
+        engine::{Entry, Outgoing, Stored},
+        message::{Message, Record},
+        outbound::Item,
+    },
+};
+use bytes::Bytes;
+use std::{mem, time::Instant};
+
+impl<P: Protocol> Talk<P> {
+    /// After a connection was lost: what the engine is not known to have is said again, before all else.
+    pub(super) fn again(&mut self) -> Vec<Outgoing> {
+        match mem::take(&mut self.repeats) {
+            true => self.said.since(self.kept),
+            false => Vec::new(),
+        }
+    }
+
+    /// What is to be written down of sessions.
+    pub(super) fn due(&self) -> (Vec<Entry>, Due) {
+        let (Some(durable), Some(hub)) = (&self.shared.durable, self.hub.upgrade()) else {
+            return Default::default();
+        };
+        let due = durable.due();
+        let changed = due.changed.iter().filter_map(|id| {
+            let (record, number) = hub.session_record(*id)?;
+            Some(Entry::Session { id: *id, number, session: record.write() })
+        });
+        let ended = due.ended.iter().map(|(id, number)| Entry::Ended { id: *id, number: *number });
+        let here = due.is_here.then_some(Entry::Here(self.shared.node));
+        (changed.chain(ended).chain(here).collect(), due)
+    }
+
+    /// It was not, perhaps.
+    pub(super) fn undo(&self, due: Due) {
+        if let Some(durable) = &self.shared.durable {
+            durable.undo(due);
+        }
+    }
+
+    /// A node is there whose sessions were taken over: it may have been cut off only.
+    pub(super) fn tell_taken(&mut self, node: NodeId) {
+        let taken = self.shared.durable.as_ref().map(|durable| durable.taken(node));
+        if let Some(sockets) = taken.filter(|taken| !taken.is_empty()) {
+            self.aside(Channel::Node(node), Record::Taken { sockets });
+        }
+    }
+
+    /// Sessions were written down, but for those that somebody else has.
+    pub(super) fn stored(&self, sessions: Vec<Stored>) {
+        let Some(durable) = &self.shared.durable else { return };
+        for (id, number) in sessions {
+            match number {
+                Some(number) => durable.stored(id, number),
+                None => durable.doubts(id),
+            }
+        }
+    }
+
+    /// Goes on with sessions of nodes that were lost, and without those that others went on with.
+    pub(super) fn recover(&mut self, now: Instant) {
+        let (Some(hub), Some(durable)) = (self.hub.upgrade(), self.shared.durable.clone()) else {
+            return;
+        };
+        for (id, kept) in durable.doubted() {
+            let owner = |(record, _): &(Bytes, u64)| Some(SessionRecord::read(record)?.owner);
+            match kept.as_ref().map(|kept| (owner(kept), kept.1)) {
+                Some((Some(owner), number)) if owner == self.shared.node => {
+                    durable.stored(id, number);
+                }
+                None => durable.stored(id, 0),
+                Some(_) => hub.taken(&[id], &self.spread),
+            }
+            durable.changed(id, None);
+        }
+        for returning in durable.returning() {
+            self.bring_back(returning, now);
+        }
+    }
+
+    /// Takes in a session of which another node is lost, with all that its client has not seen.
+    fn bring_back(&mut self, returning: Returning, now: Instant) {
+        let Returning { id, ask, record, number, former, places, kept: log } = returning;
+        let (Some(hub), Some(durable)) = (self.hub.upgrade(), &self.shared.durable) else { return };
+        let Some(expected) = self.shared.arrivals.take(id, ask) else { return };
+        let Expected { channels, kept, make, come, .. } = expected;
+        let Some(peer) = make(&record.state(id), Bytes::new()) else {
+            return self.shared.arrivals.settled(id);
+        };
+        if let Some(stale) = hub.peer(id) {
+            // It was taken over while this node was cut off, and comes back.
+            hub.abandon(&stale, self.spread.parting(now.into()));
+        }
+        let rooms: Vec<_> = record.rooms().filter_map(|name| hub.room(name)).collect();
+        hub.presence_comes(id, &record.presences);
+        let (said, waiting) = hub.take_in(&peer, &rooms, || {
+            let said = self.said.after(&channels, |_| (Some(0), now));
+            (said, self.shared.outbound.look(&channels))
+        });
+        self.shared.arrivals.settled(id);
+        let said: Vec<_> = said.into_iter().flat_map(Message::read).collect();
+        let mut replay = Replay::new(&record, &places, &channels);
+        replay.add(&log.messages);
+        replay.add(&kept);
+        replay.add(&said);
+        let whom = Whom { only: Some(id), except: &[] };
+        replay.each(|message, is_new| {
+            each_record(message, |number, record, bytes| match record {
+                record if !is_new(number, record) => {}
+                Record::Revoke { identity } => {
+                    hub.revoke(|peer| {
+                        peer.id == id && peer.seat().owner().is_named(Some(identity))
+                    });
+                }
+                record => hub.apply(message.head.from, record, &bytes, &whom),
+            });
+        });
+        let heard = replay.heard();
+        for Item { record, bytes, counts, .. } in waiting {
+            if counts {
+                hub.apply(self.shared.node, &record, bytes.as_deref().unwrap_or_default(), &whom);
+            }
+        }
+        hub.presence_came(&peer, &record.presences, &rooms);
+        peer.queue().release();
+        self.shared.arrivals.came(id, heard, now);
+        self.shared.departures.returned(id);
+        durable.keep(id, record.session(number));
+        if !replay.is_whole() || !log.is_whole {
+            durable.ended(id);
+            return give_up(&hub, &peer);
+        }
+        self.counters.cluster.recovered.add(1);
+        if former != self.shared.node {
+            durable.took(former, id);
+            self.aside(Channel::Node(former), Record::Taken { sockets: vec![id] });
+        }
+        let (hub, given_up) = (hub.clone(), peer.clone());
+        let give_up = Some(Box::new(move || give_up(&hub, &given_up)) as _);
+        // Whoever has waited may be gone by now.
+        drop(come.send(Arrived { peer, received: 0, from: former, give_up }));
+    }
+}

@@ -1,0 +1,254 @@
+//! Sessions that outlive their node.
+
+use super::{
+    super::memory::Memory,
+    Chat, Join, Say, ServerEvent,
+    moving::{Roaming, resumed},
+    returning::moved,
+    said, soon, until,
+};
+use crate::{Client, ClusterOptions, Gap, Io, Server, Service, Socket, Status};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::{
+    collections::HashSet,
+    mem,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    task::yield_now,
+    time::{sleep, timeout},
+};
+
+/// Nodes of a cluster with a log, each with the handle that cuts it off.
+async fn nodes<const N: usize>(engine: &Memory) -> ([Service<Chat>; N], [Memory; N]) {
+    let lines: [Memory; N] = std::array::from_fn(|_| engine.for_one());
+    let nodes = lines.each_ref().map(node);
+    for node in &nodes {
+        soon(node.joined()).await.unwrap();
+    }
+    for node in &nodes {
+        until(|| node.io().nodes().len() == N - 1).await;
+    }
+    (nodes, lines)
+}
+
+fn node(line: &Memory) -> Service<Chat> {
+    let durable = ClusterOptions { is_durable: true, ..line.clone().into() };
+    Server::<Chat>::new()
+        .cluster(durable)
+        .on(async |Join(room): Join, socket: Socket<Chat>| socket.join(room))
+        .on(async |say: Say, io: Io<Chat>| {
+            let said = ServerEvent::Said(say.text);
+            match say.room {
+                Some(room) => io.to(room).emit(said),
+                None => io.broadcast(said),
+            };
+        })
+        .build()
+}
+
+fn event(text: impl ToString) -> ServerEvent {
+    ServerEvent::Said(text.to_string())
+}
+
+async fn recovered(client: &Client<Chat>) {
+    let mut status = client.status();
+    let is_back = |status: &Status| matches!(status, Status::Resumed { .. } | Status::Reset { .. });
+    match &*soon(status.wait_for(is_back)).await.unwrap() {
+        Status::Reset { reason: Gap::Recovered, .. } => {}
+        other => panic!("{other:?}"),
+    };
+}
+
+#[tokio::test]
+async fn a_session_goes_on_when_its_node_is_lost() {
+    let engine = Memory::default();
+    let (all, lines) = nodes::<3>(&engine).await;
+    let roaming = Roaming::new(&all);
+    let mut ada = soon(roaming.client().connect()).await.unwrap();
+    soon(ada.call(Join("lobby".into()))).await.unwrap();
+    let id = all[0].io().local().sockets()[0].id();
+    for node in &all {
+        node.io().to("lobby").emit(event("before"));
+        assert_eq!(said(&mut ada).await, "before");
+    }
+    // Its own node says something that goes no further than the engine, and dies.
+    roaming.go_to(usize::MAX);
+    all[0].io().to("lobby").emit(event("last of the room"));
+    all[0].io().broadcast(event("last of all"));
+    all[0].io().socket(id).unwrap().emit(event("last of its own"));
+    all[1].io().to("lobby").emit(event("of another"));
+    all[1].io().to("elsewhere").emit(event("never"));
+    all[2].io().socket(id).unwrap().emit(event("of a third"));
+    until(|| all[0].io().stats().cluster.heard > 0).await;
+    flushed(&all[0]).await;
+    flushed(&all[1]).await;
+    flushed(&all[2]).await;
+    lines[0].cut_off();
+    roaming.go_to(1);
+    recovered(&ada).await;
+    let mut heard = Vec::new();
+    for _ in 0..5 {
+        heard.push(said(&mut ada).await);
+    }
+    let own: Vec<_> = heard.iter().filter(|text| text.starts_with("last")).collect();
+    assert_eq!(own, ["last of the room", "last of all", "last of its own"], "{heard:?}");
+    heard.sort_unstable();
+    assert_eq!(heard[3..], ["of a third", "of another"]);
+    let sockets = all[1].io().local().sockets();
+    assert_eq!(sockets[0].id(), id, "it is the same socket");
+    // And in its room.
+    all[2].io().to("lobby").emit(event("after"));
+    assert_eq!(said(&mut ada).await, "after");
+    soon(ada.call(Say { room: None, text: "own".into() })).await.unwrap();
+    assert_eq!(said(&mut ada).await, "own");
+    assert_eq!(all[1].io().stats().cluster.recovered, 1);
+    // From there it goes on like any other.
+    moved(&roaming, &all, 2).await;
+    resumed(&ada).await;
+    all[1].io().to("lobby").emit(event("moved"));
+    assert_eq!(said(&mut ada).await, "moved");
+}
+
+/// Everything that a node has emitted is with the engine.
+async fn flushed(node: &Service<Chat>) {
+    let mut client = soon(node.local()).await;
+    soon(client.call(Say { room: Some("nowhere".into()), text: String::new() })).await.unwrap();
+    soon(client.close()).await;
+    let _ = &mut client;
+}
+
+/// Says one thing after the other, and which of these are with the engine, so that everybody hears them.
+async fn speak(name: usize, client: Client<Chat>, is_over: Arc<AtomicBool>) -> Vec<usize> {
+    let mut answered = Vec::new();
+    for number in 0.. {
+        if is_over.load(Ordering::Relaxed) {
+            break;
+        }
+        let text = format!("{name} {number}");
+        let room = (number % 2 == 0).then(|| "lobby".to_owned());
+        if soon(client.call(Say { room, text })).await.is_ok() {
+            answered.push(number);
+        }
+        yield_now().await;
+    }
+    soon(client.call(Say { room: None, text: format!("{name} end") })).await.unwrap();
+    answered
+}
+
+/// Hears all until everybody has come to an end: by who said it.
+async fn listen(mut client: Client<Chat>, speakers: usize) -> Vec<Vec<usize>> {
+    let (mut heard, mut ends) = (vec![Vec::new(); speakers], 0);
+    while ends < speakers {
+        let text = said(&mut client).await;
+        let (name, number) = text.split_once(' ').unwrap();
+        match number.parse() {
+            Ok(number) => heard[name.parse::<usize>().unwrap()].push(number),
+            Err(_) => ends += 1,
+        }
+        let status = client.status();
+        let status = status.borrow();
+        let is_gap = matches!(&*status, Status::Reset { reason, .. } if *reason != Gap::Recovered);
+        assert!(!is_gap, "{status:?}");
+    }
+    heard
+}
+
+const SPEAKERS: usize = 2;
+
+async fn torture(seed: u64, fails: bool) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let engine = Memory::default();
+    let (all, lines) = nodes::<3>(&engine).await;
+    let (mut all, mut lines) = (all.to_vec(), lines.to_vec());
+    let mut graves = Vec::new();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (mut roaming, mut speakers, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 0..SPEAKERS + 4 {
+        let roams = Roaming::new(&all);
+        roams.go_to(at % 3);
+        let client = soon(roams.client().connect()).await.unwrap();
+        soon(client.call(Join("lobby".into()))).await.unwrap();
+        roaming.push(roams);
+        match at < SPEAKERS {
+            true => speakers.push(client),
+            false => listeners.push(tokio::spawn(listen(client, SPEAKERS))),
+        }
+    }
+    let speakers: Vec<_> = speakers
+        .into_iter()
+        .enumerate()
+        .map(|(name, client)| tokio::spawn(speak(name, client, is_over.clone())))
+        .collect();
+    for _ in 0..30 {
+        sleep(Duration::from_millis(dice.random_range(1..20))).await;
+        match dice.random_range(0..10) {
+            0 => {
+                let lost = dice.random_range(0..all.len());
+                let (line, other) = (engine.for_one(), (lost + 1) % all.len());
+                lines[lost].cut_off();
+                graves.push(mem::replace(&mut all[lost], node(&line)));
+                lines[lost] = line;
+                for roaming in &roaming {
+                    roaming.replace(lost, &all[other]);
+                }
+                soon(all[lost].joined()).await.unwrap();
+                for roaming in &roaming {
+                    roaming.replace(lost, &all[lost]);
+                }
+            }
+            1 if fails => {
+                engine.down();
+                sleep(Duration::from_millis(dice.random_range(1..300))).await;
+                engine.up();
+            }
+            2 if fails => engine.cut(),
+            _ => roaming[dice.random_range(0..roaming.len())].go_to(dice.random_range(0..3)),
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let mut answered = Vec::new();
+    for speaker in speakers {
+        answered.push(timeout(Duration::from_secs(60), speaker).await.unwrap().unwrap());
+    }
+    for listener in listeners {
+        let heard = timeout(Duration::from_secs(60), listener).await.unwrap().unwrap();
+        for (heard, answered) in heard.iter().zip(&answered) {
+            // What was not answered may come late: its node was cut off when it said so.
+            let known = heard.iter().filter(|number| answered.contains(number));
+            let known: Vec<_> = known.collect();
+            let wrong = known.windows(2).filter(|pair| pair[0] >= pair[1]);
+            assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&[&usize]>::new(), "seed {seed}");
+            let each: HashSet<_> = heard.iter().collect();
+            assert_eq!(each.len(), heard.len(), "seed {seed}: {heard:?}");
+            let lost = answered.iter().filter(|number| !heard.contains(number));
+            assert_eq!(lost.collect::<Vec<_>>(), Vec::<&usize>::new(), "seed {seed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whichever_nodes_are_lost_everybody_hears_all() {
+    for seed in seeds() {
+        torture(seed, false).await;
+    }
+}
+
+#[tokio::test]
+async fn whichever_nodes_and_engines_are_lost_everybody_hears_all() {
+    for seed in seeds() {
+        torture(seed, true).await;
+    }
+}
+
+fn seeds() -> Range<u64> {
+    match std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => 0..3,
+    }
+}
