@@ -2,6 +2,7 @@
 
 use crate::{
     EventRate, Events, FromContext, Protocol, Reject, Remote, State,
+    conversation::Places,
     handler::{Application, Greeted, Handling},
     path::located,
     presence_store::PresenceStore,
@@ -48,6 +49,7 @@ pub(crate) struct ClientApp<P: Protocol, St> {
     pub(crate) context: ClientContext<P, St>,
     pub(crate) sender: mpsc::Sender<P::Server>,
     pub(crate) presence: Arc<PresenceStore<P::Member>>,
+    pub(crate) places: Places,
     #[cfg(feature = "schema")]
     pub(crate) skew: crate::skew::Watch,
 }
@@ -102,6 +104,10 @@ impl<P: Protocol, St: Send + Sync + 'static> Application for ClientApp<P, St> {
             }
             Ok(()) | Err(TrySendError::Closed(_)) => Box::pin(ready(Ok(None))),
         })
+    }
+
+    fn places(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
     }
 
     fn presence(&self, data: &str) -> bool {

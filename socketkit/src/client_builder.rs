@@ -4,6 +4,7 @@ use crate::{
     Client, ConnectError, Event, Events, Handler, IntoReply, Limits, Protocol, Remote,
     arguments::Arguments,
     client_app::{ClientApp, ClientContext},
+    conversation::Places,
     dial::{Dialer, To},
     handler::{Ignored, Typed},
     presence_store::PresenceStore,
@@ -13,7 +14,7 @@ use crate::{
     table::{self, Table},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use std::{fmt, future::Future, marker::PhantomData, mem, sync::Arc};
+use std::{fmt, future::Future, marker::PhantomData, mem, sync::Arc, time::Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Prepares a [`Client`]: see [`Client::builder`].
@@ -197,6 +198,7 @@ impl<P: Protocol, St: Send + Sync + 'static, Slots> ClientBuilder<P, St, Slots> 
             context,
             sender,
             presence,
+            places: Places::new(Instant::now()),
             #[cfg(feature = "schema")]
             skew: crate::skew::Watch::new(dialer.clone()),
         });

@@ -5,6 +5,8 @@ mod greeting;
 mod places;
 mod reading;
 
+pub(crate) use places::Places;
+
 use crate::{
     Disconnect, Reject,
     allowance::Allowance,
@@ -23,7 +25,6 @@ use crate::{
     turn::Flush,
     wire::{self, Frame},
 };
-use places::Places;
 use std::{
     mem,
     sync::Arc,
@@ -55,8 +56,6 @@ pub(crate) struct Conversation {
     is_leaving: bool,
     /// An event was not handled, and none will be: nothing that came since counts.
     is_deaf: bool,
-    /// What a client has seen of each node, whatever the session.
-    pub(crate) places: Option<Box<Places>>,
 }
 
 /// An event as it came.
@@ -108,7 +107,6 @@ impl Conversation {
             notices: Notices::default(),
             is_leaving: false,
             is_deaf: false,
-            places: (!is_server).then(|| Box::new(Places::new(now))),
             peer,
             app,
         }

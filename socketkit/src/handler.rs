@@ -2,7 +2,7 @@
 
 use crate::{
     CloseCode, Disconnect, Event, EventRate, FromContext, Gap, IntoReply, Reject,
-    arguments::Arguments, frame::Draft, wire,
+    arguments::Arguments, conversation::Places, frame::Draft, wire,
 };
 use futures_util::FutureExt;
 use serde::{Serialize, de::IgnoredAny};
@@ -163,6 +163,11 @@ pub(crate) trait Application: Send {
 
     /// An event came in, as this frame.
     fn received(&self, _index: usize, _frame: &str) {}
+
+    /// How far it has seen what each node of a cluster emits, if it is a client.
+    fn places(&mut self) -> Option<&mut Places> {
+        None
+    }
 
     /// The other side says who is present. Whether that is its business.
     fn presence(&self, _data: &str) -> bool {

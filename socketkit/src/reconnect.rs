@@ -127,7 +127,8 @@ impl Reconnect {
             let seen = self.conversation.tally.resume();
             let mut ticket = format!("resume.{token}.{seen}.{}", self.attempts);
             let now = Instant::now().into_std();
-            ticket.extend(self.conversation.places.iter().map(|places| places.write(now)));
+            let places = self.conversation.app.places();
+            ticket.extend(places.map(|places| places.write(now)));
             ticket
         });
         let dialing = timeout(self.shared.limits.handshake, self.dialer.dial(ticket));

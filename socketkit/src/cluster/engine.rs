@@ -33,6 +33,7 @@ pub(crate) struct Log {
     /// For how long.
     pub(crate) time: Duration,
     /// How many bytes of it at most, where it can tell: the oldest go first.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code))]
     pub(crate) bytes: usize,
 }
 

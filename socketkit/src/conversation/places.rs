@@ -19,7 +19,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { places: Vec::new(), heard: now }
     }
 

@@ -51,7 +51,9 @@ impl Conversation {
         // Not before: handlers may have taken their time.
         let now = Instant::now();
         self.pulse.hear(now.into_std());
-        if let Some(places) = &mut self.places {
+        if peer.role == Role::Client
+            && let Some(places) = self.app.places()
+        {
             places.hear(now.into_std());
         }
         let pause = self.rate.take(heard, &peer.limits, now.into_std());
@@ -188,8 +190,9 @@ impl Conversation {
         if self.is_deaf {
             return u64::MAX;
         }
-        if let Some(places) = &mut self.places
+        if self.peer.role == Role::Client
             && let Some(place) = wire::place(text)
+            && let Some(places) = self.app.places()
         {
             places.note(place);
         }

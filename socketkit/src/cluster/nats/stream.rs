@@ -54,7 +54,7 @@ impl Wanted {
             match jetstream.request(format!("STREAM.{action}.{name}"), &config).await? {
                 // It is looked at again: another node may have wanted something else at the same time.
                 Response::Ok(Known { .. }) => {}
-                Response::Err { error } if error.error_code() == ErrorCode::STREAM_NAME_EXIST => {}
+                Response::Err { error } if is_race(error.error_code()) => {}
                 Response::Err { error } => {
                     return Err(format!("the stream {name}: {error}").into());
                 }
@@ -104,6 +104,11 @@ impl Wanted {
     fn bytes(&self) -> i64 {
         self.bytes.map_or(-1, |bytes| bytes.try_into().unwrap_or(i64::MAX))
     }
+}
+
+/// Another node makes it at this moment.
+fn is_race(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::STREAM_NAME_EXIST | ErrorCode::STREAM_SUBJECT_OVERLAP)
 }
 
 fn nanos(time: Duration) -> i64 {
