@@ -32,8 +32,10 @@ pub(crate) fn start<P: Protocol>(hub: &Arc<Hub<P>>, runtime: &Handle) {
         let _ = shared.over.set(over);
         runtime.spawn(async move {
             run(talk, &shared).await;
-            // Nobody tells of them any more.
-            *lock(&shared.others) = Others::default();
+            // Nobody tells of them any more; who comes by may still have a session there.
+            let mut others = lock(&shared.others);
+            *others = Others { are_open: others.are_open, ..Others::default() };
+            drop(others);
             drop(alive);
         });
     }
