@@ -81,10 +81,7 @@ pub(crate) struct Malformed;
 impl Ticket {
     /// The ticket of a request, if it has one.
     pub(crate) fn of(handshake: &Handshake) -> Result<Option<Self>, Malformed> {
-        let mut tickets = handshake.words("sec-websocket-protocol");
-        let Some(ticket) = tickets.find_map(|word| word.strip_prefix("resume.")) else {
-            return Ok(None);
-        };
+        let Some(ticket) = offered(handshake) else { return Ok(None) };
         let mut parts = ticket.split('.');
         let (Some(token), Some(seen), Some(attempt)) = (parts.next(), parts.next(), parts.next())
         else {
@@ -119,6 +116,12 @@ impl Ticket {
     pub(crate) fn proves(&self, secret: &Secret) -> bool {
         self.token.is_some_and(|token| token.secret.is(secret))
     }
+}
+
+/// What a client offers to come back, but for the word before it.
+pub(crate) fn offered(handshake: &Handshake) -> Option<&str> {
+    let mut words = handshake.words("sec-websocket-protocol");
+    words.find_map(|word| word.strip_prefix("resume."))
 }
 
 fn read(token: &str) -> Option<Token> {

@@ -63,7 +63,7 @@ impl<P: Protocol> Hub<P> {
             Record::Revoke { identity } => {
                 self.revoke(|peer| {
                     let owner = peer.seat().owner();
-                    owner.is_named(Some(identity))
+                    whom.only.is_none_or(|only| peer.id == only) && owner.is_named(Some(identity))
                 });
             }
             record => self.answer(from, record, bytes, whom),
@@ -86,18 +86,14 @@ impl<P: Protocol> Hub<P> {
     /// What other nodes said on a channel has not come, and will not: the sessions that it was for end, so that
     /// their clients know of the gap when they come back, each at a time of its own; or these find it in the log.
     pub(crate) fn gap(self: &Arc<Self>, channel: Channel, spread: &Stagger) {
-        for peer in self.hearing(channel) {
-            self.reset(&peer, spread);
-        }
-    }
-
-    /// The sockets that hear what is said on a channel.
-    pub(super) fn hearing(&self, channel: Channel) -> Vec<Arc<crate::peer::Peer>> {
-        match channel {
+        let peers = match channel {
             Channel::All => self.everybody(),
             Channel::Room(_) => self.members_of(channel),
             Channel::Socket(id) => self.peer(id).into_iter().collect(),
             Channel::Control | Channel::Node(_) => Vec::new(),
+        };
+        for peer in peers {
+            self.reset(&peer, spread);
         }
     }
 

@@ -180,10 +180,10 @@ impl Durable {
     }
 
     /// It is not this node's any more, and goes on elsewhere, or may.
-    pub(crate) fn abandon(&self, id: SocketId) -> Option<Session> {
+    pub(crate) fn abandon(&self, id: SocketId) {
         let mut state = lock(&self.state);
         state.due.changed.remove(&id);
-        state.sessions.remove(&id)
+        state.sessions.remove(&id);
     }
 
     /// This node is there; sessions that were not written down for long are again.
@@ -213,10 +213,14 @@ impl Durable {
     pub(crate) fn doubts(self: &Arc<Self>, id: SocketId) {
         let durable = self.clone();
         tokio::spawn(async move {
-            let Some(recall) = durable.recall() else { return durable.again(id) };
-            match recall.session(id).await {
-                Ok(kept) => lock(&durable.doubted).push((id, kept)),
-                Err(_) => durable.again(id),
+            let kept = match durable.recall() {
+                Some(recall) => recall.session(id).await.ok(),
+                None => None,
+            };
+            match kept {
+                Some(kept) => lock(&durable.doubted).push((id, kept)),
+                // It is written down again, and doubted again perhaps.
+                None => drop(durable.changed(id, None)),
             }
         });
     }
@@ -224,10 +228,6 @@ impl Durable {
     /// What is written down of those.
     pub(crate) fn doubted(&self) -> Vec<(SocketId, Option<(Bytes, u64)>)> {
         mem::take(&mut lock(&self.doubted))
-    }
-
-    fn again(&self, id: SocketId) {
-        self.changed(id, None);
     }
 
     /// What is to be written down now.

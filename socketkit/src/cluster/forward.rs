@@ -62,27 +62,28 @@ impl Forward<'_> {
 
     /// Hands it over, without a frame.
     pub(crate) fn say(self) {
-        if let Some((shared, counters)) = self.by {
-            let is_taken = shared.forward(self.items);
-            counters.cluster.refused.add((!is_taken).into());
-        }
+        self.hand_over(|_, _, _| {});
     }
 
     /// Hands it over, with its frame, which says from now on where it stands if it can. Whether it was taken.
     pub(crate) fn send(self, frame: &mut FrameBytes) -> bool {
-        let Some((shared, counters)) = self.by else { return false };
-        let durable = shared.durable.as_ref();
-        let is_kept = |id| durable.is_some_and(|durable| durable.keeps(id));
-        if !self.for_kept.is_none_or(is_kept) {
-            return false;
-        }
-        let is_taken = shared.forward_numbered(self.items, |last, items| {
-            let is_placed = durable.is_some() && items.iter().any(|item| item.counts);
+        self.hand_over(|shared, last, items| {
+            let is_placed = shared.durable.is_some() && items.iter().any(|item| item.counts);
             if is_placed {
                 *frame = frame::placed(frame, &places::write(shared.node, last));
                 items.iter_mut().for_each(|item| item.bytes = Some(frame.clone()));
             }
-        });
+        })
+    }
+
+    /// The same; `with` is given the number of the last item that counts.
+    fn hand_over(self, with: impl FnOnce(&Shared, u64, &mut [Item])) -> bool {
+        let Some((shared, counters)) = self.by else { return false };
+        let is_kept = |id| shared.durable.as_ref().is_some_and(|durable| durable.keeps(id));
+        if !self.for_kept.is_none_or(is_kept) {
+            return false;
+        }
+        let is_taken = shared.forward_numbered(self.items, |last, items| with(shared, last, items));
         counters.cluster.refused.add((!is_taken).into());
         is_taken
     }

@@ -223,11 +223,8 @@ impl<P: Protocol> Talk<P> {
     /// When there is something to do at the latest.
     fn deadline(&self) -> Instant {
         let beat = self.told.as_ref().map(|(_, at)| *at + self.pause());
-        let commits = |underway: &&Underway| !underway.emitted.is_empty();
-        let commit =
-            self.underway.as_ref().filter(commits).map(|underway| underway.since + PATIENCE);
-        let commit = commit.filter(|_| self.shared.durable.is_none());
-        let deadlines = [beat, self.heard.deadline(), self.shared.waiting.deadline(), commit];
+        let waiting = self.shared.waiting.deadline();
+        let deadlines = [beat, self.heard.deadline(), waiting, self.patience()];
         deadlines.into_iter().flatten().min().unwrap_or_else(Instant::now)
     }
 

@@ -10,7 +10,10 @@ mod presence;
 mod returning;
 
 use super::{memory::Memory, message::Message};
-use crate::{Client, ClusterStatus, Events, Io, Limits, Protocol, Server, Service, Socket, Status};
+use crate::{
+    Client, ClusterOptions, ClusterStatus, Events, Io, Limits, Protocol, Server, Service, Socket,
+    Status,
+};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -38,8 +41,12 @@ pub(crate) struct Chat;
 use client_event::{Join, Say};
 
 fn node(engine: &Memory, limits: Limits) -> Service<Chat> {
+    node_of(engine.clone(), limits)
+}
+
+fn node_of(cluster: impl Into<ClusterOptions>, limits: Limits) -> Service<Chat> {
     Server::<Chat>::new()
-        .cluster(engine.clone())
+        .cluster(cluster)
         .limits(limits)
         .on(async |Join(room): Join, socket: Socket<Chat>| socket.join(room))
         .on(async |say: Say, io: Io<Chat>| {

@@ -1,12 +1,12 @@
 //! Sockets that go to other nodes, and that come from there.
 
-use super::Hub;
+use super::{Hub, Members};
 use crate::{
-    Protocol,
+    Protocol, SocketId,
     outbox::Packed,
     peer::{Peer, lock},
 };
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// Why a socket was not let go.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +26,7 @@ impl<P: Protocol> Hub<P> {
         rooms: &[P::Room],
         send: impl FnOnce(Packed),
     ) -> Result<(), LetGo> {
-        let mut members = lock(&self.members);
+        let members = lock(&self.members);
         let slot = members.slot(peer.id).ok_or(LetGo::Gone)?;
         let is_same = members.rooms.of(slot).count() == rooms.len()
             && members.rooms.of(slot).all(|room| rooms.contains(room));
@@ -41,20 +41,30 @@ impl<P: Protocol> Hub<P> {
         peer.goes_elsewhere();
         let packed = queue.pack();
         drop(queue);
-        let gone = members.remove(peer.id);
-        send(packed);
+        self.without(members, peer.id, || send(packed));
+        Ok(())
+    }
+
+    /// Takes a socket out that has not ended; `and` is done before anybody else can look.
+    fn without(
+        &self,
+        mut members: MutexGuard<'_, Members<P::Room>>,
+        id: SocketId,
+        and: impl FnOnce(),
+    ) {
+        let gone = members.remove(id);
+        and();
         let emptied = members.sockets.is_empty();
         drop(members);
         if let Some((member, rooms)) = gone {
             self.left_rooms(rooms.iter().map(|(room, _)| room));
             drop((member, rooms));
         }
-        self.socket_left(peer.id);
+        self.socket_left(id);
         self.has_changed();
         if emptied {
             self.emptied.notify_waiters();
         }
-        Ok(())
     }
 
     /// Does something with a socket that is here, while nobody emits.
@@ -65,23 +75,14 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    /// Takes a socket out that has not ended; `and` is done before anything else is. Whether it was here.
+    /// Lets a socket go that another node has, or will have. Whether it was here.
     pub(crate) fn take_out(&self, peer: &Arc<Peer>, and: impl FnOnce()) -> bool {
         let mut members = lock(&self.members);
         let is_here = members.member(peer.id).is_some_and(|member| Arc::ptr_eq(&member.peer, peer));
-        let gone = if is_here { members.remove(peer.id) } else { None };
-        let Some((member, rooms)) = gone else { return false };
-        and();
-        let emptied = members.sockets.is_empty();
-        drop(members);
-        self.left_rooms(rooms.iter().map(|(room, _)| room));
-        drop((member, rooms));
-        self.socket_left(peer.id);
-        self.has_changed();
-        if emptied {
-            self.emptied.notify_waiters();
+        if is_here {
+            self.without(members, peer.id, and);
         }
-        true
+        is_here
     }
 
     /// Takes in a socket of another node, in its rooms. `and` is done before anything is emitted to it.

@@ -158,14 +158,23 @@ impl Queue {
     }
 
     /// Keeps those frames that wait of which `keep` says so.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&FrameBytes) -> bool) {
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&FrameBytes) -> bool) {
+        self.drop_unless(keep, Some(Reason::Withdrawn));
+    }
+
+    /// Drops those that wait, unless `keep` says so; they are lost if there is a reason.
+    pub(super) fn drop_unless(
+        &mut self,
+        mut keep: impl FnMut(&FrameBytes) -> bool,
+        why: Option<Reason>,
+    ) {
         let (mut count, mut bytes) = (0, 0);
         let lost = &mut self.lost;
         self.frames.retain(|frame| {
             let stays = frame.sort == Sort::Control || keep(&frame.bytes);
             if !stays {
                 (count, bytes) = (count + 1, bytes + frame.bytes.len());
-                Lost::note(lost, frame.bytes.clone(), Reason::Withdrawn);
+                why.into_iter().for_each(|why| Lost::note(lost, frame.bytes.clone(), why));
             }
             stays
         });

@@ -43,15 +43,7 @@ impl Queue {
 
     /// Drops what waits and has been seen, over a connection of which nothing is numbered yet.
     pub(crate) fn drop_seen(&mut self, is_seen: impl Fn(&FrameBytes) -> bool) {
-        let (mut count, mut bytes) = (0, 0);
-        self.frames.retain(|frame| {
-            let stays = frame.sort == Sort::Control || !is_seen(&frame.bytes);
-            if !stays {
-                (count, bytes) = (count + 1, bytes + frame.bytes.len());
-            }
-            stays
-        });
-        (self.count, self.bytes) = (self.count - count, self.bytes - bytes);
+        self.drop_unless(|frame| !is_seen(frame), None);
     }
 
     /// Whether its session is about to end: nothing is taken any more.

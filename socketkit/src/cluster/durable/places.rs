@@ -3,6 +3,7 @@
 use crate::{
     Handshake, NodeId,
     frame::{self, FrameBytes},
+    ticket::offered,
     wire::{NODE, PLACES, is_place},
 };
 use std::{collections::HashMap, time::Duration};
@@ -14,9 +15,7 @@ pub(crate) struct Places(HashMap<NodeId, u64>);
 impl Places {
     /// Those that a client offers, behind its ticket.
     pub(crate) fn of(handshake: &Handshake) -> Self {
-        let mut tickets = handshake.words("sec-websocket-protocol");
-        let ticket = tickets.find_map(|word| word.strip_prefix("resume."));
-        let places = ticket.into_iter().flat_map(|ticket| ticket.split('.').skip(3));
+        let places = offered(handshake).into_iter().flat_map(|ticket| ticket.split('.').skip(3));
         Self(places.take(PLACES).filter_map(read).collect())
     }
 

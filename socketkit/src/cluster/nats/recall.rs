@@ -8,11 +8,13 @@ use crate::{
         engine::{Boxed, EngineError, Read, Recall},
     },
 };
-use async_nats::datetime::DateTime;
-use async_nats::jetstream::{
-    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-    message::StreamMessage,
-    stream::{RawMessageErrorKind, Stream},
+use async_nats::{
+    datetime::DateTime,
+    jetstream::{
+        consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+        message::StreamMessage,
+        stream::{RawMessageErrorKind, Stream},
+    },
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, future::try_join_all};

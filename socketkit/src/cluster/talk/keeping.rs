@@ -114,14 +114,10 @@ impl<P: Protocol> Talk<P> {
         replay.add(&said);
         let whom = Whom { only: Some(id), except: &[] };
         replay.each(|message, is_new| {
-            each_record(message, |number, record, bytes| match record {
-                record if !is_new(number, record) => {}
-                Record::Revoke { identity } => {
-                    hub.revoke(|peer| {
-                        peer.id == id && peer.seat().owner().is_named(Some(identity))
-                    });
+            each_record(message, |number, record, bytes| {
+                if is_new(number, record) {
+                    hub.apply(message.head.from, record, &bytes, &whom);
                 }
-                record => hub.apply(message.head.from, record, &bytes, &whom),
             });
         });
         let heard = replay.heard();

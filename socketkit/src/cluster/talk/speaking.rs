@@ -52,12 +52,17 @@ impl<P: Protocol> Talk<P> {
 
     /// Waits for what is being said no longer, if that takes too long.
     pub(super) fn give_up(&mut self, now: Instant) {
-        let is_late = |underway: &Underway| now >= underway.since + PATIENCE;
-        if self.shared.durable.is_none()
-            && let Some(underway) = self.underway.as_mut().filter(|underway| is_late(underway))
+        if self.patience().is_some_and(|until| until <= now)
+            && let Some(underway) = &mut self.underway
         {
             self.shared.waiting.committed(mem::take(&mut underway.emitted));
         }
+    }
+
+    /// Until when somebody waits for what is being said; where the engine keeps that, for as long as it takes.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        let underway = self.underway.as_ref().filter(|underway| !underway.emitted.is_empty())?;
+        self.shared.durable.is_none().then_some(underway.since + PATIENCE)
     }
 
     /// Begins to say what waits, unless something is being said; `Err` with the last words when the server is

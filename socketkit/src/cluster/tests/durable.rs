@@ -4,10 +4,11 @@ use super::{
     super::memory::Memory,
     Chat, Join, Say, ServerEvent,
     moving::{Roaming, resumed},
+    node_of,
     returning::moved,
     said, soon, until,
 };
-use crate::{Client, ClusterOptions, Gap, Io, Server, Service, Socket, Status};
+use crate::{Client, ClusterOptions, Gap, Limits, Service, Status};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
     collections::HashSet,
@@ -39,17 +40,7 @@ async fn nodes<const N: usize>(engine: &Memory) -> ([Service<Chat>; N], [Memory;
 
 fn node(line: &Memory) -> Service<Chat> {
     let durable = ClusterOptions { is_durable: true, ..line.clone().into() };
-    Server::<Chat>::new()
-        .cluster(durable)
-        .on(async |Join(room): Join, socket: Socket<Chat>| socket.join(room))
-        .on(async |say: Say, io: Io<Chat>| {
-            let said = ServerEvent::Said(say.text);
-            match say.room {
-                Some(room) => io.to(room).emit(said),
-                None => io.broadcast(said),
-            };
-        })
-        .build()
+    node_of(durable, Limits::default())
 }
 
 fn event(text: impl ToString) -> ServerEvent {
