@@ -46,6 +46,8 @@ pub(crate) struct Admitted {
 pub(crate) struct Renewed {
     pub(crate) session: Arc<dyn Any + Send + Sync>,
     pub(crate) permit: Option<Permit>,
+    /// It has not heard of the secret by which it comes from now on.
+    pub(crate) is_unheard: bool,
 }
 
 /// A built server without its types.
@@ -223,14 +225,13 @@ where
     }
 
     fn renew(&mut self, renewed: Box<dyn Any + Send>) {
-        let Ok(Renewed { session, permit }) = renewed.downcast().map(|renewed| *renewed) else {
-            return;
-        };
+        let Ok(renewed) = renewed.downcast::<Renewed>() else { return };
+        let Renewed { session, permit, is_unheard } = *renewed;
         if let Ok(session) = session.downcast() {
             self.context.set_session(session);
         }
         self.permit = permit.or(self.permit.take());
-        self.app.hub.session_changed(self.context.socket().id());
+        self.app.hub.session_renewed(self.context.socket().peer(), is_unheard);
     }
 
     fn give_place(&mut self) -> Option<Permit> {

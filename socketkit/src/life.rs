@@ -167,6 +167,12 @@ impl Life {
         }
         let Successor { entry, seen, admitted, permit, .. } = successor;
         #[cfg(feature = "cluster")]
+        if is_new {
+            // It hears of its new secret when all know that it has come: else another node might still go on with
+            // the session by the former one.
+            queue.hold_back();
+        }
+        #[cfg(feature = "cluster")]
         let places = is_new.then(|| Places::of(&entry.handshake));
         let Entry { transport, write, unread, reply, told, .. } = entry;
         let last = queue.detach();
@@ -201,7 +207,12 @@ impl Life {
         self.told = told;
         self.conversation.peer.limits.count(|counters| &counters.resumed);
         self.conversation.begin_connection();
-        self.conversation.app.renew(Box::new(Renewed { session: admitted.session, permit }));
+        let renewed = Renewed { session: admitted.session, permit, is_unheard: is_new };
+        self.conversation.app.renew(Box::new(renewed));
+        #[cfg(feature = "cluster")]
+        if is_new {
+            self.conversation.peer.queue().go_on();
+        }
         self.conversation.resume(replayed);
         Ok(())
     }

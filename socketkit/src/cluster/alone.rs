@@ -199,7 +199,7 @@ impl<P: Protocol> Hub<P> {
 
     pub(crate) fn session_ended(&self, _: SocketId) {}
 
-    pub(crate) fn session_changed(&self, _: SocketId) {}
+    pub(crate) fn session_renewed(&self, _: &Arc<Peer>, _: bool) {}
 
     pub(crate) fn left_rooms<'a>(&self, _: impl Iterator<Item = &'a P::Room>) {}
 

@@ -16,6 +16,7 @@ pub(crate) use replay::Replay;
 use super::{
     channel::Channel,
     engine::{Log, Recall},
+    waiting::Emitted,
 };
 use crate::{Limits, NodeId, SocketId, peer::lock};
 use bytes::Bytes;
@@ -44,7 +45,7 @@ pub(crate) struct Durable {
     pub(crate) reading: Reading,
     returning: Mutex<Vec<Returning>>,
     taken: Mutex<HashMap<NodeId, Vec<SocketId>>>,
-    doubted: Mutex<Vec<(SocketId, Option<(Bytes, u64)>)>>,
+    doubted: Mutex<Vec<Doubted>>,
 }
 
 #[derive(Default)]
@@ -96,6 +97,16 @@ pub(crate) struct Returning {
     pub(crate) places: Places,
     /// What was kept, for other sessions as well.
     pub(crate) kept: Arc<Kept>,
+}
+
+/// A session that another node has written down, or nobody knows who.
+#[derive(Debug)]
+pub(crate) struct Doubted {
+    pub(crate) id: SocketId,
+    /// What is written down, and its number.
+    pub(crate) kept: Option<(Bytes, u64)>,
+    /// It hears nothing meanwhile.
+    pub(crate) waits: Vec<Emitted>,
 }
 
 impl Session {
@@ -209,25 +220,13 @@ impl Durable {
         }
     }
 
-    /// Another has written it down, or it is not known who.
-    pub(crate) fn doubts(self: &Arc<Self>, id: SocketId) {
-        let durable = self.clone();
-        tokio::spawn(async move {
-            let kept = match durable.recall() {
-                Some(recall) => recall.session(id).await.ok(),
-                None => None,
-            };
-            match kept {
-                Some(kept) => lock(&durable.doubted).push((id, kept)),
-                // It is written down again, and doubted again perhaps.
-                None => drop(durable.changed(id, None)),
-            }
-        });
+    /// What is written down of those.
+    pub(crate) fn doubted(&self) -> Vec<Doubted> {
+        mem::take(&mut lock(&self.doubted))
     }
 
-    /// What is written down of those.
-    pub(crate) fn doubted(&self) -> Vec<(SocketId, Option<(Bytes, u64)>)> {
-        mem::take(&mut lock(&self.doubted))
+    pub(crate) fn doubts(&self, doubted: Doubted) {
+        lock(&self.doubted).push(doubted);
     }
 
     /// What is to be written down now.

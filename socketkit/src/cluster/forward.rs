@@ -268,10 +268,14 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    /// Somebody has come back to its session: those who come late for it are to know.
-    pub(crate) fn session_changed(&self, id: SocketId) {
+    /// Somebody has come back to its session: those who come late for it are to know. Who has not heard of its new
+    /// secret does not before that is so.
+    pub(crate) fn session_renewed(&self, peer: &Arc<Peer>, is_unheard: bool) {
         let Some(Joined { shared, .. }) = self.cluster.get() else { return };
-        if shared.durable.as_ref().is_some_and(|durable| durable.changed(id, None)) {
+        if shared.durable.as_ref().is_some_and(|durable| durable.changed(peer.id, None)) {
+            if is_unheard {
+                shared.hold(peer, 0);
+            }
             shared.outbound.wake.notify_one();
         }
     }

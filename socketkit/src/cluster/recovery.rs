@@ -97,7 +97,7 @@ impl<P: Protocol> Service<P> {
                 continue;
             };
             let mut replay = Replay::new(&record, &places, &channels);
-            replay.add(&kept.messages);
+            replay.add(kept.on(&channels));
             if replay.is_whole() || within == longest {
                 break kept;
             }

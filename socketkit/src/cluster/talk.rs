@@ -194,6 +194,7 @@ impl<P: Protocol> Talk<P> {
     pub(super) async fn wait(&self) -> Infallible {
         if let Some(lost) = self.lost {
             sleep_until((lost + LONG_PATIENCE).into()).await;
+            self.doubt_no_more();
             self.shared.waiting.give_up();
         }
         pending().await
@@ -206,6 +207,7 @@ impl<P: Protocol> Talk<P> {
             self.counters.cluster.lost.add(1);
         }
         lock(&self.shared.interests).lose();
+        self.doubt_no_more();
         self.asides.clear();
         self.healing.stop();
         if let Some(Underway { emitted, due, .. }) = self.underway.take() {

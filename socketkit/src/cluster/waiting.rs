@@ -50,6 +50,14 @@ struct Held {
     probes: Vec<oneshot::Sender<bool>>,
 }
 
+impl Emitted {
+    /// Has a socket wait for what is said next, once that is given to those who [wait](Waiting::wait_on).
+    pub(crate) fn nothing(peer: &Arc<Peer>) -> Self {
+        peer.queue().hold_back();
+        Self { peer: peer.clone(), number: 0 }
+    }
+}
+
 impl Waiting {
     pub(crate) fn new(flusher: Arc<Flusher>) -> Self {
         Self { flusher, state: Mutex::default() }
@@ -83,7 +91,13 @@ impl Waiting {
 
     /// They wait again: it was not taken.
     pub(crate) fn wait_on(&self, emitted: Vec<Emitted>) {
-        lock(&self.state).emitted.extend(emitted);
+        let mut state = lock(&self.state);
+        if state.has_given_up {
+            drop(state);
+            self.committed(emitted);
+        } else {
+            state.emitted.extend(emitted);
+        }
     }
 
     /// What they emitted is with the engine, or will not be soon.

@@ -292,6 +292,14 @@ impl Queue {
         self.wake();
     }
 
+    /// Lets a connection go that has heard nothing yet, and is to hear nothing.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn lose_unheard(&mut self) {
+        if self.waits > 0 && self.ahead > 0 && self.sent == 0 && !self.writing {
+            self.gate = Gate::Away;
+        }
+    }
+
     pub(super) fn flush_by(&mut self, urgent: bool) -> Flush {
         if self.gate != Gate::Open
             || self.blocked.is_some()

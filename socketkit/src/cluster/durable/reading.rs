@@ -1,11 +1,15 @@
 //! Reads what was kept for many sessions at once: whoever comes while that goes on shares what is read next.
 
 use crate::{
-    cluster::{channel::Channel, engine::Recall, message::Message},
+    cluster::{
+        channel::Channel,
+        engine::{Read as Found, Recall},
+        message::Message,
+    },
     peer::lock,
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     mem,
     sync::{Arc, Mutex},
     time::Duration,
@@ -15,9 +19,29 @@ use tokio::sync::watch;
 /// What was read of all that was asked for.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) messages: Vec<Message>,
+    /// Each with its place among all.
+    messages: HashMap<Channel, Vec<(usize, Message)>>,
     /// None of it has gone yet.
     pub(crate) is_whole: bool,
+}
+
+impl Kept {
+    fn new(Found { messages, is_whole }: Found) -> Self {
+        let read = messages.into_iter().flat_map(Message::read);
+        let mut messages: HashMap<_, Vec<_>> = HashMap::new();
+        for (place, message) in read.filter(|message| message.head.counts).enumerate() {
+            messages.entry(message.head.on).or_default().push((place, message));
+        }
+        Self { messages, is_whole }
+    }
+
+    /// What was said on some channels, in the order in which it was kept.
+    pub(crate) fn on(&self, channels: &[Channel]) -> impl Iterator<Item = &Message> {
+        let on = channels.iter().flat_map(|channel| self.messages.get(channel));
+        let mut messages: Vec<_> = on.flatten().collect();
+        messages.sort_unstable_by_key(|(place, _)| *place);
+        messages.into_iter().map(|(_, message)| message)
+    }
 }
 
 /// `None` if it could not be read.
@@ -71,11 +95,7 @@ impl Reading {
             if let Err(error) = &found {
                 tracing::warn!(%error, "the log of the cluster cannot be read");
             }
-            let kept = found.ok().map(|found| {
-                let read = found.messages.into_iter().flat_map(Message::read);
-                let messages = read.filter(|message| message.head.counts).collect();
-                Arc::new(Kept { messages, is_whole: found.is_whole })
-            });
+            let kept = found.ok().map(|found| Arc::new(Kept::new(found)));
             round.read.send_replace(Some(kept));
         }
         read.wait_for(Option::is_some).await.ok()?.clone().flatten()

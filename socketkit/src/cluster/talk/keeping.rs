@@ -2,15 +2,17 @@
 
 use super::{Talk, hearing::each_record, moving::give_up};
 use crate::{
-    NodeId, Protocol,
+    NodeId, Protocol, SocketId,
     cluster::{
         apply::Whom,
         arrivals::{Arrived, Expected},
         channel::Channel,
-        durable::{Due, Replay, Returning, SessionRecord},
+        durable::{Doubted, Due, Durable, Replay, Returning, SessionRecord},
         engine::{Entry, Outgoing, Stored},
         message::{Message, Record},
         outbound::Item,
+        shared::Shared,
+        waiting::Emitted,
     },
 };
 use bytes::Bytes;
@@ -61,8 +63,35 @@ impl<P: Protocol> Talk<P> {
         for (id, number) in sessions {
             match number {
                 Some(number) => durable.stored(id, number),
-                None => durable.doubts(id),
+                None => self.doubt(id),
             }
+        }
+    }
+
+    /// Looks who has written a session down. Until that is known, it hears nothing: of another secret than that perhaps.
+    fn doubt(&self, id: SocketId) {
+        let (Some(hub), Some(durable)) = (self.hub.upgrade(), &self.shared.durable) else { return };
+        let (shared, recall) = (self.shared.clone(), durable.recall());
+        let waits: Vec<_> = hub.peer(id).iter().map(Emitted::nothing).collect();
+        tokio::spawn(async move {
+            let kept = match recall {
+                Some(recall) => recall.session(id).await.ok(),
+                None => None,
+            };
+            let Some(durable) = &shared.durable else { return };
+            match kept {
+                Some(kept) => durable.doubts(Doubted { id, kept, waits }),
+                None => believe(&shared, durable, (id, waits)),
+            }
+            shared.outbound.wake.notify_one();
+        });
+    }
+
+    /// Looks no longer: there is nobody to ask.
+    pub(super) fn doubt_no_more(&self) {
+        let Some(durable) = &self.shared.durable else { return };
+        for Doubted { id, waits, .. } in durable.doubted() {
+            believe(&self.shared, durable, (id, waits));
         }
     }
 
@@ -71,7 +100,7 @@ impl<P: Protocol> Talk<P> {
         let (Some(hub), Some(durable)) = (self.hub.upgrade(), self.shared.durable.clone()) else {
             return;
         };
-        for (id, kept) in durable.doubted() {
+        for Doubted { id, kept, waits } in durable.doubted() {
             let owner = |(record, _): &(Bytes, u64)| Some(SessionRecord::read(record)?.owner);
             match kept.as_ref().map(|kept| (owner(kept), kept.1)) {
                 Some((Some(owner), number)) if owner == self.shared.node => {
@@ -80,7 +109,7 @@ impl<P: Protocol> Talk<P> {
                 None => durable.stored(id, 0),
                 Some(_) => hub.taken(&[id], &self.spread),
             }
-            durable.changed(id, None);
+            believe(&self.shared, &durable, (id, waits));
         }
         for returning in durable.returning() {
             self.bring_back(returning, now);
@@ -109,7 +138,7 @@ impl<P: Protocol> Talk<P> {
         self.shared.arrivals.settled(id);
         let said: Vec<_> = said.into_iter().flat_map(Message::read).collect();
         let mut replay = Replay::new(&record, &places, &channels);
-        replay.add(&log.messages);
+        replay.add(log.on(&channels));
         replay.add(&kept);
         replay.add(&said);
         let whom = Whom { only: Some(id), except: &[] };
@@ -145,4 +174,10 @@ impl<P: Protocol> Talk<P> {
         // Whoever has waited may be gone by now.
         drop(come.send(Arrived { peer, received: 0, from: former, give_up }));
     }
+}
+
+/// Writes a session down again. Who waits for that goes on when it is done.
+fn believe(shared: &Shared, durable: &Durable, (id, waits): (SocketId, Vec<Emitted>)) {
+    durable.changed(id, None);
+    shared.waiting.wait_on(waits);
 }

@@ -120,11 +120,11 @@ async fn a_session_that_came_and_ended_is_a_gap_at_once() {
 }
 
 /// Somebody who comes back to a session, for the so manieth time.
-fn come_back(node: &Service<Chat>, token: &str, attempt: u32) -> DuplexStream {
+pub(super) fn come_back(node: &Service<Chat>, token: &str, attempt: u32) -> DuplexStream {
     connect(node, &format!("socketkit.v1.json, resume.{token}.0.{attempt}"))
 }
 
-fn connect(node: &Service<Chat>, words: &str) -> DuplexStream {
+pub(super) fn connect(node: &Service<Chat>, words: &str) -> DuplexStream {
     let request = http::Request::builder().header("sec-websocket-protocol", words);
     let (near, far) = duplex(4_096);
     let (service, request) = (node.clone(), request.body(()).unwrap());
@@ -132,7 +132,7 @@ fn connect(node: &Service<Chat>, words: &str) -> DuplexStream {
     near
 }
 
-async fn reads(stream: &mut DuplexStream, expected: impl AsRef<[u8]>) {
+pub(super) async fn reads(stream: &mut DuplexStream, expected: impl AsRef<[u8]>) {
     let (mut read, expected) = (Vec::new(), expected.as_ref());
     while !read.windows(expected.len()).any(|bytes| bytes == expected) {
         let more = soon(stream.read_buf(&mut read)).await.unwrap();

@@ -3,17 +3,20 @@
 use super::{
     super::memory::Memory,
     Chat, Join, Say, ServerEvent,
+    departing::{come_back, connect, reads},
     moving::{Roaming, resumed},
     node_of,
     returning::moved,
     said, soon, until,
 };
 use crate::{Client, ClusterOptions, Gap, Limits, Service, Status};
+use futures_util::future::poll_immediate;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
     collections::HashSet,
     mem,
     ops::Range,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    io::AsyncReadExt,
     task::yield_now,
     time::{sleep, timeout},
 };
@@ -242,4 +246,29 @@ fn seeds() -> Range<u64> {
         Some(seed) => seed..seed + 1,
         None => 0..3,
     }
+}
+
+#[tokio::test]
+async fn nobody_hears_of_a_new_secret_before_all_know_who_came_last() {
+    let engine = Memory::default();
+    let (all, lines) = nodes::<3>(&engine).await;
+    let mut first = connect(&all[0], "socketkit.v1.json");
+    reads(&mut first, "\"token\"").await;
+    let socket = all[0].io().local().sockets().remove(0);
+    let token = socket.peer().seat().token(socket.id(), all[0].io().node()).unwrap();
+    soon(flushed(&all[0])).await;
+    lines[0].cut_off();
+    let mut second = come_back(&all[1], &token, 1);
+    reads(&mut second, "\"gap\":\"recovered\"").await;
+    // What the client heard was lost, and so is its node. It tries twice, and the second attempt is faster.
+    lines[1].cut_off();
+    let mut later = come_back(&all[1], &token, 3);
+    until(|| all[1].io().stats().resumed == 2).await;
+    let mut earlier = come_back(&all[2], &token, 2);
+    reads(&mut earlier, "\"gap\":\"recovered\"").await;
+    let heard = poll_immediate(pin!(later.read_u8())).await;
+    assert!(heard.is_none(), "what it is told is not so");
+    // By the secret that it knows it finds its session again.
+    let mut last = come_back(&all[2], &token, 4);
+    reads(&mut last, "\"gap\":\"recovered\"").await;
 }
