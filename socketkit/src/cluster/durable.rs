@@ -2,14 +2,16 @@
 //! on with it.
 
 mod floor;
+mod kept;
 pub(crate) mod places;
 mod reading;
 mod record;
 mod replay;
 
 pub(crate) use floor::{Floor, Heads};
+pub(crate) use kept::Kept;
 pub(crate) use places::Places;
-pub(crate) use reading::{Kept, Reading};
+pub(crate) use reading::Reading;
 pub(crate) use record::{SessionRecord, Whose};
 pub(crate) use replay::Replay;
 
@@ -199,6 +201,7 @@ impl Durable {
 
     /// This node is there; sessions that were not written down for long are again.
     pub(crate) fn is_here(&self, now: Instant) {
+        self.reading.forget(now);
         let mut state = lock(&self.state);
         let State { sessions, due } = &mut *state;
         due.is_here = true;
@@ -245,6 +248,7 @@ impl Durable {
 
     /// What was kept can be read, or not any more.
     pub(crate) fn reads(&self, recall: Option<Arc<dyn Recall>>) {
+        self.reading.forget_all();
         *lock(&self.recall) = recall;
     }
 

@@ -93,9 +93,17 @@ pub(crate) trait Recall: Send + Sync {
 /// What was kept in a time.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
-    pub(crate) messages: Vec<Bytes>,
+    /// Each with its number in the log, in the order of these.
+    pub(crate) messages: Vec<(u64, Bytes)>,
     /// None has gone yet, as far as that can be told.
     pub(crate) is_whole: bool,
+}
+
+#[cfg(test)]
+impl Read {
+    pub(crate) fn payloads(self) -> Vec<Bytes> {
+        self.messages.into_iter().map(|(_, message)| message).collect()
+    }
 }
 
 /// A session that was stored, and its number.

@@ -230,8 +230,8 @@ impl Recall for Memory {
     fn read(&self, channels: Vec<Channel>, _: Duration) -> Boxed<'_, Result<Read, EngineError>> {
         Box::pin(async move {
             let kept = &lock(&self.state).kept.messages;
-            let asked = kept.iter().filter(|(channel, _)| channels.contains(channel));
-            let messages = asked.map(|(_, message)| message.clone()).collect();
+            let asked = (1..).zip(kept).filter(|(_, (channel, _))| channels.contains(channel));
+            let messages = asked.map(|(number, (_, message))| (number, message.clone())).collect();
             Ok(Read { messages, is_whole: true })
         })
     }

@@ -65,7 +65,7 @@ impl Keeping {
     async fn read_within(&self, channels: &[Channel], within: Duration) -> Vec<Bytes> {
         let read = timeout(SOON, self.1.read(channels.to_vec(), within)).await.unwrap().unwrap();
         assert!(read.is_whole);
-        read.messages
+        read.payloads()
     }
 
     async fn session(&self, id: SocketId) -> Option<(Bytes, u64)> {
@@ -124,7 +124,7 @@ pub(super) async fn kept_messages_are_read_by_their_channels(kind: &Kind) {
 
     // Those of another cluster are not among them.
     let game = engine.connect("game", Some(LOG)).await.unwrap();
-    let read = game.recall.unwrap().read(vec![one, all], LOG.time).await.unwrap().messages;
+    let read = game.recall.unwrap().read(vec![one, all], LOG.time).await.unwrap().payloads();
     assert_eq!(read, Vec::<Bytes>::new());
 }
 
@@ -352,7 +352,7 @@ pub(super) async fn nodes_that_want_different_logs_agree(kind: &Kind) {
             .read(vec![Channel::All], LOG.time)
             .await
             .unwrap()
-            .messages;
+            .payloads();
         assert_eq!(read.len() as u64, (round + 1) * 8);
     }
 }

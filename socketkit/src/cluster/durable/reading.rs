@@ -1,48 +1,24 @@
-//! Reads what was kept for many sessions at once: whoever comes while that goes on shares what is read next.
+//! Reads what was kept for many sessions at once: whoever comes while that goes on shares what is read next, and what
+//! was read lately is not read again.
 
+use super::Kept;
 use crate::{
     cluster::{
         channel::Channel,
-        engine::{Read as Found, Recall},
-        message::Message,
+        engine::{EngineError, Recall},
     },
     peer::lock,
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     mem,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
-/// What was read of all that was asked for.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// Each with its place among all.
-    messages: HashMap<Channel, Vec<(usize, Message)>>,
-    /// None of it has gone yet.
-    pub(crate) is_whole: bool,
-}
-
-impl Kept {
-    fn new(Found { messages, is_whole }: Found) -> Self {
-        let read = messages.into_iter().flat_map(Message::read);
-        let mut messages: HashMap<_, Vec<_>> = HashMap::new();
-        for (place, message) in read.filter(|message| message.head.counts).enumerate() {
-            messages.entry(message.head.on).or_default().push((place, message));
-        }
-        Self { messages, is_whole }
-    }
-
-    /// What was said on some channels, in the order in which it was kept.
-    pub(crate) fn on(&self, channels: &[Channel]) -> impl Iterator<Item = &Message> {
-        let on = channels.iter().flat_map(|channel| self.messages.get(channel));
-        let mut messages: Vec<_> = on.flatten().collect();
-        messages.sort_unstable_by_key(|(place, _)| *place);
-        messages.into_iter().map(|(_, message)| message)
-    }
-}
+/// How much of what was read is read again: clocks do not go alike.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// `None` if it could not be read.
 type Read = Option<Arc<Kept>>;
@@ -53,6 +29,7 @@ pub(crate) struct Reading {
     /// What is read next, while something is being read.
     next: Mutex<Option<Round>>,
     turn: tokio::sync::Mutex<()>,
+    last: Mutex<Read>,
 }
 
 #[derive(Debug)]
@@ -89,15 +66,166 @@ impl Reading {
         if is_first {
             let recall = recall.clone();
             let _turn = self.turn.lock().await;
-            let round = mem::take(&mut *lock(&self.next))?;
-            let asked = round.channels.into_iter().collect();
-            let found = recall.read(asked, round.within).await;
-            if let Err(error) = &found {
-                tracing::warn!(%error, "the log of the cluster cannot be read");
-            }
-            let kept = found.ok().map(|found| Arc::new(Kept::new(found)));
-            round.read.send_replace(Some(kept));
+            let Round { channels, within, read } = mem::take(&mut *lock(&self.next))?;
+            let last = mem::take(&mut *lock(&self.last));
+            let kept = match go_on(&*recall, last, channels, within).await {
+                Ok(kept) => Some(Arc::new(kept)),
+                Err(error) => {
+                    tracing::warn!(%error, "the log of the cluster cannot be read");
+                    None
+                }
+            };
+            lock(&self.last).clone_from(&kept);
+            read.send_replace(Some(kept));
         }
         read.wait_for(Option::is_some).await.ok()?.clone().flatten()
+    }
+
+    /// Forgets what nobody has asked for lately.
+    pub(crate) fn forget(&self, now: Instant) {
+        let is_over = |last: &mut Arc<Kept>| !Arc::make_mut(last).forget(now);
+        let forgotten = lock(&self.last).take_if(is_over);
+        drop(forgotten);
+    }
+
+    /// Forgets all that was read: the log may be another.
+    pub(crate) fn forget_all(&self) {
+        *lock(&self.last) = None;
+    }
+}
+
+/// Reads what is not known of what was said on some channels.
+async fn go_on(
+    recall: &dyn Recall,
+    last: Read,
+    channels: HashSet<Channel>,
+    within: Duration,
+) -> Result<Kept, EngineError> {
+    let now = Instant::now();
+    let mut kept = last.map(Arc::unwrap_or_clone).unwrap_or_default();
+    kept.forget(now);
+    let (mut known, mut new, mut since) = (Vec::new(), Vec::new(), now);
+    for channel in channels {
+        match kept.known(channel, within, now) {
+            Some(until) => {
+                known.push(channel);
+                since = since.min(until);
+            }
+            None => {
+                new.push(channel);
+                kept.begin(channel, within, now);
+            }
+        }
+    }
+    let lately = now.saturating_duration_since(since) + AGAIN;
+    for (channels, within) in [(known, lately), (new, within)] {
+        if !channels.is_empty() {
+            let read = recall.read(channels.clone(), within).await?;
+            kept.add(&channels, read, now);
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        NodeId, SocketId,
+        cluster::{
+            engine::{Boxed, Read},
+            message::{Message, Record},
+            said::{Room, Said},
+        },
+    };
+    use bytes::Bytes;
+
+    /// A log of which is known what was asked for.
+    #[derive(Debug, Default)]
+    struct Logged {
+        messages: Mutex<Vec<(Channel, Bytes)>>,
+        asked: Mutex<Vec<(Vec<Channel>, Duration)>>,
+    }
+
+    impl Logged {
+        fn say(&self, said: &mut Said, channel: Channel) {
+            let record = Record::Echo(0);
+            let message = said.say(channel, vec![record], [].into_iter(), Instant::now());
+            lock(&self.messages).push((channel, message.payload));
+        }
+
+        fn asked(&self) -> Vec<(Vec<Channel>, Duration)> {
+            mem::take(&mut *lock(&self.asked))
+        }
+    }
+
+    impl Recall for Logged {
+        fn session(&self, _: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
+            unreachable!()
+        }
+
+        fn claim(
+            &self,
+            _: SocketId,
+            _: u64,
+            _: Bytes,
+        ) -> Boxed<'_, Result<Option<u64>, EngineError>> {
+            unreachable!()
+        }
+
+        fn silent(&self, _: NodeId) -> Boxed<'_, Result<Option<Duration>, EngineError>> {
+            unreachable!()
+        }
+
+        fn read(
+            &self,
+            channels: Vec<Channel>,
+            within: Duration,
+        ) -> Boxed<'_, Result<Read, EngineError>> {
+            let all = (1..).zip(lock(&self.messages).clone());
+            let read = all.filter(|(_, (channel, _))| channels.contains(channel));
+            let messages = read.map(|(number, (_, message))| (number, message)).collect();
+            lock(&self.asked).push((channels, within));
+            Box::pin(async { Ok(Read { messages, is_whole: true }) })
+        }
+    }
+
+    fn numbers(kept: &Kept, channels: &[Channel]) -> Vec<u64> {
+        kept.on(channels).map(|message: &Message| message.head.first).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_lately_is_not_read_again() {
+        let logged = Arc::new(Logged::default());
+        let log: Arc<dyn Recall> = logged.clone();
+        let mut said = Said::new(NodeId::default(), Room { messages: 100, bytes: 10_000 });
+        let (one, two, within) = (Channel::Room(1), Channel::Room(2), Duration::from_secs(60));
+        let reading = Reading::default();
+        for channel in [one, two, one] {
+            logged.say(&mut said, channel);
+        }
+        let kept = reading.read(&log, &[one], within).await.unwrap();
+        assert_eq!(numbers(&kept, &[one, two]), [1, 3]);
+        assert_eq!(logged.asked(), [(vec![one], within)]);
+        logged.say(&mut said, one);
+        logged.say(&mut said, two);
+        // The rest of the one, and all of the other; a session that still has the first is not concerned.
+        let both = reading.read(&log, &[one, two], within).await.unwrap();
+        assert_eq!(numbers(&both, &[one, two]), [1, 2, 3, 4, 5]);
+        assert!(both.is_whole(&[one, two]) && !kept.is_whole(&[two]));
+        let [(again, lately), (new, whole)] = &logged.asked()[..] else { panic!("two reads") };
+        assert_eq!((&again[..], &new[..], *whole), (&[one][..], &[two][..], within));
+        assert!(*lately < within / 2);
+        assert_eq!(numbers(&kept, &[one]), [1, 3]);
+        // What goes back farther is read as a whole, and so is everything when the log may be another.
+        reading.read(&log, &[one], within * 2).await.unwrap();
+        assert_eq!(logged.asked(), [(vec![one], within * 2)]);
+        reading.forget_all();
+        reading.read(&log, &[one], within).await.unwrap();
+        assert_eq!(logged.asked(), [(vec![one], within)]);
+        reading.forget(Instant::now());
+        assert!(lock(&reading.last).is_some());
+        reading.forget(Instant::now() + Duration::from_secs(11));
+        assert!(lock(&reading.last).is_none());
     }
 }

@@ -4,7 +4,7 @@ use super::log::{ANSWER, Streams, error, replaced};
 use crate::{
     NodeId, SocketId,
     cluster::{
-        channel::Channel,
+        channel::{Channel, Interest},
         engine::{Boxed, EngineError, Read, Recall},
     },
 };
@@ -19,7 +19,7 @@ use async_nats::{
 use bytes::Bytes;
 use futures_util::{StreamExt, future::try_join_all};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant, SystemTime},
 };
 use tokio::time::{sleep, timeout};
@@ -27,6 +27,10 @@ use tokio::time::{sleep, timeout};
 /// Channels that are read one by one, at once. For each the server looks through the log, some ten times as fast as it
 /// sends it: of more, all of it is read.
 const CHANNELS: usize = 16;
+
+/// Sockets of one node whose channels are read one by one: with more, those of all its sockets are read at once, as
+/// most is said to rooms.
+const SOCKETS: usize = 4;
 
 /// Messages that are asked for at once: no more than a subscription holds.
 const BATCH: usize = 4_096;
@@ -96,8 +100,7 @@ impl Streams {
         channels: Vec<Channel>,
         within: Duration,
     ) -> Result<Read, EngineError> {
-        let subjects: HashSet<_> =
-            channels.into_iter().map(|channel| self.subject(channel)).collect();
+        let subjects: HashSet<_> = channels.iter().map(|channel| self.subject(channel)).collect();
         let info = self.messages.get_info().await.map_err(error)?;
         let (log, most) = (info.state, info.config.max_bytes);
         if log.messages == 0 || subjects.is_empty() {
@@ -105,29 +108,48 @@ impl Streams {
         }
         // By the clock of the server.
         let since = log.last_timestamp.checked_sub(within.try_into().map_err(error)?);
-        let mut read: Vec<Kept> = if subjects.len() <= CHANNELS {
-            let channels = subjects.into_iter().map(|subject| self.read_channel(subject, since));
-            try_join_all(channels).await?.into_iter().flatten().collect()
+        let filters = self.filters(&channels);
+        let is_asked = |subject: &str| subjects.contains(subject);
+        let mut read: Vec<Kept> = if filters.len() <= CHANNELS {
+            let reads = filters.into_iter().map(|filter| self.read_some(filter, since, is_asked));
+            try_join_all(reads).await?.into_iter().flatten().collect()
         } else {
-            let is_asked = |subject: &str| subjects.contains(subject);
             self.read_to(log.last_sequence, String::new(), since, is_asked).await?
         };
         read.sort_unstable_by_key(|(number, _)| *number);
         let is_full = most > 0 && log.bytes > u64::try_from(most).unwrap_or_default() / 10 * 9;
         let reaches = since.is_none_or(|since| log.first_timestamp < since);
         let is_whole = reaches || log.first_sequence == 1 || !is_full;
-        let messages = read.into_iter().map(|(_, message)| message).collect();
-        Ok(Read { messages, is_whole })
+        Ok(Read { messages: read, is_whole })
     }
 
-    async fn read_channel(
+    /// By which subjects those of some channels are found: many sockets of one node by one.
+    fn filters(&self, channels: &[Channel]) -> HashSet<String> {
+        let node_of = |channel: &Channel| match channel {
+            Channel::Socket(id) => Some(id.node()),
+            _ => None,
+        };
+        let mut sockets: HashMap<NodeId, usize> = HashMap::new();
+        for node in channels.iter().filter_map(node_of) {
+            *sockets.entry(node).or_default() += 1;
+        }
+        let are_many = |node: &NodeId| sockets[node] > SOCKETS;
+        let filters = channels.iter().map(|channel| match node_of(channel).filter(are_many) {
+            Some(node) => self.subject(Interest::SocketsOf(node)),
+            None => self.subject(channel),
+        });
+        filters.collect()
+    }
+
+    async fn read_some(
         &self,
-        subject: String,
+        filter: String,
         since: Option<DateTime>,
+        is_asked: impl Fn(&str) -> bool,
     ) -> Result<Vec<Kept>, EngineError> {
-        match last(&self.messages, &subject).await? {
+        match last(&self.messages, &filter).await? {
             Some(last) if since.is_some_and(|since| last.time < since) => Ok(Vec::new()),
-            Some(last) => self.read_to(last.sequence, subject, since, |_| true).await,
+            Some(last) => self.read_to(last.sequence, filter, since, is_asked).await,
             None => Ok(Vec::new()),
         }
     }
@@ -199,7 +221,7 @@ impl Streams {
     }
 }
 
-/// The last message on a subject.
+/// The last message on a subject, or on those of a pattern.
 async fn last(stream: &Stream<()>, subject: &str) -> Result<Option<StreamMessage>, EngineError> {
     get(stream.get_last_raw_message_by_subject(subject).await)
 }

@@ -139,7 +139,7 @@ async fn the_oldest_messages_go_beyond_so_many_bytes() {
     let mut line = engine.connect("forum", Some(LOG)).await.unwrap();
     keep(&mut line, 0..400, 10_000).await;
     let read =
-        line.recall.as_ref().unwrap().read(vec![Channel::All], LOG.time).await.unwrap().messages;
+        line.recall.as_ref().unwrap().read(vec![Channel::All], LOG.time).await.unwrap().payloads();
     // A little more than its bytes is needed for each.
     assert!((90..=104).contains(&read.len()), "{}", read.len());
     let newest = (400 - read.len()..400).map(|number| text(number, 10_000));
@@ -151,7 +151,7 @@ async fn the_oldest_messages_go_beyond_so_many_bytes() {
     engine.connect("forum", Some(LOG)).await.unwrap();
     keep(&mut line, 400..800, 10_000).await;
     let read =
-        line.recall.as_ref().unwrap().read(vec![Channel::All], LOG.time).await.unwrap().messages;
+        line.recall.as_ref().unwrap().read(vec![Channel::All], LOG.time).await.unwrap().payloads();
     assert!((180..=209).contains(&read.len()), "{}", read.len());
 }
 
@@ -168,7 +168,7 @@ async fn messages_go_after_their_time() {
         // Of that alone, or of the whole log.
         let rooms = (0..round % 2 * 100).map(Channel::Room);
         let channels = [Channel::All].into_iter().chain(rooms).collect();
-        let read = line.recall.as_ref().unwrap().read(channels, LOG.time).await.unwrap().messages;
+        let read = line.recall.as_ref().unwrap().read(channels, LOG.time).await.unwrap().payloads();
         let newest = (1_000 - read.len()..1_000).map(|number| text(number, 10));
         assert_eq!(read, newest.collect::<Vec<_>>());
         if read.is_empty() {
@@ -216,7 +216,7 @@ async fn a_stream_that_was_deleted_is_made_again_by_the_next_connection() {
     let mut line = engine.connect("forum", Some(LOG)).await.unwrap();
     keep(&mut line, 0..1, 1).await;
     assert_eq!(
-        line.recall.unwrap().read(vec![Channel::All], LOG.time).await.unwrap().messages,
+        line.recall.unwrap().read(vec![Channel::All], LOG.time).await.unwrap().payloads(),
         ["0"]
     );
 }

@@ -134,8 +134,7 @@ impl Recall for Reader {
                 is_whole &= are_whole;
             }
             read.sort_unstable_by_key(|(number, _)| *number);
-            let messages = read.into_iter().map(|(_, message)| message).collect();
-            Ok(Read { messages, is_whole })
+            Ok(Read { messages: read, is_whole })
         })
     }
 }

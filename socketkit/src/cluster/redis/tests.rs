@@ -102,7 +102,7 @@ fn text(number: usize, size: usize) -> String {
 }
 
 async fn read(line: &Line) -> Vec<Bytes> {
-    line.recall.as_ref().unwrap().read(vec![Channel::All], LOG.time).await.unwrap().messages
+    line.recall.as_ref().unwrap().read(vec![Channel::All], LOG.time).await.unwrap().payloads()
 }
 
 #[tokio::test]
@@ -117,7 +117,8 @@ async fn the_oldest_messages_of_a_channel_go() {
     assert!((65_536..66_000).contains(&read.len()), "{}", read.len());
     let newest = (70_000 - read.len()..70_000).map(|number| text(number, 1));
     assert!(newest.eq(read));
-    let room = line.recall.unwrap().read(vec![Channel::Room(1)], LOG.time).await.unwrap().messages;
+    let room =
+        line.recall.unwrap().read(vec![Channel::Room(1)], LOG.time).await.unwrap().payloads();
     assert_eq!(room, ["kept"]);
 }
 

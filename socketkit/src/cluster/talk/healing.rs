@@ -85,7 +85,7 @@ impl<P: Protocol> Talk<P> {
         let moment = Moment { now, since: &since };
         match log {
             Ok(Read { messages, is_whole }) => {
-                let read = messages.into_iter().flat_map(Message::read);
+                let read = messages.into_iter().flat_map(|(_, message)| Message::read(message));
                 let of_others = |message: &Message| {
                     message.head.from != node
                         && message.head.counts

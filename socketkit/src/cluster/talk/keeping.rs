@@ -160,7 +160,7 @@ impl<P: Protocol> Talk<P> {
         self.shared.arrivals.came(id, heard, now);
         self.shared.departures.returned(id);
         durable.keep(id, record.session(number));
-        if !replay.is_whole() || !log.is_whole {
+        if !replay.is_whole() || !log.is_whole(&channels) {
             durable.ended(id);
             return give_up(&hub, &peer);
         }
