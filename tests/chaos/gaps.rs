@@ -50,11 +50,8 @@ pub(crate) async fn torment(guest: &mut Guest, stage: &Stage, endings: usize) {
         guest.reach(is_over).await;
     }
     flow(guest, endings as u64 * EACH + BEFORE).await;
-    let ends = |course: &Course, side: Side| {
-        let at = side as usize;
-        course.answered[at] + course.lost[at] + course.unsent[at] == course.asked[at]
-    };
-    guest.reach(|course| course.both(|side| ends(course, side))).await;
+    let is_over = |course: &Course, side: Side| course.over(side) == course.asked[side as usize];
+    guest.reach(|course| course.both(|side| is_over(course, side))).await;
 }
 
 /// Emits so much, and waits until the last of it has come.

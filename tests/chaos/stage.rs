@@ -1,6 +1,6 @@
 //! A server and clients that count to each other, and call each other.
 
-use crate::track::{CALLS_A_ROUND, Course, Side, Track, calls};
+use crate::track::{CALLS_A_ROUND, Course, Fate, Side, Track, calls};
 use futures_util::future::join_all;
 use socketkit::{
     CallError, Client, CloseCode, Delivery, Disconnect, EventStats, Events, Handshake, Limits,
@@ -80,7 +80,7 @@ async fn count(track: Arc<Track>, side: Side, emit: impl Fn(u64) -> Delivery) {
         track.allowed(|allowed| allowed > emitted).await;
         while let Some(number) = track.emits(side) {
             let delivery = emit(number);
-            if delivery.queued + delivery.closed != 1 {
+            if delivery.queued + delivery.closed != 1 && !delivery.forwarded {
                 track.fault(format_args!("{side:?}: event {number} became {delivery:?}"));
             }
         }
@@ -113,15 +113,21 @@ async fn connected(socket: Socket<Chaos>, who: Who, see: See) {
     track.note(|course| course.begun += 1);
     let speaker = socket.clone();
     let emit = move |number| speaker.emit(ServerEvent::Counted { number });
-    socket.spawn(count(track.clone(), Side::Down, emit));
+    let count = count(track.clone(), Side::Down, emit);
+    if track.fate() == Fate::Moves {
+        // What a socket has started ends when it leaves its node; its handle is good on all.
+        tokio::spawn(count);
+    } else {
+        socket.spawn(count);
+    }
     // Beyond the end of the socket, which tells how its calls end.
     tokio::spawn(call(track, Side::Down, move |number| socket.call(Ask { number })));
 }
 
 impl Stage {
-    pub(crate) async fn new(on: Fixture, limits: Limits, clients: usize, has_gaps: bool) -> Self {
+    pub(crate) async fn new(on: Fixture, limits: Limits, clients: usize, fate: Fate) -> Self {
         let seen = Arc::new(Seen {
-            tracks: (0..clients).map(|_| Arc::new(Track::new(has_gaps))).collect(),
+            tracks: (0..clients).map(|_| Arc::new(Track::new(fate))).collect(),
             ends: Mutex::default(),
         });
         let limits = limits.heartbeat(HEARTBEAT).call(EVER);

@@ -29,8 +29,8 @@ pub(crate) enum Kind {
 pub(crate) const KINDS: [Kind; 5] =
     [Kind::Live, Kind::HalfOpen, Kind::Handshake, Kind::Overtaken, Kind::Replay];
 
-/// Bytes that the handshake of a client that comes back has at least and at most, `hello` included.
-const HANDSHAKE: [(u64, u64); 2] = [(200, 420), (290, 460)];
+/// Bytes that the handshake of a client that comes back has at least and at most, `hello` included, on any fixture.
+const HANDSHAKE: [(u64, u64); 2] = [(200, 480), (290, 540)];
 
 /// Frames that are sent into a connection that does not forward them, and the bytes of the smallest.
 const AGAIN: u64 = 20;
@@ -73,8 +73,8 @@ impl<'a> Torment<'a> {
         self.guest.track.allow(each);
         self.flow(|course| {
             let is_heard = |side| course.heard[side as usize] == each;
-            let is_answered = |side| course.answered[side as usize] == crate::track::calls(each);
-            course.both(|side| is_heard(side) && is_answered(side))
+            let is_over = |side| course.over(side) == crate::track::calls(each);
+            course.both(|side| is_heard(side) && is_over(side))
         })
         .await;
         // One that came after the farewell would begin another session.

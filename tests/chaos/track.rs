@@ -48,6 +48,12 @@ pub(crate) struct Course {
 }
 
 impl Course {
+    /// How many calls have ended.
+    pub(crate) fn over(&self, side: Side) -> u64 {
+        let at = side as usize;
+        self.answered[at] + self.lost[at] + self.unsent[at]
+    }
+
     pub(crate) fn both(&self, is_so: impl Fn(Side) -> bool) -> bool {
         is_so(Side::Up) && is_so(Side::Down)
     }
@@ -59,13 +65,28 @@ pub(crate) struct Track {
     /// Events that may be emitted each way.
     allowed: watch::Sender<u64>,
     course: watch::Sender<Course>,
-    /// Sessions may end, and with them what was on its way.
-    has_gaps: bool,
+    /// What may become of a session.
+    fate: Fate,
+}
+
+/// What may become of the sessions of a client.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Fate {
+    /// Each goes on, where it is.
+    Stays,
+    /// Each goes on, on other nodes: a call of the server that is in flight meanwhile is lost, and is known to be.
+    Moves,
+    /// It may end, and with it what was on its way.
+    Ends,
 }
 
 impl Track {
-    pub(crate) fn new(has_gaps: bool) -> Self {
-        Self { allowed: watch::Sender::default(), course: watch::Sender::default(), has_gaps }
+    pub(crate) fn new(fate: Fate) -> Self {
+        Self { allowed: watch::Sender::default(), course: watch::Sender::default(), fate }
+    }
+
+    pub(crate) fn fate(&self) -> Fate {
+        self.fate
     }
 
     pub(crate) fn now(&self) -> Course {
@@ -120,7 +141,8 @@ impl Track {
     pub(crate) fn hears(&self, side: Side, number: u64) {
         self.note(|course| {
             let due = course.heard[side as usize] + 1;
-            self.check(course, number, due, format_args!("{side:?}: event"));
+            let may_miss = self.fate == Fate::Ends;
+            check(course, (number, due), may_miss, format_args!("{side:?}: event"));
             course.missed[side as usize] += number.saturating_sub(due);
             course.heard[side as usize] = number;
         });
@@ -130,26 +152,31 @@ impl Track {
     pub(crate) fn runs(&self, side: Side, number: u64) {
         self.note(|course| {
             let due = course.ran[side as usize] + 1;
-            self.check(course, number, due, format_args!("{side:?}: call"));
+            let may_miss = self.may_lose(side);
+            check(course, (number, due), may_miss, format_args!("{side:?}: call"));
             course.ran[side as usize] = number;
             course.runs[side as usize] += 1;
         });
     }
 
-    /// None comes twice or late, and where there are no gaps none is left out.
-    fn check(&self, course: &mut Course, number: u64, due: u64, what: fmt::Arguments<'_>) {
-        if number < due || (number > due && !self.has_gaps) {
-            course.fault.get_or_insert(format!("{what} {number}, and {due} is due"));
+    /// Whether calls may be lost.
+    fn may_lose(&self, side: Side) -> bool {
+        match self.fate {
+            Fate::Stays => false,
+            Fate::Moves => side == Side::Down,
+            Fate::Ends => true,
         }
     }
 
-    /// How a call ended. Whether its session goes on.
+    /// How a call ended. Whether others are made in its session.
     pub(crate) fn ends(&self, side: Side, number: u64, answer: Result<u64, CallError>) -> bool {
-        let (at, goes_on) = (side as usize, answer.is_ok());
+        let (at, goes_on) = (side as usize, answer.is_ok() || self.fate != Fate::Ends);
         match answer {
             Ok(reply) if reply == number => self.note(|course| course.answered[at] += 1),
-            Err(CallError::Lost) if self.has_gaps => self.note(|course| course.lost[at] += 1),
-            Err(CallError::Closed) if self.has_gaps => self.note(|course| course.unsent[at] += 1),
+            Err(CallError::Lost) if self.may_lose(side) => self.note(|course| course.lost[at] += 1),
+            Err(CallError::Closed) if self.fate == Fate::Ends => {
+                self.note(|course| course.unsent[at] += 1)
+            }
             other => self.fault(format_args!("{side:?}: call {number} ends with {other:?}")),
         }
         goes_on
@@ -178,5 +205,12 @@ impl Track {
             Ok(value) => value,
             Err(_) => panic!("it goes no further: {:?}", self.now()),
         }
+    }
+}
+
+/// None comes twice or late, and none is left out where none may be missed.
+fn check(course: &mut Course, (number, due): (u64, u64), may_miss: bool, what: fmt::Arguments<'_>) {
+    if number < due || (number > due && !may_miss) {
+        course.fault.get_or_insert(format!("{what} {number}, and {due} is due"));
     }
 }

@@ -13,10 +13,11 @@ use crate::{
     peer::{Peer, lock},
     question::Question,
 };
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 use std::{
     collections::{HashMap, VecDeque},
+    future::ready,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -177,8 +178,11 @@ impl<P: Protocol> Hub<P> {
                 }
             })
             .collect();
-        let task = tokio::spawn(calls.for_each(|()| std::future::ready(())));
-        shared.errands.add(errand, task.abort_handle());
+        let mut calls = calls.for_each(|()| ready(()));
+        // Here they are asked: what comes next of that node is for those who have been.
+        if (&mut calls).now_or_never().is_none() {
+            shared.errands.add(errand, tokio::spawn(calls).abort_handle());
+        }
     }
 }
 

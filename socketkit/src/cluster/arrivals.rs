@@ -33,6 +33,8 @@ pub(crate) struct Arrivals(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     expected: HashMap<SocketId, Expected>,
+    /// Who of them hears each channel, but for that of all.
+    hears: HashMap<Channel, HashSet<SocketId>>,
     /// Those that are being taken in.
     coming: HashSet<SocketId>,
     /// Those that have come, the oldest first; and how far each had heard somebody on a channel, by that: with how often they came so.
@@ -100,7 +102,7 @@ impl Shared {
             drop(state);
             return Err(NoSession::Coming);
         }
-        state.expected.insert(id, expected);
+        state.expect(id, expected);
         drop(state);
         channels.pop();
         self.listen_to(&channels);
@@ -144,9 +146,8 @@ impl Arriving {
 impl Drop for Arriving {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.arrivals.0);
-        let expected = &mut state.expected;
-        let is_it = expected.get(&self.id).is_some_and(|expected| expected.ask == self.ask);
-        let dropped = if is_it { expected.remove(&self.id) } else { None };
+        let is_it = state.is_expected(self.id, self.ask);
+        let dropped = if is_it { state.remove(self.id) } else { None };
         drop(state);
         drop(dropped);
         self.shared.listen_no_more(&self.channels);
@@ -154,6 +155,44 @@ impl Drop for Arriving {
 }
 
 impl State {
+    fn expect(&mut self, id: SocketId, expected: Expected) {
+        for channel in expected.channels.iter().filter(|channel| **channel != Channel::All) {
+            self.hears.entry(*channel).or_default().insert(id);
+        }
+        self.expected.insert(id, expected);
+    }
+
+    fn is_expected(&self, id: SocketId, ask: u64) -> bool {
+        self.expected.get(&id).is_some_and(|expected| expected.ask == ask)
+    }
+
+    fn remove(&mut self, id: SocketId) -> Option<Expected> {
+        let expected = self.expected.remove(&id)?;
+        for channel in &expected.channels {
+            let Some(ids) = self.hears.get_mut(channel) else { continue };
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.hears.remove(channel);
+            }
+        }
+        Some(expected)
+    }
+
+    /// Does something with each that hears a channel.
+    fn each(&mut self, channel: Channel, and: impl FnMut(&mut Expected)) {
+        let Self { expected, hears, .. } = self;
+        match hears.get(&channel) {
+            _ if channel == Channel::All => expected.values_mut().for_each(and),
+            Some(ids) => {
+                let mut and = and;
+                for id in ids {
+                    expected.get_mut(id).into_iter().for_each(&mut and);
+                }
+            }
+            None => {}
+        }
+    }
+
     /// Messages that a session has heard elsewhere do not come any more.
     fn forget(&mut self, come: &Come) {
         for (key, last) in &come.heard {
@@ -177,26 +216,22 @@ impl State {
 impl Arrivals {
     /// Keeps a message for those that are to come, if it is on a channel of theirs.
     pub(crate) fn keep(&self, message: &Message) {
-        let mut state = lock(&self.0);
-        for expected in state.expected.values_mut() {
-            if expected.channels.contains(&message.head.on) && expected.kept.len() <= KEPT {
+        lock(&self.0).each(message.head.on, |expected| {
+            if expected.kept.len() <= KEPT {
                 expected.kept.push(message.clone());
             }
-        }
+        });
     }
 
     /// What was said on a channel has not come, and will not: nobody knows what of it they hear on their last nodes.
     pub(crate) fn gap(&self, channel: Channel) {
-        for expected in lock(&self.0).expected.values_mut() {
-            expected.has_gap |= expected.channels.contains(&channel);
-        }
+        lock(&self.0).each(channel, |expected| expected.has_gap = true);
     }
 
     /// A session has come: what waits for it, unless nobody does or too much was to be kept.
     pub(crate) fn take(&self, id: SocketId, ask: u64) -> Option<Expected> {
         let mut state = lock(&self.0);
-        let is_it = state.expected.get(&id).is_some_and(|expected| expected.ask == ask);
-        let expected = if is_it { state.expected.remove(&id) } else { None };
+        let expected = if state.is_expected(id, ask) { state.remove(id) } else { None };
         let expected = expected.filter(|expected| expected.kept.len() <= KEPT);
         state.coming.extend(expected.is_some().then_some(id));
         expected

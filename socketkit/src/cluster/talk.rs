@@ -44,6 +44,9 @@ const LATELY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_millis(250);
 const LONG_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often it is looked which sockets have gone.
+const TIDY: Duration = Duration::from_secs(60);
+
 /// Marks in one record.
 const MARKS: usize = 1_024;
 
@@ -70,6 +73,7 @@ pub(super) struct Talk<P: Protocol> {
     lost: Option<Instant>,
     healing: Healing,
     heard_at: Instant,
+    tidied: Instant,
 }
 
 /// What comes next.
@@ -103,6 +107,7 @@ impl<P: Protocol> Talk<P> {
             lost: None,
             healing: Healing::default(),
             heard_at: Instant::now(),
+            tidied: Instant::now(),
         }
     }
 
@@ -262,6 +267,7 @@ impl<P: Protocol> Talk<P> {
                 self.aside(Channel::Control, Record::Here(here.clone()));
             }
             self.told = Some((here, now));
+            self.tidy(&hub, now);
             if let Some(durable) = &self.shared.durable {
                 durable.is_here(now);
             }
@@ -272,6 +278,15 @@ impl<P: Protocol> Talk<P> {
                 // That it did not come back may be a loss.
                 self.aside(Channel::Node(self.shared.node), Record::Echo(ticket));
             }
+        }
+    }
+
+    /// Forgets what is known of sockets that have long gone.
+    fn tidy(&mut self, hub: &Hub<P>, now: Instant) {
+        if now.saturating_duration_since(self.tidied) >= TIDY {
+            self.tidied = now;
+            let arrivals = &self.shared.arrivals;
+            self.heard.forget_sockets(|id| hub.peer(id).is_some() || arrivals.expects(id));
         }
     }
 

@@ -1,8 +1,9 @@
 //! Calls to sockets of other nodes that take long.
 
 use super::{
-    Join, Memory, ServerEvent, confirming, node, nodes, replies, said, server_event::Confirm, soon,
-    until,
+    Join, Memory, ServerEvent, confirming, node, nodes, replies, said,
+    server_event::{Confirm, Said},
+    soon, until,
 };
 use crate::{
     CallError, Client, Limits,
@@ -12,10 +13,11 @@ use crate::{
     },
 };
 use bytes::Bytes;
+use futures_util::future::join_all;
 use std::{
     future::pending,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -111,4 +113,30 @@ async fn a_call_that_comes_after_its_end_is_not_made() {
     say("lobby", "later");
     assert_eq!(said(&mut bob).await, "later");
     assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn calls_and_events_of_another_node_come_in_the_order_in_which_they_were_made() {
+    let engine = Memory::default();
+    let [one, two] = nodes(&engine).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (asked, said) = (told.clone(), told.clone());
+    let bob = Client::to(&two)
+        .on(async move |Confirm(text): Confirm| {
+            asked.lock().unwrap().push(text.clone());
+            text
+        })
+        .on(async move |Said(text): Said| said.lock().unwrap().push(text));
+    let _bob = soon(bob.connect()).await.unwrap();
+    let id = two.io().local().sockets()[0].id();
+    until(|| one.io().socket(id).is_some()).await;
+    let socket = one.io().socket(id).unwrap();
+    let numbers: Vec<_> = (0..40).map(|number: usize| number.to_string()).collect();
+    let made = numbers.iter().enumerate().map(async |(place, number)| match place % 2 {
+        0 => drop(soon(socket.call(Confirm(number.clone()))).await.unwrap()),
+        _ => drop(socket.emit(ServerEvent::Said(number.clone()))),
+    });
+    join_all(made).await;
+    until(|| told.lock().unwrap().len() == numbers.len()).await;
+    assert_eq!(*told.lock().unwrap(), numbers);
 }
