@@ -48,13 +48,16 @@ async fn enter(event: client_event::Enter, socket: Socket<Bench>) {
 async fn main() -> std::io::Result<()> {
     let mut args = std::env::args().skip(1);
     let (Some(addr), Some(url)) = (args.next(), args.next()) else {
-        return Err(std::io::Error::other("ADDRESS URL are expected"));
+        return Err(std::io::Error::other("ADDRESS URL [durable] are expected"));
     };
+    let is_durable = args.next().is_some_and(|word| word == "durable");
     // Each socket is an open file.
     rlimit::increase_nofile_limit(u64::MAX)?;
-    let engine: ClusterOptions = match url.starts_with("redis") {
-        true => redis::connect(url).into(),
-        false => nats::connect(url).into(),
+    let engine: ClusterOptions = match (url.starts_with("redis"), is_durable) {
+        (true, false) => redis::connect(url).into(),
+        (true, true) => redis::connect(url).durable().into(),
+        (false, false) => nats::connect(url).into(),
+        (false, true) => nats::connect(url).durable().into(),
     };
     Server::<Bench>::new()
         .cluster(engine)

@@ -8,6 +8,7 @@ use std::{
     ops::Sub,
     time::Duration,
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -25,6 +26,8 @@ pub(crate) struct Engine {
     kind: Kind,
     server: Server,
     monitor: SocketAddr,
+    /// What it keeps; dropped after the server.
+    _folder: TempDir,
 }
 
 /// What an engine has counted since it started.
@@ -40,18 +43,27 @@ pub(crate) struct Counts {
 }
 
 impl Engine {
-    pub(crate) async fn start(kind: Kind) -> Result<Self, Box<dyn Error>> {
+    /// Starts one, that keeps a log on the disk if it is to.
+    pub(crate) async fn start(kind: Kind, has_log: bool) -> Result<Self, Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
         let monitor = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let command = match kind {
             Kind::Nats => format!("nats-server -a 127.0.0.1 -p {{port}} -m {}", monitor.port()),
-            Kind::Redis => "redis-server --bind 127.0.0.1 --port {port} --appendonly no".into(),
+            Kind::Redis => "redis-server --bind 127.0.0.1 --port {port}".into(),
         };
         let mut command: Vec<_> = command.split(' ').map(String::from).collect();
-        if kind == Kind::Redis {
-            command.extend(["--save".into(), String::new()]);
+        let path = folder.path().to_string_lossy().into_owned();
+        match (kind, has_log) {
+            (Kind::Nats, true) => command.extend(["-js".into(), "-sd".into(), path]),
+            (Kind::Nats, false) => {}
+            (Kind::Redis, _) => {
+                let appends = if has_log { "yes" } else { "no" };
+                let options = ["--save", "", "--dir", &path, "--appendonly", appends];
+                command.extend(options.map(String::from));
+            }
         }
         let server = Server::start(&command).await.map_err(|why| format!("{kind:?}: {why}"))?;
-        Ok(Self { kind, server, monitor })
+        Ok(Self { kind, server, monitor, _folder: folder })
     }
 
     pub(crate) fn url(&self) -> String {

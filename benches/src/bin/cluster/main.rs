@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn measure(peer: &Peer, args: &Args) -> Result<Figures, Box<dyn Error>> {
-    let engine = Engine::start(peer.engine).await?;
+    let engine = Engine::start(peer.engine, peer.has_log).await?;
     let mut nodes = Vec::new();
     for _ in 0..args.nodes {
         nodes.push(peer.start(&engine).await?);

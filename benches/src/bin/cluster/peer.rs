@@ -9,6 +9,8 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) dialect: Dialect,
     pub(crate) engine: Kind,
+    /// The engine keeps what is said.
+    pub(crate) has_log: bool,
     command: Vec<String>,
 }
 
@@ -17,6 +19,7 @@ impl Peer {
     pub(crate) async fn start(&self, engine: &Engine) -> Result<Server, Box<dyn Error>> {
         let mut command = self.command.clone();
         command.extend(["{addr}".into(), engine.url()]);
+        command.extend(self.has_log.then(|| "durable".into()));
         Server::start(&command).await
     }
 }
@@ -30,6 +33,8 @@ pub(crate) fn all(only: &str) -> (Vec<Peer>, Vec<(&'static str, String)>) {
     for (name, dialect, engine) in [
         ("socketkit by NATS", Dialect::Socketkit, Kind::Nats),
         ("socketkit by Redis", Dialect::Socketkit, Kind::Redis),
+        ("socketkit by NATS with a log", Dialect::Socketkit, Kind::Nats),
+        ("socketkit by Redis with a log", Dialect::Socketkit, Kind::Redis),
         ("socketioxide by Redis", Dialect::SocketIo, Kind::Redis),
         ("Socket.IO by Redis", Dialect::SocketIo, Kind::Redis),
     ] {
@@ -42,7 +47,10 @@ pub(crate) fn all(only: &str) -> (Vec<Peer>, Vec<(&'static str, String)>) {
             _ => fetch().map(|()| node()),
         };
         match command {
-            Ok(command) => peers.push(Peer { name, dialect, engine, command }),
+            Ok(command) => {
+                let has_log = name.ends_with("with a log");
+                peers.push(Peer { name, dialect, engine, has_log, command });
+            }
             Err(why) => missing.push((name, why)),
         }
     }
