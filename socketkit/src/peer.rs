@@ -154,6 +154,14 @@ impl Peer {
         self.goes_elsewhere();
     }
 
+    /// Lets its connection go, if that would hear of a new secret, which another node may not know.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn lose_unheard(&self) {
+        if self.seat().has_former() {
+            self.queue().lose_unheard();
+        }
+    }
+
     /// Whether it is such a one.
     #[cfg(feature = "server")]
     pub(crate) fn is_abandoned(&self) -> bool {

@@ -154,6 +154,12 @@ impl Seat {
         self.rare.as_ref().and_then(|rare| rare.former.as_deref())
     }
 
+    /// Whether its client may not have heard of its secret.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn has_former(&self) -> bool {
+        self.former().is_some()
+    }
+
     /// Whether a ticket is that of a client which has not heard that its node was lost: for it, everything is new.
     #[cfg(feature = "cluster")]
     pub(crate) fn is_former(&self, ticket: &Ticket) -> bool {

@@ -21,7 +21,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, unconstrained};
 
 /// Questions of which it is known that they were cancelled before they came.
 const CANCELLED: usize = 1_024;
@@ -180,7 +180,7 @@ impl<P: Protocol> Hub<P> {
             .collect();
         let mut calls = calls.for_each(|()| ready(()));
         // Here they are asked: what comes next of that node is for those who have been.
-        if (&mut calls).now_or_never().is_none() {
+        if unconstrained(&mut calls).now_or_never().is_none() {
             shared.errands.add(errand, tokio::spawn(calls).abort_handle());
         }
     }

@@ -104,7 +104,8 @@ impl Shared {
         }
         state.expect(id, expected);
         drop(state);
-        channels.pop();
+        // That of all is listened to anyway, and so are those of sockets that began here.
+        channels.truncate(channels.len() - if id.node() == self.node { 2 } else { 1 });
         self.listen_to(&channels);
         Ok(Arriving { shared: self.clone(), id, ask, channels, come })
     }
@@ -130,7 +131,7 @@ impl Drop for Arrived {
 impl Arriving {
     /// All that its session hears.
     pub(crate) fn channels(&self) -> Vec<Channel> {
-        self.channels.iter().copied().chain([Channel::All]).collect()
+        self.channels.iter().copied().chain([Channel::Socket(self.id), Channel::All]).collect()
     }
 
     /// Waits until nothing on those channels is missed any more.

@@ -140,7 +140,9 @@ impl Durable {
     pub(crate) fn has_heard(&self, node: NodeId, number: u64) {
         let mut heard = lock(&self.heard);
         heard.shared = None;
-        heard.heads.insert(node, number);
+        let known = heard.heads.entry(node).or_default();
+        // What was said again is older.
+        *known = number.max(*known);
     }
 
     /// A session is to outlive its node from now on.

@@ -273,8 +273,8 @@ impl<P: Protocol> Hub<P> {
     pub(crate) fn session_renewed(&self, peer: &Arc<Peer>, is_unheard: bool) {
         let Some(Joined { shared, .. }) = self.cluster.get() else { return };
         if shared.durable.as_ref().is_some_and(|durable| durable.changed(peer.id, None)) {
-            if is_unheard {
-                shared.hold(peer, 0);
+            if is_unheard && !shared.hold(peer, 0) {
+                peer.lose_unheard();
             }
             shared.outbound.wake.notify_one();
         }

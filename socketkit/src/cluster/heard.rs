@@ -1,6 +1,7 @@
 //! What a node has heard of others: every message once, those of one sender in their order, and what was missed
 //! is asked for again, or known to be missed. Without I/O and without a clock.
 
+mod sockets;
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +10,7 @@ use super::{
     message::{Mark, Message, Record},
     said::Room,
 };
-use crate::{NodeId, SocketId};
+use crate::NodeId;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     mem,
@@ -203,17 +204,6 @@ impl Heard {
             far.collect::<Vec<_>>()
         };
         self.senders.iter().flat_map(far).collect()
-    }
-
-    /// Forgets how far channels of sockets were heard that are not here any more.
-    pub(crate) fn forget_sockets(&mut self, is_here: impl Fn(SocketId) -> bool) {
-        let stays = |channel: &Channel| match channel {
-            Channel::Socket(id) => is_here(*id),
-            _ => true,
-        };
-        for sender in self.senders.values_mut() {
-            sender.channels.retain(|channel, _| stays(channel));
-        }
     }
 
     /// A channel is listened to, for sure.

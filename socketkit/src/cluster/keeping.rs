@@ -121,10 +121,9 @@ impl<P: Protocol> Hub<P> {
         if is_gone {
             let newcomer = peer.seat().close();
             newcomer.into_iter().for_each(|newcomer| redirect(newcomer, shared.node));
-            let mut queue = peer.queue();
             // What it would hear of its secret is not so any more.
-            queue.lose_unheard();
-            queue.end(why);
+            peer.lose_unheard();
+            peer.close(why);
         }
     }
 }

@@ -64,11 +64,15 @@ impl Memory {
         Self { state: self.state.clone(), is_lost: Arc::default() }
     }
 
-    /// Cuts whoever has it off for ever, as if they were killed; no other is concerned.
+    /// Cuts whoever has it off, until they are [back](Self::back), as if they were killed; no other is concerned.
     pub(crate) fn cut_off(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
         let is_other = |line: &Listening| !Arc::ptr_eq(&line.is_lost, &self.is_lost);
         lock(&self.state).lines.retain(is_other);
+    }
+
+    pub(crate) fn back(&self) {
+        self.is_lost.store(false, Ordering::Relaxed);
     }
 
     /// Ends every connection; no other is made until it is [up](Self::up) again.

@@ -86,6 +86,7 @@ impl<P: Protocol> Service<P> {
         let longest = shared.limits.resume * 2;
         let away = places.away().map(|away| away.saturating_add(LAG));
         let mut within = away.map_or(longest, |away| away.min(longest));
+        let mut is_anew = false;
         let kept = loop {
             let recall = durable.recall();
             let read = match &recall {
@@ -98,8 +99,14 @@ impl<P: Protocol> Service<P> {
             };
             let mut replay = Replay::new(&record, &places, &channels);
             replay.add(kept.on(&channels));
-            if replay.is_whole() || within == longest {
+            let is_whole = replay.is_whole() && kept.is_whole(&channels);
+            if is_whole || (within == longest && is_anew) {
                 break kept;
+            }
+            if within == longest {
+                // Perhaps something came to it late.
+                durable.reading.forget_all();
+                is_anew = true;
             }
             within = longest;
         };

@@ -281,15 +281,17 @@ impl Shared {
         })
     }
 
-    /// Has a socket wait until everything up to a number is with the engine.
-    pub(crate) fn hold(&self, peer: &Arc<Peer>, number: u64) {
-        if self.may_hold() {
+    /// Has a socket wait until everything up to a number is with the engine. Whether it waits.
+    pub(crate) fn hold(&self, peer: &Arc<Peer>, number: u64) -> bool {
+        let may_hold = self.may_hold();
+        if may_hold {
             self.waiting.commit(peer, number);
             if !self.may_hold() {
                 // It was lost in between, and with it whoever would have released them.
                 self.waiting.give_up();
             }
         }
+        may_hold
     }
 
     fn may_hold(&self) -> bool {

@@ -22,7 +22,7 @@ use super::{
     shared::{Role, Shared},
     status::ClusterStatus,
 };
-use crate::{Protocol, counters::Counters, hub::Hub, peer::lock, stagger::Stagger};
+use crate::{Protocol, SocketId, counters::Counters, hub::Hub, peer::lock, stagger::Stagger};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
@@ -243,8 +243,8 @@ impl<P: Protocol> Talk<P> {
     /// Does what it is time for.
     fn look(&mut self, now: Instant) {
         let mut acts = Vec::new();
-        let (shared, begun) = (&self.shared, self.begun);
-        let since = |channel| shared.since(channel, begun);
+        let of = (&*self.shared, &self.hub, self.begun);
+        let since = |channel| listened(of, channel);
         self.heard.expire(Moment { now, since: &since }, &mut acts);
         for (node, is_owing) in self.nodes.expire(now) {
             tracing::warn!(%node, "a node of the cluster is silent");
@@ -267,7 +267,10 @@ impl<P: Protocol> Talk<P> {
                 self.aside(Channel::Control, Record::Here(here.clone()));
             }
             self.told = Some((here, now));
-            self.tidy(&hub, now);
+            if now.saturating_duration_since(self.tidied) >= TIDY {
+                self.tidied = now;
+                self.heard.forget_sockets(|id| is_here(&self.shared, &self.hub, id));
+            }
             if let Some(durable) = &self.shared.durable {
                 durable.is_here(now);
             }
@@ -278,15 +281,6 @@ impl<P: Protocol> Talk<P> {
                 // That it did not come back may be a loss.
                 self.aside(Channel::Node(self.shared.node), Record::Echo(ticket));
             }
-        }
-    }
-
-    /// Forgets what is known of sockets that have long gone.
-    fn tidy(&mut self, hub: &Hub<P>, now: Instant) {
-        if now.saturating_duration_since(self.tidied) >= TIDY {
-            self.tidied = now;
-            let arrivals = &self.shared.arrivals;
-            self.heard.forget_sockets(|id| hub.peer(id).is_some() || arrivals.expects(id));
         }
     }
 
@@ -314,6 +308,22 @@ impl<P: Protocol> Talk<P> {
             self.aside(to, Record::Marks(marks.to_vec()));
         }
     }
+}
+
+/// Since when channels are listened to, for somebody: nobody misses what is said to a socket that is not here.
+fn listened<P: Protocol>(
+    (shared, hub, begun): (&Shared, &Weak<Hub<P>>, Option<Instant>),
+    channel: Channel,
+) -> Option<Instant> {
+    match channel {
+        Channel::Socket(id) => begun.filter(|_| is_here(shared, hub, id)),
+        _ => shared.since(channel, begun),
+    }
+}
+
+/// Whether a socket is here, or about to be.
+fn is_here<P: Protocol>(shared: &Shared, hub: &Weak<Hub<P>>, id: SocketId) -> bool {
+    hub.upgrade().is_some_and(|hub| hub.peer(id).is_some()) || shared.arrivals.expects(id)
 }
 
 fn stalled() -> EngineError {

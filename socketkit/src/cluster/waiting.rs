@@ -94,7 +94,7 @@ impl Waiting {
         let mut state = lock(&self.state);
         if state.has_given_up {
             drop(state);
-            self.committed(emitted);
+            self.go_without(emitted);
         } else {
             state.emitted.extend(emitted);
         }
@@ -112,6 +112,12 @@ impl Waiting {
         state.has_given_up = true;
         let emitted = mem::take(&mut state.emitted);
         drop(state);
+        self.go_without(emitted);
+    }
+
+    /// They go on, but for those who would hear of what nobody else may ever know.
+    fn go_without(&self, emitted: Vec<Emitted>) {
+        emitted.iter().for_each(|emitted| emitted.peer.lose_unheard());
         self.committed(emitted);
     }
 

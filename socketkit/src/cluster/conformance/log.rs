@@ -94,7 +94,7 @@ pub(super) async fn kept_messages_are_read_by_their_channels(kind: &Kind) {
     let (mut from, to) = (Keeping::of(&*engine).await, Keeping::of(&*engine).await);
     let (node, all) = (NodeId::new(), Channel::All);
     let (one, other) = (Channel::Room(1), Channel::Room(2));
-    let (socket, neighbour) = (socket(node, 7), Channel::Socket(socket(node, 8)));
+    let (socket, neighbour) = (self::socket(node, 7), Channel::Socket(self::socket(node, 8)));
     assert!(to.read(&[one, all]).await.is_empty());
     assert!(to.read(&(0..100).map(Channel::Room).collect::<Vec<_>>()).await.is_empty());
     let mut listening = Node::of(&*engine).await;
@@ -121,6 +121,11 @@ pub(super) async fn kept_messages_are_read_by_their_channels(kind: &Kind) {
     // And in the order in which all of them were kept.
     assert!(read.into_iter().eq(sent.iter().flat_map(|payload| [payload; 2]).cloned()));
     assert!(to.read(&[]).await.is_empty());
+    // Of many sockets of a node as well, and of no other.
+    let many: Vec<_> = (9..29).map(|number| Channel::Socket(self::socket(node, number))).collect();
+    let sockets: Vec<_> = many.iter().copied().chain([Channel::Socket(socket)]).collect();
+    assert!(to.read(&many).await.is_empty());
+    assert_eq!(to.read(&sockets).await, sent);
 
     // Those of another cluster are not among them.
     let game = engine.connect("game", Some(LOG)).await.unwrap();

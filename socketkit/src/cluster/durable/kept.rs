@@ -28,11 +28,11 @@ struct Part {
 }
 
 impl Part {
-    /// Whether only the rest has to be read for what was said in a time. What goes back much farther is not gone on with:
-    /// it would grow for ever.
+    /// Whether only the rest has to be read for what was said in a time. What was begun long ago is not gone on with: it
+    /// would grow for ever.
     fn reaches(&self, within: Duration, now: Instant) -> bool {
-        let back = now.saturating_duration_since(self.begun) + self.within;
-        back >= within && back <= within * 2
+        let age = now.saturating_duration_since(self.begun);
+        age + self.within >= within && age <= self.within
     }
 }
 

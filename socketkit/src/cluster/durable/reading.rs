@@ -15,10 +15,10 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::sync::watch;
+use tokio::{select, sync::watch};
 
 /// How much of what was read is read again: clocks do not go alike.
-const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// `None` if it could not be read.
 type Read = Option<Arc<Kept>>;
@@ -44,16 +44,15 @@ impl Reading {
     ///
     /// # Cancel safety
     ///
-    /// Others who share what is read are not concerned, unless this one reads: then they have none.
+    /// Others who share what is read are not concerned, unless this one is reading it: then they have none.
     pub(crate) async fn read(
         &self,
         recall: &Arc<dyn Recall>,
         channels: &[Channel],
         within: Duration,
     ) -> Read {
-        let (is_first, mut read) = {
+        let mut read = {
             let mut next = lock(&self.next);
-            let is_first = next.is_none();
             let round = next.get_or_insert_with(|| Round {
                 channels: HashSet::new(),
                 within,
@@ -61,14 +60,18 @@ impl Reading {
             });
             round.channels.extend(channels);
             round.within = round.within.max(within);
-            (is_first, round.read.subscribe())
+            round.read.subscribe()
         };
-        if is_first {
-            let recall = recall.clone();
-            let _turn = self.turn.lock().await;
-            let Round { channels, within, read } = mem::take(&mut *lock(&self.next))?;
+        // Whoever comes to it first reads for all.
+        let turn = select! {
+            biased;
+            found = read.wait_for(Option::is_some) => return found.ok()?.clone().flatten(),
+            turn = self.turn.lock() => turn,
+        };
+        let round = mem::take(&mut *lock(&self.next));
+        if let Some(Round { channels, within, read }) = round {
             let last = mem::take(&mut *lock(&self.last));
-            let kept = match go_on(&*recall, last, channels, within).await {
+            let kept = match go_on(&**recall, last, channels, within).await {
                 Ok(kept) => Some(Arc::new(kept)),
                 Err(error) => {
                     tracing::warn!(%error, "the log of the cluster cannot be read");
@@ -78,6 +81,7 @@ impl Reading {
             lock(&self.last).clone_from(&kept);
             read.send_replace(Some(kept));
         }
+        drop(turn);
         read.wait_for(Option::is_some).await.ok()?.clone().flatten()
     }
 
@@ -139,6 +143,8 @@ mod tests {
         },
     };
     use bytes::Bytes;
+    use futures_util::future::poll_immediate;
+    use tokio::time::timeout;
 
     /// A log of which is known what was asked for.
     #[derive(Debug, Default)]
@@ -227,5 +233,17 @@ mod tests {
         assert!(lock(&reading.last).is_some());
         reading.forget(Instant::now() + Duration::from_secs(11));
         assert!(lock(&reading.last).is_none());
+    }
+    #[tokio::test]
+    async fn who_waits_no_longer_leaves_what_is_next_to_the_others() {
+        let log: Arc<dyn Recall> = Arc::new(Logged::default());
+        let (reading, one) = (Reading::default(), [Channel::Room(1)]);
+        let turn = reading.turn.lock().await;
+        let mut first = Box::pin(reading.read(&log, &one, Duration::ZERO));
+        let mut second = Box::pin(reading.read(&log, &one, Duration::ZERO));
+        assert!(poll_immediate(&mut first).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none());
+        drop((first, turn));
+        assert!(timeout(Duration::from_secs(10), second).await.unwrap().is_some());
     }
 }

@@ -198,3 +198,23 @@ fn no_more_than_there_is_room_for_waits() {
     listener.hear(message(HALL, 12, Some((11, 0))));
     assert!(listener.heard.waiting() <= 3);
 }
+
+#[test]
+fn a_socket_that_comes_back_misses_nothing_of_what_it_has_heard_elsewhere() {
+    let mut listener = Listener::new();
+    let id = crate::SocketId::nowhere(node(), 7);
+    let own = Channel::Socket(id);
+    listener.since.insert(own, listener.start);
+    assert_eq!(listener.hear(message(own, 3, None)), [Did::Deliver(3)]);
+    // It has left, and what is known of its channel goes.
+    listener.heard.forget_sockets(|_| false);
+    let heard = HashMap::from([((node(), own), 8), ((node(), ROOM), 9)]);
+    listener.heard.come(id, &heard, listener.now);
+    assert_eq!(listener.hear(message(own, 8, Some((3, 10)))), []);
+    assert_eq!(listener.hear(message(own, 12, Some((8, 10)))), [Did::Deliver(12)]);
+    let ask = listener.missed(1, own, Some(12), 16);
+    assert_eq!(listener.hear(message(own, 20, Some((15, 10)))), [ask]);
+    listener.heal(1, 0, vec![message(own, 15, Some((12, 10)))], Some(false));
+    // Others are in its room, who have heard less.
+    assert!(matches!(listener.hear(message(ROOM, 21, Some((9, 10))))[..], [Did::Ask(_)]));
+}

@@ -1,7 +1,7 @@
 //! After a connection to an engine with a log was lost: what was said meanwhile is read from that, in the order in which
 //! it was kept, before anything else goes on that came since.
 
-use super::{LATELY, STALLED, Talk, stalled};
+use super::{LATELY, STALLED, Talk, listened, stalled};
 use crate::{
     Protocol,
     cluster::{
@@ -80,8 +80,9 @@ impl<P: Protocol> Talk<P> {
     pub(super) fn healed(&mut self, log: Result<Read, EngineError>, now: Instant) {
         let Healing { held, .. } = mem::take(&mut self.healing);
         let (node, mut acts) = (self.shared.node, Vec::new());
-        let (shared, begun) = (&self.shared, self.begun);
-        let since = |channel| shared.since(channel, begun);
+        let shared = &self.shared;
+        let of = (&**shared, &self.hub, self.begun);
+        let since = |channel| listened(of, channel);
         let moment = Moment { now, since: &since };
         match log {
             Ok(Read { messages, is_whole }) => {

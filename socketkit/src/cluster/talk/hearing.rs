@@ -1,6 +1,6 @@
 //! What a node does about what it hears.
 
-use super::{Talk, millis};
+use super::{Talk, listened, millis};
 use crate::{
     NodeId, Protocol, SocketId,
     cluster::{
@@ -47,8 +47,8 @@ impl<P: Protocol> Talk<P> {
             } else if self.shared.hears(message.head.on)
                 && let Some(message) = self.healing.hold(message)
             {
-                let (shared, begun) = (&self.shared, self.begun);
-                let since = |channel| shared.since(channel, begun);
+                let of = (&*self.shared, &self.hub, self.begun);
+                let since = |channel| listened(of, channel);
                 self.heard.hear(message, Moment { now, since: &since }, &mut acts);
             }
         }
@@ -125,8 +125,8 @@ impl<P: Protocol> Talk<P> {
             Record::Resent { ask, part, is_last, gone, lens } => {
                 let (ask, part, messages) = (*ask, *part, pieces(own, lens));
                 let answer = Answer { ask, part, messages, ends: is_last.then_some(*gone) };
-                let (shared, begun) = (&self.shared, self.begun);
-                let since = |channel| shared.since(channel, begun);
+                let of = (&*self.shared, &self.hub, self.begun);
+                let since = |channel| listened(of, channel);
                 self.heard.heal(from, answer, Moment { now, since: &since }, acts);
             }
             Record::Moved { ask, state, .. } => {
@@ -186,8 +186,8 @@ impl<P: Protocol> Talk<P> {
         tracing::info!(%node, "a node of the cluster has gone");
         // What it said while nobody listened here, it says no more.
         acts.extend(self.nodes.leave(node).then_some(Act::Gap(node, Channel::All)));
-        let (shared, begun) = (&self.shared, self.begun);
-        let since = |channel| shared.since(channel, begun);
+        let of = (&*self.shared, &self.hub, self.begun);
+        let since = |channel| listened(of, channel);
         self.heard.forget(node, Moment { now, since: &since }, acts);
         self.without(node);
     }

@@ -106,8 +106,12 @@ impl<P: Protocol> Talk<P> {
                 Some((Some(owner), number)) if owner == self.shared.node => {
                     durable.stored(id, number);
                 }
-                None => durable.stored(id, 0),
-                Some(_) => hub.taken(&[id], &self.spread),
+                // It is not known why, or not yet.
+                None if durable.session(id).is_some_and(|session| session.number > 0) => {
+                    durable.stored(id, 0);
+                }
+                // Elsewhere, or it has ended there.
+                None | Some(_) => hub.taken(&[id], &self.spread),
             }
             believe(&self.shared, &durable, (id, waits));
         }
@@ -157,6 +161,7 @@ impl<P: Protocol> Talk<P> {
         }
         hub.presence_came(&peer, &record.presences, &rooms);
         peer.queue().release();
+        self.heard.come(id, &heard, now);
         self.shared.arrivals.came(id, heard, now);
         self.shared.departures.returned(id);
         durable.keep(id, record.session(number));

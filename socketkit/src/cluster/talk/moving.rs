@@ -108,6 +108,7 @@ impl<P: Protocol> Talk<P> {
         }
         hub.presence_came(&peer, &state.presences, &rooms);
         peer.queue().release();
+        self.heard.come(id, &heard, now);
         self.shared.arrivals.came(id, heard, now);
         if let (Some(durable), Some(kept)) = (&self.shared.durable, &state.kept) {
             durable.keep(id, kept.0.session(kept.1));

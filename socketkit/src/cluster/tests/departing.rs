@@ -34,7 +34,10 @@ use tokio::{
 };
 
 /// How often something is said from now on.
-fn count(engine: &Memory, is_it: impl Fn(&Record) -> bool + Send + 'static) -> Arc<AtomicUsize> {
+pub(super) fn count(
+    engine: &Memory,
+    is_it: impl Fn(&Record) -> bool + Send + 'static,
+) -> Arc<AtomicUsize> {
     let count = Arc::new(AtomicUsize::new(0));
     let counts = count.clone();
     engine.lose(move |_, _, message| {

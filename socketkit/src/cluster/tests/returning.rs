@@ -2,11 +2,12 @@
 
 use super::{
     Join, Memory, Say, ServerEvent,
+    departing::count,
     moving::{Roaming, resumed},
     nodes, said, server_event, soon, until,
 };
-use crate::{Protocol, Server, Service, Socket};
-use std::sync::Arc;
+use crate::{Protocol, Server, Service, Socket, cluster::message::Record};
+use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::Notify;
 
 /// Cuts the connection, and waits until the session has come to this node.
@@ -68,4 +69,27 @@ async fn a_handler_that_is_at_work_until_its_session_is_back_answers_its_call() 
     moved(&roaming, &all, 0).await;
     go.notify_one();
     soon(call).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_a_socket_has_heard_is_not_said_again_when_it_is_back_where_it_began() {
+    let engine = Memory::default();
+    let all = nodes::<3>(&engine).await;
+    let roaming = Roaming::new(&all);
+    let mut ada = soon(roaming.client().connect()).await.unwrap();
+    let id = all[0].io().local().sockets()[0].id();
+    let emit = |text: &str| all[2].io().socket(id).unwrap().emit(ServerEvent::Said(text.into()));
+    let again = count(&engine, |record| matches!(record, Record::Resend { .. }));
+    until(|| all[2].io().socket(id).is_some()).await;
+    emit("at home");
+    assert_eq!(said(&mut ada).await, "at home");
+    moved(&roaming, &all, 1).await;
+    emit("away");
+    assert_eq!(said(&mut ada).await, "away");
+    moved(&roaming, &all, 0).await;
+    for number in 0..3 {
+        emit(&format!("back {number}"));
+        assert_eq!(said(&mut ada).await, format!("back {number}"));
+    }
+    assert_eq!(again.load(Ordering::SeqCst), 0);
 }
