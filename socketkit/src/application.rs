@@ -266,6 +266,11 @@ where
         self.app.hub.keep(self.context.socket().peer());
     }
 
+    #[cfg(feature = "cluster")]
+    fn leave_to_others(&self) {
+        self.app.hub.leave_to_others(self.context.socket().peer());
+    }
+
     fn ended(&self, why: Disconnect) -> Listening {
         if self.context.socket().peer().is_abandoned() {
             return Box::pin(ready(Ok(())));

@@ -210,6 +210,10 @@ pub(crate) trait Application: Send {
     #[cfg(feature = "cluster")]
     fn ready(&self) {}
 
+    /// Its session could not go to another node: it may go on wherever its client comes next.
+    #[cfg(feature = "cluster")]
+    fn leave_to_others(&self) {}
+
     /// The server stops: until when the session is kept for another node, if it is.
     fn kept_until(&self) -> Option<Instant> {
         None

@@ -262,10 +262,14 @@ impl Life {
                 let why = "more was missed than is kept";
                 Some(Disconnect::new(CloseCode::LOST, why).into())
             }
-            Err(_) => match peer.queue().summons() {
-                Summons::Close(disconnect) => Some(disconnect.into()),
-                _ => Some(CloseCode::LOST.into()),
-            },
+            Err(_) => {
+                let summons = peer.queue().summons();
+                if let Summons::Close(disconnect) = summons {
+                    return Some(disconnect.into());
+                }
+                self.conversation.app.leave_to_others();
+                Some(CloseCode::LOST.into())
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     redirect,
     shared::Shared,
 };
-use crate::{Disconnect, Protocol, SocketId, hub::Hub, peer::Peer, stagger::Stagger};
+use crate::{CloseCode, Disconnect, Protocol, SocketId, hub::Hub, peer::Peer, stagger::Stagger};
 use std::{collections::HashMap, sync::Arc};
 use tokio::time::Instant;
 
@@ -98,6 +98,14 @@ impl<P: Protocol> Hub<P> {
         } else {
             self.counters.cluster.gaps.add(1);
             peer.close(spread.farewell(Instant::now()));
+        }
+    }
+
+    /// A session could not go to the node that asked for it: where it is written down, it goes on wherever its client
+    /// comes next.
+    pub(crate) fn leave_to_others(self: &Arc<Self>, peer: &Arc<Peer>) {
+        if self.is_kept(peer) {
+            self.abandon(peer, CloseCode::LOST.into());
         }
     }
 

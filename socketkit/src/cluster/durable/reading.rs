@@ -18,7 +18,7 @@ use std::{
 use tokio::{select, sync::watch};
 
 /// How much of what was read is read again: clocks do not go alike.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// `None` if it could not be read.
 type Read = Option<Arc<Kept>>;

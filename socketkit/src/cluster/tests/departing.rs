@@ -49,7 +49,7 @@ pub(super) fn count(
     count
 }
 
-async fn acquainted(nodes: &[Service<Chat>; 2]) {
+pub(super) async fn acquainted(nodes: &[Service<Chat>; 2]) {
     for node in nodes {
         soon(node.joined()).await.unwrap();
     }

@@ -2,18 +2,21 @@
 
 use super::{
     super::memory::Memory,
-    Chat, Join, Say, ServerEvent,
-    departing::{come_back, connect, reads},
+    Chat, ClientEvent, Join, Say, ServerEvent,
+    departing::{acquainted, come_back, connect, count, reads},
     moving::{Roaming, resumed},
     node_of,
     returning::moved,
     said, soon, until,
 };
-use crate::{Client, ClusterOptions, Gap, Limits, Service, Status};
+use crate::{
+    Client, ClusterOptions, Gap, Limits, Server, Service, Status, cluster::message::Record,
+};
 use futures_util::future::poll_immediate;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
     collections::HashSet,
+    future::pending,
     mem,
     ops::Range,
     pin::pin,
@@ -25,6 +28,7 @@ use std::{
 };
 use tokio::{
     io::AsyncReadExt,
+    sync::Notify,
     task::yield_now,
     time::{sleep, timeout},
 };
@@ -274,4 +278,34 @@ async fn nobody_hears_of_a_new_secret_before_all_know_who_came_last() {
     // By the secret that it knows it finds its session again.
     let mut last = come_back(&all[2], &token, 4);
     reads(&mut last, "\"gap\":\"recovered\"").await;
+}
+
+#[tokio::test]
+async fn a_session_that_could_not_go_goes_on_wherever_its_client_comes_next() {
+    let engine = Memory::default();
+    let begun = Arc::new(Notify::new());
+    let node = || {
+        let begun = begun.clone();
+        let say = async move |_: Say| {
+            begun.notify_one();
+            pending::<()>().await;
+        };
+        let durable = ClusterOptions { is_durable: true, ..engine.clone().into() };
+        let limits = Limits::default().grace(Duration::from_millis(50));
+        let server = Server::<Chat>::new().cluster(durable).limits(limits);
+        server.ignore::<Join>().on(say).build()
+    };
+    let all = [node(), node()];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let ada = soon(roaming.client().connect()).await.unwrap();
+    ada.emit(ClientEvent::Say { room: None, text: "slow".into() });
+    soon(begun.notified()).await;
+    let asked = count(&engine, |record| matches!(record, Record::Go { .. }));
+    roaming.go_to(1);
+    until(|| asked.load(Ordering::SeqCst) > 0).await;
+    engine.down();
+    until(|| all[0].io().local().is_empty()).await;
+    engine.up();
+    recovered(&ada).await;
 }
