@@ -210,7 +210,7 @@ pub(crate) trait Application: Send {
     #[cfg(feature = "cluster")]
     fn ready(&self) {}
 
-    /// Its session could not go to another node: it may go on wherever its client comes next.
+    /// Its session cannot stay, nor go to a certain node: it may go on wherever its client comes next.
     #[cfg(feature = "cluster")]
     fn leave_to_others(&self) {}
 

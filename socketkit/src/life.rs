@@ -110,7 +110,15 @@ impl Life {
             }
             // It has just been closed for good.
             Over::Ended(End { disconnect, by: By::Drain }) => Next::Ends(disconnect.into()),
-            Over::Ended(end) => Next::Ends(end),
+            Over::Ended(end) => {
+                #[cfg(feature = "cluster")]
+                if matches!(self.line, Line::Down(_)) && end.disconnect.code == CloseCode::TOO_SLOW
+                {
+                    // What is kept elsewhere need not wait here.
+                    self.conversation.app.leave_to_others();
+                }
+                Next::Ends(end)
+            }
         }
     }
 

@@ -86,6 +86,13 @@ impl<P: Protocol> Hub<P> {
         Some((record, session.number))
     }
 
+    /// Whether what is written down of a session is of this node, and of the session that is here.
+    pub(super) fn has_written(&self, id: SocketId, record: &SessionRecord) -> bool {
+        let is_own = self.cluster.get().is_some_and(|joined| joined.node() == record.owner);
+        let is_it = |peer: Arc<Peer>| peer.seat().secrets().0.write() == record.secret;
+        is_own && self.peer(id).is_some_and(is_it)
+    }
+
     /// Whether a session is written down.
     pub(super) fn is_kept(&self, peer: &Peer) -> bool {
         self.durable().is_some_and(|(_, durable)| durable.keeps(peer.id))
@@ -101,10 +108,10 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    /// A session could not go to the node that asked for it: where it is written down, it goes on wherever its client
-    /// comes next.
+    /// A session cannot stay, as more waits for it than there is room for, nor go to the node that asked for it: where it
+    /// is written down, it goes on wherever its client comes next.
     pub(crate) fn leave_to_others(self: &Arc<Self>, peer: &Arc<Peer>) {
-        if self.is_kept(peer) {
+        if self.is_kept(peer) && !peer.is_dismissed() {
             self.abandon(peer, CloseCode::LOST.into());
         }
     }

@@ -12,7 +12,7 @@ use super::{
     takeover::{Found, peer},
 };
 use crate::{
-    NodeId, Protocol, Service,
+    NodeId, Protocol, Service, SocketId,
     entry::Successor,
     peer::lock,
     ticket::{Secret, Ticket},
@@ -110,12 +110,22 @@ impl<P: Protocol> Service<P> {
             }
             within = longest;
         };
+        // That took its time.
+        if !holds(durable, id, number).await {
+            return Err(NoSession::Coming);
+        }
         durable.returns(Returning { id, ask, record, number, former, places, kept });
         shared.outbound.wake.notify_one();
         let come = (&mut arriving.come).await;
         let (peer, received) = come.map_err(|_| NoSession::Overflow)?.keep(shared);
         Ok(self.come_to(successor, peer, received))
     }
+}
+
+/// Whether nobody else has made a session theirs. Where that cannot be told, it is found out later.
+async fn holds(durable: &Durable, id: SocketId, number: u64) -> bool {
+    let Some(recall) = durable.recall() else { return true };
+    recall.session(id).await.ok().flatten().is_none_or(|(_, kept)| kept == number)
 }
 
 /// Makes a session this node's, where its client proves that it is their own, and nobody else has it.

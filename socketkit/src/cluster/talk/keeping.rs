@@ -101,10 +101,12 @@ impl<P: Protocol> Talk<P> {
             return;
         };
         for Doubted { id, kept, waits } in durable.doubted() {
-            let owner = |(record, _): &(Bytes, u64)| Some(SessionRecord::read(record)?.owner);
-            match kept.as_ref().map(|kept| (owner(kept), kept.1)) {
-                Some((Some(owner), number)) if owner == self.shared.node => {
-                    durable.stored(id, number);
+            let record =
+                kept.as_ref().map(|(record, number)| (SessionRecord::read(record), number));
+            match record {
+                // Not one that has come here by another attempt, and is about to take its place.
+                Some((Some(record), number)) if hub.has_written(id, &record) => {
+                    durable.stored(id, *number);
                 }
                 // It is not known why, or not yet.
                 None if durable.session(id).is_some_and(|session| session.number > 0) => {
@@ -165,7 +167,9 @@ impl<P: Protocol> Talk<P> {
         self.shared.arrivals.came(id, heard, now);
         self.shared.departures.returned(id);
         durable.keep(id, record.session(number));
-        if !replay.is_whole() || !log.is_whole(&channels) {
+        // More than it may ever be sent at once.
+        let overflows = peer.queue().is_ending();
+        if overflows || !replay.is_whole() || !log.is_whole(&channels) {
             durable.ended(id);
             return give_up(&hub, &peer);
         }

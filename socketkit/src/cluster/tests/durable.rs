@@ -309,3 +309,34 @@ async fn a_session_that_could_not_go_goes_on_wherever_its_client_comes_next() {
     engine.up();
     recovered(&ada).await;
 }
+
+#[tokio::test]
+async fn a_session_for_which_too_much_waits_goes_on_by_the_log() {
+    let engine = Memory::default();
+    let node = || {
+        let durable = ClusterOptions { is_durable: true, ..engine.clone().into() };
+        node_of(durable, Limits::default().stall(Duration::ZERO))
+    };
+    let all = [node(), node()];
+    acquainted(&all).await;
+    let roaming = Roaming::new(&all);
+    let mut ada = soon(roaming.client().connect()).await.unwrap();
+    soon(ada.call(Join("lobby".into()))).await.unwrap();
+    roaming.go_to(usize::MAX);
+    until(|| all[0].io().local().sockets().iter().all(|socket| !socket.is_connected())).await;
+    const MANY: usize = 2_000;
+    for number in 0..MANY {
+        all[number % 2].io().to("lobby").emit(event(format!("{} {}", number % 2, number / 2)));
+    }
+    until(|| all[0].io().local().is_empty()).await;
+    roaming.go_to(0);
+    recovered(&ada).await;
+    let mut heard = [0; 2];
+    for _ in 0..MANY {
+        let text = said(&mut ada).await;
+        let (node, number) = text.split_once(' ').unwrap();
+        let next = &mut heard[node.parse::<usize>().unwrap()];
+        assert_eq!(number.parse(), Ok(*next));
+        *next += 1;
+    }
+}
