@@ -27,7 +27,10 @@ use tests::{
     engine::{Engine, Kind},
     proxy::Proxy,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep, timeout},
+};
 
 /// Clients that share a room.
 const ROOM: usize = 10;
@@ -158,7 +161,11 @@ struct Stage {
     ledgers: Vec<Arc<Ledger>>,
 }
 
+/// One at a time: each has as many processes as there are nodes, and an engine.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 async fn chaos(kind: Kind, is_durable: bool) {
+    let _turn = TURN.lock().await;
     let scale = Scale::of_environment();
     let engine = Engine::start(kind);
     let mut nodes: Vec<_> = (0..3).map(|_| Node::start(&engine, is_durable)).collect();

@@ -96,7 +96,7 @@ impl<P: Protocol> Service<P> {
     /// # Errors
     ///
     /// When an attempt to reach the engine has failed, since none has succeeded. Others follow, at intervals of up to
-    /// 2 s.
+    /// 1 s.
     ///
     /// # Cancel safety
     ///

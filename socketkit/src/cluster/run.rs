@@ -21,7 +21,7 @@ use tokio::{
 const CONNECT: Duration = Duration::from_secs(8);
 
 /// Pauses between attempts: twice as long each time.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Starts the task of a hub, unless it has one or is alone.
 pub(crate) fn start<P: Protocol>(hub: &Arc<Hub<P>>, runtime: &Handle) {

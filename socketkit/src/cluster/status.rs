@@ -13,7 +13,7 @@ pub enum ClusterStatus {
     /// What is emitted reaches the sockets of all nodes.
     Connected,
     /// The engine was lost. What is emitted reaches the sockets of this node at once, and waits for the others:
-    /// see [`Limits::forwarded`](crate::Limits::forwarded). It is connected to again, at intervals of up to 2 s.
+    /// see [`Limits::forwarded`](crate::Limits::forwarded). It is connected to again, at intervals of up to 1 s.
     Degraded,
     /// This node has left: its server is over, or its [`Emitter`](crate::Emitter) was closed. What is emitted reaches
     /// the sockets of this node alone, from now on.

@@ -1,18 +1,30 @@
 //! After a connection to an engine with a log was lost: what was said meanwhile is read from that, in the order in which
 //! it was kept, before anything else goes on that came since.
 
-use super::{LATELY, STALLED, Talk, listened, stalled};
+use super::{LATELY, Talk, listened};
 use crate::{
     Protocol,
     cluster::{
         channel::Channel,
         engine::{Boxed, EngineError, Read},
-        heard::{Moment, WAITING},
+        heard::Moment,
         message::{Message, Record},
+        said::Room,
     },
 };
-use std::{future::pending, mem, time::Instant};
+use std::{
+    future::pending,
+    mem,
+    time::{Duration, Instant},
+};
 use tokio::time::timeout;
+
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What may come meanwhile. Beyond it whoever may have missed something is asked for it, and those who are gone do not
+/// answer.
+const HELD: Room = Room { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
 /// What is read.
 pub(super) type Reading = Boxed<'static, Result<Read, EngineError>>;
@@ -43,7 +55,7 @@ impl Healing {
 
     /// Whether more is held than there is room for.
     fn is_full(&self) -> bool {
-        self.held.len() > WAITING.messages || self.bytes > WAITING.bytes
+        self.held.len() > HELD.messages || self.bytes > HELD.bytes
     }
 
     pub(super) fn is_reading(&self) -> bool {
@@ -72,7 +84,9 @@ impl<P: Protocol> Talk<P> {
         let channels = [Channel::All].into_iter().chain(rooms).chain(sockets).collect();
         let within = now.saturating_duration_since(since) + LATELY;
         Some(Box::pin(async move {
-            timeout(STALLED, recall.read(channels, within)).await.unwrap_or_else(|_| Err(stalled()))
+            timeout(PATIENCE, recall.read(channels, within))
+                .await
+                .unwrap_or_else(|_| Err("reading takes too long".into()))
         }))
     }
 
