@@ -81,6 +81,8 @@ pub(crate) struct Arriving {
     id: SocketId,
     ask: u64,
     channels: Vec<Channel>,
+    /// Those of them that are listened to for it.
+    listened: Vec<Channel>,
     pub(crate) come: oneshot::Receiver<Arrived>,
 }
 
@@ -105,9 +107,13 @@ impl Shared {
         state.expect(id, expected);
         drop(state);
         // That of all is listened to anyway, and so are those of sockets that began here.
-        channels.truncate(channels.len() - if id.node() == self.node { 2 } else { 1 });
-        self.listen_to(&channels);
-        Ok(Arriving { shared: self.clone(), id, ask, channels, come })
+        let is_extra = |channel: &Channel| match channel {
+            Channel::Socket(_) => id.node() != self.node,
+            channel => *channel != Channel::All,
+        };
+        let listened: Vec<_> = channels.iter().copied().filter(is_extra).collect();
+        self.listen_to(&listened);
+        Ok(Arriving { shared: self.clone(), id, ask, channels, listened, come })
     }
 }
 
@@ -131,7 +137,7 @@ impl Drop for Arrived {
 impl Arriving {
     /// All that its session hears.
     pub(crate) fn channels(&self) -> Vec<Channel> {
-        self.channels.iter().copied().chain([Channel::Socket(self.id), Channel::All]).collect()
+        self.channels.clone()
     }
 
     /// Waits until nothing on those channels is missed any more.
@@ -147,11 +153,10 @@ impl Arriving {
 impl Drop for Arriving {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.arrivals.0);
-        let is_it = state.is_expected(self.id, self.ask);
-        let dropped = if is_it { state.remove(self.id) } else { None };
+        let dropped = state.remove(self.id, self.ask);
         drop(state);
         drop(dropped);
-        self.shared.listen_no_more(&self.channels);
+        self.shared.listen_no_more(&self.listened);
     }
 }
 
@@ -163,11 +168,9 @@ impl State {
         self.expected.insert(id, expected);
     }
 
-    fn is_expected(&self, id: SocketId, ask: u64) -> bool {
-        self.expected.get(&id).is_some_and(|expected| expected.ask == ask)
-    }
-
-    fn remove(&mut self, id: SocketId) -> Option<Expected> {
+    /// Whoever is expected by this attempt, not by another.
+    fn remove(&mut self, id: SocketId, ask: u64) -> Option<Expected> {
+        self.expected.get(&id).filter(|expected| expected.ask == ask)?;
         let expected = self.expected.remove(&id)?;
         for channel in &expected.channels {
             let Some(ids) = self.hears.get_mut(channel) else { continue };
@@ -180,17 +183,12 @@ impl State {
     }
 
     /// Does something with each that hears a channel.
-    fn each(&mut self, channel: Channel, and: impl FnMut(&mut Expected)) {
-        let Self { expected, hears, .. } = self;
-        match hears.get(&channel) {
-            _ if channel == Channel::All => expected.values_mut().for_each(and),
-            Some(ids) => {
-                let mut and = and;
-                for id in ids {
-                    expected.get_mut(id).into_iter().for_each(&mut and);
-                }
-            }
-            None => {}
+    fn each(&mut self, channel: Channel, mut and: impl FnMut(&mut Expected)) {
+        if channel == Channel::All {
+            return self.expected.values_mut().for_each(and);
+        }
+        for id in self.hears.get(&channel).into_iter().flatten() {
+            self.expected.get_mut(id).into_iter().for_each(&mut and);
         }
     }
 
@@ -232,8 +230,7 @@ impl Arrivals {
     /// A session has come: what waits for it, unless nobody does or too much was to be kept.
     pub(crate) fn take(&self, id: SocketId, ask: u64) -> Option<Expected> {
         let mut state = lock(&self.0);
-        let expected = if state.is_expected(id, ask) { state.remove(id) } else { None };
-        let expected = expected.filter(|expected| expected.kept.len() <= KEPT);
+        let expected = state.remove(id, ask).filter(|expected| expected.kept.len() <= KEPT);
         state.coming.extend(expected.is_some().then_some(id));
         expected
     }
