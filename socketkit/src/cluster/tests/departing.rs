@@ -56,6 +56,14 @@ pub(super) async fn acquainted(nodes: &[Service<Chat>; 2]) {
     until(|| nodes.iter().all(|node| node.io().nodes().len() == 1)).await;
 }
 
+/// Loses the engine when a session is about to go to the second node.
+pub(super) async fn lost_on_leaving(engine: &Memory, roaming: &Roaming<Chat>) {
+    let asked = count(engine, |record| matches!(record, Record::Go { .. }));
+    roaming.go_to(1);
+    until(|| asked.load(Ordering::SeqCst) > 0).await;
+    engine.down();
+}
+
 #[tokio::test]
 async fn a_session_whose_engine_is_lost_while_it_is_about_to_go_ends() {
     let engine = Memory::default();
@@ -78,10 +86,7 @@ async fn a_session_whose_engine_is_lost_while_it_is_about_to_go_ends() {
     let ada = soon(roaming.client().connect()).await.unwrap();
     ada.emit(ClientEvent::Say { room: None, text: "slow".into() });
     soon(begun.notified()).await;
-    let asked = count(&engine, |record| matches!(record, Record::Go { .. }));
-    roaming.go_to(1);
-    until(|| asked.load(Ordering::SeqCst) > 0).await;
-    engine.down();
+    lost_on_leaving(&engine, &roaming).await;
     until(|| all[0].io().local().is_empty()).await;
     until(|| ended.load(Ordering::SeqCst) == 1).await;
 }

@@ -3,15 +3,13 @@
 use super::{
     super::memory::Memory,
     Chat, ClientEvent, Join, Say, ServerEvent,
-    departing::{acquainted, come_back, connect, count, reads},
+    departing::{acquainted, come_back, connect, lost_on_leaving, reads},
     moving::{Roaming, resumed},
     node_of,
     returning::moved,
     said, soon, until,
 };
-use crate::{
-    Client, ClusterOptions, Gap, Limits, Server, Service, Status, cluster::message::Record,
-};
+use crate::{Client, ClusterOptions, Gap, Limits, Server, Service, Status};
 use futures_util::future::poll_immediate;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
@@ -46,9 +44,12 @@ async fn nodes<const N: usize>(engine: &Memory) -> ([Service<Chat>; N], [Memory;
     (nodes, lines)
 }
 
+fn durable(line: &Memory) -> ClusterOptions {
+    ClusterOptions { is_durable: true, ..line.clone().into() }
+}
+
 fn node(line: &Memory) -> Service<Chat> {
-    let durable = ClusterOptions { is_durable: true, ..line.clone().into() };
-    node_of(durable, Limits::default())
+    node_of(durable(line), Limits::default())
 }
 
 fn event(text: impl ToString) -> ServerEvent {
@@ -290,9 +291,8 @@ async fn a_session_that_could_not_go_goes_on_wherever_its_client_comes_next() {
             begun.notify_one();
             pending::<()>().await;
         };
-        let durable = ClusterOptions { is_durable: true, ..engine.clone().into() };
         let limits = Limits::default().grace(Duration::from_millis(50));
-        let server = Server::<Chat>::new().cluster(durable).limits(limits);
+        let server = Server::<Chat>::new().cluster(durable(&engine)).limits(limits);
         server.ignore::<Join>().on(say).build()
     };
     let all = [node(), node()];
@@ -301,10 +301,7 @@ async fn a_session_that_could_not_go_goes_on_wherever_its_client_comes_next() {
     let ada = soon(roaming.client().connect()).await.unwrap();
     ada.emit(ClientEvent::Say { room: None, text: "slow".into() });
     soon(begun.notified()).await;
-    let asked = count(&engine, |record| matches!(record, Record::Go { .. }));
-    roaming.go_to(1);
-    until(|| asked.load(Ordering::SeqCst) > 0).await;
-    engine.down();
+    lost_on_leaving(&engine, &roaming).await;
     until(|| all[0].io().local().is_empty()).await;
     engine.up();
     recovered(&ada).await;
@@ -313,10 +310,7 @@ async fn a_session_that_could_not_go_goes_on_wherever_its_client_comes_next() {
 #[tokio::test]
 async fn a_session_for_which_too_much_waits_goes_on_by_the_log() {
     let engine = Memory::default();
-    let node = || {
-        let durable = ClusterOptions { is_durable: true, ..engine.clone().into() };
-        node_of(durable, Limits::default().stall(Duration::ZERO))
-    };
+    let node = || node_of(durable(&engine), Limits::default().stall(Duration::ZERO));
     let all = [node(), node()];
     acquainted(&all).await;
     let roaming = Roaming::new(&all);
