@@ -35,11 +35,12 @@ const SOCKETS: usize = 4;
 /// Messages that are asked for at once: no more than a subscription holds.
 const BATCH: usize = 4_096;
 
-/// Until the server forgets a consumer that nobody asks.
+/// Until the server forgets a consumer that nobody asks, and what it is asked: it says nothing of what ends while it
+/// sends.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
-/// For messages that are said to come: the server says nothing of those that go meanwhile.
-const WAIT: Duration = Duration::from_secs(1);
+/// Until it is looked whether a message is there still: nothing is said of those that go meanwhile.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Until it is looked again for a message that is there and does not come.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -192,9 +193,16 @@ impl Streams {
     ) -> Result<Vec<Kept>, EngineError> {
         let (mut read, mut count, mut since) = (Vec::new(), 0, Instant::now());
         loop {
-            let batch = consumer.fetch().max_messages(BATCH).expires(WAIT);
+            let batch = consumer.fetch().max_messages(BATCH).expires(FORGOTTEN);
             let mut batch = batch.messages().await.map_err(error)?;
-            while let Some(message) = timeout(ANSWER, batch.next()).await.map_err(error)? {
+            loop {
+                let Ok(next) = timeout(QUIET, batch.next()).await else {
+                    if !self.comes(last, since).await? {
+                        return Ok(read);
+                    }
+                    continue;
+                };
+                let Some(message) = next else { break };
                 let message = message.map_err(error)?;
                 let info = message.info().map_err(error)?;
                 (count, since) = (count + 1, Instant::now());
@@ -209,15 +217,23 @@ impl Streams {
                     return Ok(read);
                 }
             }
-            // It has gone meanwhile; or a server that has not heard of it yet was asked.
-            if get(self.messages.get_raw_message(last).await)?.is_none() {
+            if !self.comes(last, since).await? {
                 return Ok(read);
-            }
-            if since.elapsed() > ANSWER {
-                return Err(error("a message of the log does not come"));
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Whether a message is there still, when nothing has come since a time.
+    async fn comes(&self, last: u64, since: Instant) -> Result<bool, EngineError> {
+        // It has gone meanwhile; or a server that has not heard of it yet was asked.
+        if get(self.messages.get_raw_message(last).await)?.is_none() {
+            return Ok(false);
+        }
+        if since.elapsed() > ANSWER {
+            return Err(error("a message of the log does not come"));
+        }
+        Ok(true)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::cluster::{
 use async_nats::jetstream::stream;
 use std::{
     ops::Range,
+    pin::pin,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -153,6 +154,42 @@ async fn the_oldest_messages_go_beyond_so_many_bytes() {
     let read =
         line.recall.as_ref().unwrap().read(vec![Channel::All], LOG.time).await.unwrap().payloads();
     assert!((180..=209).contains(&read.len()), "{}", read.len());
+}
+
+#[tokio::test]
+async fn a_server_that_pauses_while_it_sends_the_log_goes_on_at_once() {
+    let server = Server::nats(&["-js", "-sd", "DIR"]);
+    let engine = connect(format!("nats://127.0.0.1:{}", server.port));
+    let log = Log { bytes: 100_000_000, ..LOG };
+    let mut line = engine.connect("forum", Some(log)).await.unwrap();
+    keep(&mut line, 0..12_000, 4_000).await;
+    let recall = line.recall.unwrap();
+    let read = || recall.read(vec![Channel::All], LOG.time);
+    let begun = Instant::now();
+    read().await.unwrap();
+    let took = begun.elapsed();
+    for part in 2..7 {
+        let mut reading = pin!(read());
+        let begun = timeout(took / 8 * part, &mut reading).await;
+        let mut again = Instant::now();
+        let read = match begun {
+            Ok(read) => read,
+            Err(_) => {
+                server.signal("STOP");
+                // For longer than what it is asked used to be worth.
+                let paused = timeout(Duration::from_millis(1_100), &mut reading).await;
+                server.signal("CONT");
+                again = Instant::now();
+                match paused {
+                    Ok(read) => read,
+                    Err(_) => reading.await,
+                }
+            }
+        };
+        let payloads = read.unwrap().payloads();
+        assert!((0..12_000).map(|number| text(number, 4_000)).eq(payloads));
+        assert!(again.elapsed() < took * 5 + Duration::from_secs(1), "{:?}", again.elapsed());
+    }
 }
 
 #[tokio::test]
