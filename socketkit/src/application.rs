@@ -267,8 +267,8 @@ where
     }
 
     #[cfg(feature = "cluster")]
-    fn leave_to_others(&self) {
-        self.app.hub.leave_to_others(self.context.socket().peer());
+    fn leave_to_others(&self) -> bool {
+        self.app.hub.leave_to_others(self.context.socket().peer())
     }
 
     fn ended(&self, why: Disconnect) -> Listening {

@@ -210,9 +210,11 @@ pub(crate) trait Application: Send {
     #[cfg(feature = "cluster")]
     fn ready(&self) {}
 
-    /// Its session cannot stay, nor go to a certain node: it may go on wherever its client comes next.
+    /// Its session cannot stay, nor go to a certain node: whether it may go on wherever its client comes next.
     #[cfg(feature = "cluster")]
-    fn leave_to_others(&self) {}
+    fn leave_to_others(&self) -> bool {
+        false
+    }
 
     /// The server stops: until when the session is kept for another node, if it is.
     fn kept_until(&self) -> Option<Instant> {

@@ -13,6 +13,7 @@ use crate::{
 #[cfg(feature = "cluster")]
 use crate::{
     cluster::{Mover, NoSession, Places},
+    entry::redirect,
     peer::Peer,
 };
 use std::{
@@ -168,6 +169,12 @@ impl Life {
         if !queue.reaches(successor.seen) {
             drop(queue);
             drop(seat);
+            #[cfg(feature = "cluster")]
+            if self.conversation.app.leave_to_others() {
+                // What is not kept here may be in the log.
+                redirect(Box::new(successor), peer.limits.node);
+                return Err(CloseCode::LOST.into());
+            }
             // It comes in the place of this one.
             successor.permit = successor.permit.or_else(|| self.conversation.app.give_place());
             successor.begin(Gap::Overflow);
@@ -267,6 +274,7 @@ impl Life {
         match mover.take(peer.clone(), received).await {
             Ok(arrival) => arrival.err().map(|_| CloseCode::LOST.into()),
             Err(NoSession::Overflow) => {
+                self.conversation.app.leave_to_others();
                 let why = "more was missed than is kept";
                 Some(Disconnect::new(CloseCode::LOST, why).into())
             }

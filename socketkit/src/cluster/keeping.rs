@@ -108,12 +108,14 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
-    /// A session cannot stay, as more waits for it than there is room for, nor go to the node that asked for it: where it
-    /// is written down, it goes on wherever its client comes next.
-    pub(crate) fn leave_to_others(self: &Arc<Self>, peer: &Arc<Peer>) {
-        if self.is_kept(peer) && !peer.is_dismissed() {
+    /// A session cannot stay, as more waits for it or was missed than there is room for, nor go to the node that asked for
+    /// it: where it is written down, it goes on wherever its client comes next. Whether that is so.
+    pub(crate) fn leave_to_others(self: &Arc<Self>, peer: &Arc<Peer>) -> bool {
+        let is_left = self.is_kept(peer) && !peer.is_dismissed();
+        if is_left {
             self.abandon(peer, CloseCode::LOST.into());
         }
+        is_left
     }
 
     /// Another node has taken sessions over since it could not know that they are here.

@@ -111,11 +111,13 @@ impl<P: Protocol> Service<P> {
         let (mut is_written, mut asked) = (false, None);
         loop {
             let way = Way { owner: &mut owner, is_written, asked: &mut asked };
-            match self.find_with(successor, ticket, way, &pass).await {
-                Err(NoSession::Unknown) => {}
+            let missed = match self.find_with(successor, ticket, way, &pass).await {
+                // What its node does not keep may be in the log.
+                Err(missed @ (NoSession::Unknown | NoSession::Overflow)) => missed,
                 found => return found,
-            }
+            };
             match self.recover(successor, ticket, &pass, asked).await {
+                Err(NoSession::Unknown) => return Err(missed),
                 Err(NoSession::Moved(to)) => (owner, is_written) = (to, true),
                 Err(NoSession::Coming) => sleep(MOMENT).await,
                 recovered => return recovered,

@@ -140,12 +140,14 @@ pub(super) fn connect(node: &Service<Chat>, words: &str) -> DuplexStream {
     near
 }
 
-pub(super) async fn reads(stream: &mut DuplexStream, expected: impl AsRef<[u8]>) {
+/// Reads until this has come: all that has.
+pub(super) async fn reads(stream: &mut DuplexStream, expected: impl AsRef<[u8]>) -> String {
     let (mut read, expected) = (Vec::new(), expected.as_ref());
     while !read.windows(expected.len()).any(|bytes| bytes == expected) {
         let more = soon(stream.read_buf(&mut read)).await.unwrap();
         assert_ne!(more, 0, "{:?}", String::from_utf8_lossy(&read));
     }
+    String::from_utf8_lossy(&read).into_owned()
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ use tokio::{
 };
 
 /// Nodes of a cluster with a log, each with the handle that cuts it off.
-async fn nodes<const N: usize>(engine: &Memory) -> ([Service<Chat>; N], [Memory; N]) {
+pub(super) async fn nodes<const N: usize>(engine: &Memory) -> ([Service<Chat>; N], [Memory; N]) {
     let lines: [Memory; N] = std::array::from_fn(|_| engine.for_one());
     let nodes = lines.each_ref().map(node);
     for node in &nodes {
@@ -56,7 +56,7 @@ fn event(text: impl ToString) -> ServerEvent {
     ServerEvent::Said(text.to_string())
 }
 
-async fn recovered(client: &Client<Chat>) {
+pub(super) async fn recovered(client: &Client<Chat>) {
     let mut status = client.status();
     let is_back = |status: &Status| matches!(status, Status::Resumed { .. } | Status::Reset { .. });
     match &*soon(status.wait_for(is_back)).await.unwrap() {
@@ -116,7 +116,7 @@ async fn a_session_goes_on_when_its_node_is_lost() {
 }
 
 /// Everything that a node has emitted is with the engine.
-async fn flushed(node: &Service<Chat>) {
+pub(super) async fn flushed(node: &Service<Chat>) {
     let mut client = soon(node.local()).await;
     soon(client.call(Say { room: Some("nowhere".into()), text: String::new() })).await.unwrap();
     soon(client.close()).await;
@@ -332,5 +332,30 @@ async fn a_session_for_which_too_much_waits_goes_on_by_the_log() {
         let next = &mut heard[node.parse::<usize>().unwrap()];
         assert_eq!(number.parse(), Ok(*next));
         *next += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_which_more_was_missed_than_is_kept_goes_on_by_the_log() {
+    for to in [0, 1] {
+        let engine = Memory::default();
+        let all = [0, 1].map(|_| node_of(durable(&engine), Limits::default().window(4)));
+        acquainted(&all).await;
+        let mut first = connect(&all[0], "socketkit.v1.json");
+        reads(&mut first, "\"token\"").await;
+        let socket = all[0].io().local().sockets().remove(0);
+        let token = socket.peer().seat().token(socket.id(), all[0].io().node()).unwrap();
+        flushed(&all[0]).await;
+        let numbers = 10..20;
+        for number in numbers.clone() {
+            all[0].io().broadcast(event(number));
+        }
+        reads(&mut first, "\"19\"").await;
+        drop(first);
+        // Its client has seen none of that.
+        let heard = reads(&mut come_back(&all[to], &token, 1), "\"19\"").await;
+        assert!(heard.contains("\"gap\":\"recovered\""), "{heard}");
+        let places = numbers.map(|number| heard.find(&format!("\"{number}\"")).unwrap());
+        assert!(places.is_sorted(), "{heard}");
     }
 }
