@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 const KEPT: usize = 16_384;
 
 /// For how long a message may be under way of which a session was told on its last node.
-const LATE: Duration = Duration::from_secs(10);
+const LATE: Duration = Duration::from_secs(30);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -140,13 +140,13 @@ impl Arriving {
         self.channels.clone()
     }
 
-    /// Waits until nothing on those channels is missed any more.
-    pub(crate) async fn listens(&self) {
+    /// Waits until nothing on those channels is missed any more, and all that was said before has come: whether that is
+    /// so. Those who wait too long go on as well.
+    pub(crate) async fn listens(&self) -> bool {
         let (sender, listens) = oneshot::channel();
         self.shared.waiting.probe(sender);
         self.shared.outbound.wake.notify_one();
-        // Those who wait too long go on as well.
-        let _ = listens.await;
+        listens.await.unwrap_or(false)
     }
 }
 
@@ -239,6 +239,12 @@ impl Arrivals {
     pub(crate) fn expects(&self, id: SocketId) -> bool {
         let state = lock(&self.0);
         state.expected.contains_key(&id) || state.coming.contains(&id)
+    }
+
+    /// All channels on which something is kept.
+    pub(crate) fn channels(&self) -> Vec<Channel> {
+        let state = lock(&self.0);
+        state.hears.keys().copied().collect()
     }
 
     /// It is here, or does not come after all.

@@ -25,7 +25,10 @@ use bytes::Bytes;
 use std::{
     collections::{HashMap, HashSet},
     mem,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -48,6 +51,8 @@ pub(crate) struct Durable {
     returning: Mutex<Vec<Returning>>,
     taken: Mutex<HashMap<NodeId, Vec<SocketId>>>,
     doubted: Mutex<Vec<Doubted>>,
+    /// Something that others said has not come, and is to be read.
+    is_behind: AtomicBool,
 }
 
 #[derive(Default)]
@@ -265,6 +270,15 @@ impl Durable {
 
     pub(crate) fn returning(&self) -> Vec<Returning> {
         mem::take(&mut lock(&self.returning))
+    }
+
+    /// Whether all that others said has come, as far as is known.
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        !self.is_behind.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn falls_behind(&self, is_behind: bool) {
+        self.is_behind.store(is_behind, Ordering::Release);
     }
 
     /// A session was taken over from a node that may come back.

@@ -6,7 +6,14 @@
 use super::channel::{Channel, Interest};
 use crate::{NodeId, SocketId};
 use bytes::Bytes;
-use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -79,7 +86,8 @@ pub(crate) trait Recall: Send + Sync {
     /// How long ago a node last said that it is there, if that is known: by the clock of the engine alone.
     fn silent(&self, node: NodeId) -> Boxed<'_, Result<Option<Duration>, EngineError>>;
 
-    /// The messages of some channels that were kept in a time, each once, in the order in which they were.
+    /// The messages of some channels that were kept in a time before it was called, each once, in the order in which they
+    /// were.
     ///
     /// All that was kept when it was called is among them, unless it has gone since. So may be what came
     /// earlier or later, and what was not to be kept.
@@ -90,11 +98,21 @@ pub(crate) trait Recall: Send + Sync {
     ) -> Boxed<'_, Result<Read, EngineError>>;
 }
 
+/// A message of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Logged {
+    /// Its place there.
+    pub(crate) number: u64,
+    /// When it was kept, by the clock of this machine.
+    pub(crate) at: Instant,
+    pub(crate) payload: Bytes,
+}
+
 /// What was kept in a time.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
-    /// Each with its number in the log, in the order of these.
-    pub(crate) messages: Vec<(u64, Bytes)>,
+    /// In the order in which they were kept.
+    pub(crate) messages: Vec<Logged>,
     /// None has gone yet, as far as that can be told.
     pub(crate) is_whole: bool,
 }
@@ -102,7 +120,7 @@ pub(crate) struct Read {
 #[cfg(test)]
 impl Read {
     pub(crate) fn payloads(self) -> Vec<Bytes> {
-        self.messages.into_iter().map(|(_, message)| message).collect()
+        self.messages.into_iter().map(|message| message.payload).collect()
     }
 }
 

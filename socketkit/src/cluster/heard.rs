@@ -1,6 +1,7 @@
 //! What a node has heard of others: every message once, those of one sender in their order, and what was missed
 //! is asked for again, or known to be missed. Without I/O and without a clock.
 
+mod recall;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,8 @@ pub(crate) struct Missed {
     pub(crate) after: Option<u64>,
     pub(crate) within: Duration,
     pub(crate) until: u64,
+    /// How long ago the last of it was said.
+    pub(crate) age: Duration,
 }
 
 /// A part of what is said again, or all of it.
@@ -121,15 +124,6 @@ impl Heard {
         // The first that waits may have to wait for something else.
         while sender.waiting.len() > self.room.messages || sender.bytes > self.room.bytes {
             sender.give_up(node, moment, acts);
-        }
-    }
-
-    /// The same of a message that is read from a log, and may have come before.
-    pub(crate) fn recall(&mut self, message: Message, moment: Moment<'_>, acts: &mut Vec<Act>) {
-        let (on, last) = (message.head.on, message.head.last());
-        let sender = self.senders.get(&message.head.from);
-        if !sender.is_some_and(|sender| sender.has_come(on, last)) {
-            self.hear(message, moment, acts);
         }
     }
 
@@ -294,7 +288,7 @@ impl Sender {
         self.asks += 1;
         // The question takes its time as well.
         let within = within + PATIENCE;
-        let missed = Missed { ask: self.asks, channel, after, within, until: last + 1 };
+        let missed = Missed { ask: self.asks, channel, after, within, until: last + 1, age };
         self.missed.push((missed, 0));
         self.until.get_or_insert(moment.now + PATIENCE);
         acts.push(Act::Ask(node, missed));

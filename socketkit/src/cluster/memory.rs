@@ -3,8 +3,8 @@
 use super::{
     channel::{Channel, Interest},
     engine::{
-        Boxed, Change, Engine, EngineError, Entry, Line, Log, Outgoing, Publish, Read, Recall,
-        Receive, Stored,
+        Boxed, Change, Engine, EngineError, Entry, Line, Log, Logged, Outgoing, Publish, Read,
+        Recall, Receive, Stored,
     },
     settings::ClusterOptions,
 };
@@ -19,7 +19,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// See the module. Servers that are given clones of it are one cluster.
 #[derive(Clone, Default)]
@@ -27,6 +27,11 @@ pub(crate) struct Memory {
     state: Arc<Mutex<State>>,
     /// Whether whoever has this one, or a clone of it, is cut off for ever.
     is_lost: Arc<AtomicBool>,
+    /// Whether the next who reads the log waits, and those who do.
+    reads_later: Arc<AtomicBool>,
+    waits: Arc<watch::Sender<bool>>,
+    /// How much earlier than it was it says that something was kept.
+    lag: Arc<Mutex<Duration>>,
 }
 
 #[derive(Default)]
@@ -43,7 +48,7 @@ struct State {
 /// What is kept of it for those with a log.
 #[derive(Default)]
 struct Kept {
-    messages: Vec<(Channel, Bytes)>,
+    messages: Vec<(Channel, Instant, Bytes)>,
     sessions: HashMap<SocketId, (Bytes, u64)>,
     here: HashMap<NodeId, Instant>,
     changes: u64,
@@ -61,7 +66,7 @@ struct Listening {
 impl Memory {
     /// For one node, which can be [cut off](Self::cut_off) alone.
     pub(crate) fn for_one(&self) -> Self {
-        Self { state: self.state.clone(), is_lost: Arc::default() }
+        Self { is_lost: Arc::default(), ..self.clone() }
     }
 
     /// Cuts whoever has it off, until they are [back](Self::back), as if they were killed; no other is concerned.
@@ -94,6 +99,26 @@ impl Memory {
     /// Loses messages, without that anybody notices.
     pub(crate) fn lose(&self, loses: impl FnMut(usize, Channel, &[u8]) -> bool + Send + 'static) {
         lock(&self.state).loses = Some(Box::new(loses));
+    }
+
+    /// The next who reads the log gets it when that is said.
+    pub(crate) fn read_later(&self) {
+        self.waits.send_replace(true);
+        self.reads_later.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read_now(&self) {
+        self.waits.send_replace(false);
+    }
+
+    /// It answers so late when it is asked for its time.
+    pub(crate) fn lag(&self, lag: Duration) {
+        *lock(&self.lag) = lag;
+    }
+
+    /// Whether somebody waits for it.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.waits.receiver_count() > 0
     }
 
     /// How many messages were published.
@@ -145,7 +170,7 @@ impl Publish for Speaker {
             for Outgoing { channel, payload, is_kept } in messages {
                 *published += 1;
                 if self.has_log && is_kept {
-                    kept.messages.push((channel, payload.clone()));
+                    kept.messages.push((channel, Instant::now(), payload.clone()));
                 }
                 for line in lines.iter().filter(|line| line.asks_for(channel)) {
                     let is_lost =
@@ -233,10 +258,19 @@ impl Recall for Memory {
 
     fn read(&self, channels: Vec<Channel>, _: Duration) -> Boxed<'_, Result<Read, EngineError>> {
         Box::pin(async move {
+            if self.reads_later.swap(false, Ordering::Relaxed) {
+                let mut waits = self.waits.subscribe();
+                waits.wait_for(|waits| !waits).await.map_err(|_| "nobody says so")?;
+            }
             let kept = &lock(&self.state).kept.messages;
-            let asked = (1..).zip(kept).filter(|(_, (channel, _))| channels.contains(channel));
-            let messages = asked.map(|(number, (_, message))| (number, message.clone())).collect();
-            Ok(Read { messages, is_whole: true })
+            let asked = (1..).zip(kept).filter(|(_, (channel, ..))| channels.contains(channel));
+            let lag = *lock(&self.lag);
+            let message = |(number, (_, at, payload)): (u64, &(Channel, Instant, Bytes))| Logged {
+                number,
+                at: *at - lag,
+                payload: payload.clone(),
+            };
+            Ok(Read { messages: asked.map(message).collect(), is_whole: true })
         })
     }
 }

@@ -80,7 +80,10 @@ impl<P: Protocol> Service<P> {
             durable.changed(id, None);
             return Err(NoSession::Coming);
         }
-        arriving.listens().await;
+        // Before it goes on here, what was said before has come to all who are here.
+        while !arriving.listens().await || !durable.is_up_to_date() {
+            sleep(PAUSE).await;
+        }
         let channels = arriving.channels();
         // For as long as its node may have been lost, and the client away before.
         let longest = shared.limits.resume * 2;

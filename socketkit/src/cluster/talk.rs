@@ -39,6 +39,9 @@ const STALLED: Duration = Duration::from_secs(5);
 /// What was lost with a connection was said no earlier than so long before that was noticed.
 const LATELY: Duration = Duration::from_secs(10);
 
+/// How much farther back a log is read.
+const MOMENT: Duration = Duration::from_secs(2);
+
 /// How long a socket waits at most for the engine to take what its handler has emitted; where the engine keeps that,
 /// for as long as it takes while there is a connection, and else for a while.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -46,6 +49,9 @@ const LONG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often it is looked which sockets have gone.
 const TIDY: Duration = Duration::from_secs(60);
+
+/// How many times of these are known.
+const BEATS: usize = 64;
 
 /// Marks in one record.
 const MARKS: usize = 1_024;
@@ -72,7 +78,9 @@ pub(super) struct Talk<P: Protocol> {
     begun: Option<Instant>,
     lost: Option<Instant>,
     healing: Healing,
-    heard_at: Instant,
+    /// When it was said that this node is there, as far as that has not come back; and what of others has come, to when.
+    beats: VecDeque<Instant>,
+    heard_until: Option<Instant>,
     tidied: Instant,
 }
 
@@ -81,7 +89,7 @@ enum Turn {
     Heard(Vec<Bytes>),
     Said(Box<dyn Publish>, Vec<Stored>),
     /// What was said while there was no connection.
-    Read(Result<Read, EngineError>),
+    Read(Read),
     Asked,
 }
 
@@ -106,7 +114,8 @@ impl<P: Protocol> Talk<P> {
             begun: None,
             lost: None,
             healing: Healing::default(),
-            heard_at: Instant::now(),
+            beats: VecDeque::new(),
+            heard_until: None,
             tidied: Instant::now(),
         }
     }
@@ -133,7 +142,10 @@ impl<P: Protocol> Talk<P> {
             durable.reads(recall);
         }
         let lost = self.begin(now);
-        let mut reading = self.heal(lost, now);
+        if let Some(since) = lost.filter(|_| self.shared.durable.is_some()) {
+            self.healing.begin(since);
+        }
+        let mut reading = self.heal();
         let shared = self.shared.clone();
         let mut mouth = Mouth::Free(publisher);
         loop {
@@ -159,16 +171,17 @@ impl<P: Protocol> Talk<P> {
                     self.stored(stored);
                     self.committed();
                 }
-                Ok(Turn::Read(log)) => {
-                    // Otherwise it was given up.
-                    if self.healing.is_reading() {
-                        self.healed(log, Instant::now());
-                    }
-                }
+                Ok(Turn::Read(log)) => self.healed(log, Instant::now()),
                 Ok(Turn::Asked) => {}
                 Err(why) => return (why, true),
             }
             self.look(Instant::now());
+            if !self.healing.is_reading() {
+                // It may have been given up.
+                reading = None;
+            } else if reading.is_none() {
+                reading = self.heal();
+            }
         }
     }
 
@@ -183,7 +196,9 @@ impl<P: Protocol> Talk<P> {
         self.begun.get_or_insert(now);
         self.nodes.excuse(now);
         self.shared.waiting.resume();
-        let lost = self.lost.take().map(|lost| lost.min(self.heard_at));
+        let until = self.heard_until.or(self.begun).unwrap_or(now);
+        // Clocks do not go alike.
+        let lost = self.lost.take().and_then(|lost| lost.min(until).checked_sub(MOMENT));
         if let Some(since) = lost {
             // Nobody knows which of the last words arrived, here and elsewhere.
             let since = since.checked_sub(LATELY).unwrap_or(since);
@@ -214,6 +229,7 @@ impl<P: Protocol> Talk<P> {
         lock(&self.shared.interests).lose();
         self.doubt_no_more();
         self.asides.clear();
+        self.beats.clear();
         self.healing.stop();
         if let Some(Underway { emitted, due, .. }) = self.underway.take() {
             self.shared.waiting.wait_on(emitted);
@@ -246,9 +262,11 @@ impl<P: Protocol> Talk<P> {
         let of = (&*self.shared, &self.hub, self.begun);
         let since = |channel| listened(of, channel);
         self.heard.expire(Moment { now, since: &since }, &mut acts);
+        self.heal_missed(&mut acts, now);
         for (node, is_owing) in self.nodes.expire(now) {
             tracing::warn!(%node, "a node of the cluster is silent");
-            acts.extend(is_owing.then_some(Act::Gap(node, Channel::All)));
+            let is_missed = is_owing && !self.healing.tells_of(node);
+            acts.extend(is_missed.then_some(Act::Gap(node, Channel::All)));
             self.without(node);
         }
         self.perform(acts, now);
@@ -265,6 +283,9 @@ impl<P: Protocol> Talk<P> {
             let here = Here { sockets: hub.len(), connected: hub.connected_len(), stops };
             if self.shared.role == Role::Server {
                 self.aside(Channel::Control, Record::Here(here.clone()));
+                if self.beats.len() < BEATS {
+                    self.beats.push_back(now);
+                }
             }
             self.told = Some((here, now));
             if now.saturating_duration_since(self.tidied) >= TIDY {

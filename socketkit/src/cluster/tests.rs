@@ -4,6 +4,7 @@ mod calling;
 mod departing;
 mod durable;
 mod handle;
+mod healing;
 mod journey;
 mod moving;
 mod presence;

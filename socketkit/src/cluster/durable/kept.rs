@@ -1,6 +1,10 @@
 //! What was read of a log: of each channel what was said in a time.
 
-use crate::cluster::{channel::Channel, engine::Read, message::Message};
+use crate::cluster::{
+    channel::Channel,
+    engine::{Logged, Read},
+    message::Message,
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -61,8 +65,8 @@ impl Kept {
             let Some(part) = self.part(*channel) else { continue };
             (part.until, part.is_whole) = (now, part.is_whole && read.is_whole);
         }
-        for (number, message) in read.messages {
-            let Ok(message) = Message::read(message) else { continue };
+        for Logged { number, payload, .. } in read.messages {
+            let Ok(message) = Message::read(payload) else { continue };
             let part = self.part(message.head.on).filter(|_| message.head.counts);
             part.map(|part| part.messages.insert(number, Arc::new(message)));
         }

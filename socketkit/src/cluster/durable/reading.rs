@@ -121,10 +121,10 @@ async fn go_on(
             }
         }
     }
-    let lately = now.saturating_duration_since(since) + AGAIN;
-    for (channels, within) in [(known, lately), (new, within)] {
+    let begun = now.checked_sub(within).unwrap_or(now);
+    for (channels, since) in [(known, since.checked_sub(AGAIN).unwrap_or(since)), (new, begun)] {
         if !channels.is_empty() {
-            let read = recall.read(channels.clone(), within).await?;
+            let read = recall.read(channels.clone(), since.elapsed()).await?;
             kept.add(&channels, read, now);
         }
     }
@@ -137,7 +137,7 @@ mod tests {
     use crate::{
         NodeId, SocketId,
         cluster::{
-            engine::{Boxed, Read},
+            engine::{Boxed, Logged, Read},
             message::{Message, Record},
             said::{Room, Said},
         },
@@ -148,24 +148,26 @@ mod tests {
 
     /// A log of which is known what was asked for.
     #[derive(Debug, Default)]
-    struct Logged {
+    struct Asked {
         messages: Mutex<Vec<(Channel, Bytes)>>,
         asked: Mutex<Vec<(Vec<Channel>, Duration)>>,
     }
 
-    impl Logged {
+    impl Asked {
         fn say(&self, said: &mut Said, channel: Channel) {
             let record = Record::Echo(0);
             let message = said.say(channel, vec![record], [].into_iter(), Instant::now());
             lock(&self.messages).push((channel, message.payload));
         }
 
+        /// What was read since, and for how many seconds.
         fn asked(&self) -> Vec<(Vec<Channel>, Duration)> {
-            mem::take(&mut *lock(&self.asked))
+            let asked = mem::take(&mut *lock(&self.asked)).into_iter();
+            asked.map(|(on, within)| (on, Duration::from_secs(within.as_secs()))).collect()
         }
     }
 
-    impl Recall for Logged {
+    impl Recall for Asked {
         fn session(&self, _: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
             unreachable!()
         }
@@ -190,7 +192,9 @@ mod tests {
         ) -> Boxed<'_, Result<Read, EngineError>> {
             let all = (1..).zip(lock(&self.messages).clone());
             let read = all.filter(|(_, (channel, _))| channels.contains(channel));
-            let messages = read.map(|(number, (_, message))| (number, message)).collect();
+            let at = Instant::now();
+            let messages = read.map(|(number, (_, payload))| Logged { number, at, payload });
+            let messages = messages.collect();
             lock(&self.asked).push((channels, within));
             Box::pin(async { Ok(Read { messages, is_whole: true }) })
         }
@@ -202,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_lately_is_not_read_again() {
-        let logged = Arc::new(Logged::default());
+        let logged = Arc::new(Asked::default());
         let log: Arc<dyn Recall> = logged.clone();
         let mut said = Said::new(NodeId::default(), Room { messages: 100, bytes: 10_000 });
         let (one, two, within) = (Channel::Room(1), Channel::Room(2), Duration::from_secs(60));
@@ -234,9 +238,10 @@ mod tests {
         reading.forget(Instant::now() + Duration::from_secs(11));
         assert!(lock(&reading.last).is_none());
     }
+
     #[tokio::test]
     async fn who_waits_no_longer_leaves_what_is_next_to_the_others() {
-        let log: Arc<dyn Recall> = Arc::new(Logged::default());
+        let log: Arc<dyn Recall> = Arc::new(Asked::default());
         let (reading, one) = (Reading::default(), [Channel::Room(1)]);
         let turn = reading.turn.lock().await;
         let mut first = Box::pin(reading.read(&log, &one, Duration::ZERO));

@@ -5,6 +5,7 @@ use crate::cluster::message::Head;
 
 const ROOM: Channel = Channel::Room(1);
 const HALL: Channel = Channel::Room(2);
+const YARD: Channel = Channel::Room(3);
 
 struct Listener {
     heard: Heard,
@@ -42,7 +43,7 @@ impl Listener {
     /// One that has listened to both rooms for a minute.
     fn new() -> Self {
         let start = Instant::now();
-        let since = [(ROOM, start), (HALL, start)].into();
+        let since = [ROOM, HALL, YARD].map(|channel| (channel, start)).into();
         let now = start + Duration::from_secs(60);
         Self { heard: Heard::new(WAITING), start, now, since }
     }
@@ -54,7 +55,7 @@ impl Listener {
         let counts = |act: &Act| !matches!(act, Act::Deliver(message) if !message.head.counts);
         let done = acts.into_iter().filter(counts).map(|act| match act {
             Act::Deliver(message) => Did::Deliver(message.head.first),
-            Act::Ask(_, missed) => Did::Ask(missed),
+            Act::Ask(_, missed) => Did::Ask(Missed { age: Duration::ZERO, ..missed }),
             Act::Gap(_, channel) => Did::Gap(channel),
         });
         done.collect()
@@ -82,7 +83,7 @@ impl Listener {
 
     fn missed(&self, ask: u64, channel: Channel, after: Option<u64>, until: u64) -> Did {
         let within = self.now - self.start + PATIENCE;
-        Did::Ask(Missed { ask, channel, after, within, until })
+        Did::Ask(Missed { ask, channel, after, within, until, age: Duration::ZERO })
     }
 }
 
@@ -217,4 +218,47 @@ fn a_socket_that_comes_back_misses_nothing_of_what_it_has_heard_elsewhere() {
     listener.heal(1, 0, vec![message(own, 15, Some((12, 10)))], Some(false));
     // Others are in its room, who have heard less.
     assert!(matches!(listener.hear(message(ROOM, 21, Some((9, 10))))[..], [Did::Ask(_)]));
+}
+
+#[test]
+fn what_a_log_is_to_tell_comes_from_that_in_its_place() {
+    let mut listener = Listener::new();
+    assert_eq!(listener.hear(message(ROOM, 1, None)), [Did::Deliver(1)]);
+    let missed = listener.hear(message(ROOM, 4, Some((3, 10))));
+    assert_eq!(missed, [listener.missed(1, ROOM, Some(1), 4)]);
+    assert_eq!(listener.hear(message(HALL, 5, None)), []);
+    let mut waiting = Vec::new();
+    let acts = listener.act(|heard, moment, acts| waiting = heard.give_back(moment, acts));
+    assert_eq!(acts, []);
+    assert!(!listener.heard.is_waiting() && listener.heard.deadline().is_none());
+    let logged = [(1, None), (3, Some((1, 10))), (4, Some((3, 10)))];
+    let logged = logged.map(|(number, before)| message(ROOM, number, before));
+    let recall = |listener: &mut Listener, message| {
+        listener.act(|heard, moment, acts| heard.recall(message, moment, acts))
+    };
+    let told: Vec<_> =
+        logged.into_iter().flat_map(|message| recall(&mut listener, message)).collect();
+    assert_eq!(told, [Did::Deliver(3), Did::Deliver(4)]);
+    let rest: Vec<_> = waiting.into_iter().flat_map(|message| listener.hear(message)).collect();
+    assert_eq!(rest, [Did::Deliver(5)]);
+    // What was said before the first that is read was not missed with it.
+    assert_eq!(recall(&mut listener, message(YARD, 9, Some((8, 1)))), [Did::Deliver(9)]);
+    assert_eq!(listener.hear(message(YARD, 10, Some((9, 1)))), [Did::Deliver(10)]);
+}
+
+#[test]
+fn what_no_log_keeps_is_asked_of_its_sender_still() {
+    let mut listener = Listener::new();
+    let own = Channel::Node(node());
+    listener.since.insert(own, listener.start);
+    listener.hear(message(ROOM, 1, None));
+    listener.hear(message(own, 2, None));
+    assert!(matches!(listener.hear(message(own, 5, Some((4, 10))))[..], [Did::Ask(_)]));
+    let marked = listener.hear(marks(6, vec![Mark { on: ROOM, last: 6, age: 10 }]));
+    assert_eq!(marked, []);
+    let mut waiting = Vec::new();
+    listener.act(|heard, moment, acts| waiting = heard.give_back(moment, acts));
+    assert!(waiting.is_empty() && listener.heard.is_waiting());
+    let again = listener.heal(1, 0, vec![message(own, 4, Some((2, 10)))], Some(false));
+    assert!(matches!(again[..], [Did::Deliver(4), Did::Deliver(5), Did::Ask(_)]), "{again:?}");
 }

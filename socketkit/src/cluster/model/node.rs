@@ -241,7 +241,7 @@ impl Node {
             let mut more = Vec::new();
             match act {
                 Act::Deliver(message) => self.deliver(&message, now, &mut more),
-                Act::Ask(node, Missed { ask, channel, after, within, until }) => {
+                Act::Ask(node, Missed { ask, channel, after, within, until, .. }) => {
                     self.seen.push(Seen::Ask(node));
                     let within = within.as_millis() as u64;
                     let resend = Record::Resend { ask, on: channel, after, within, until };

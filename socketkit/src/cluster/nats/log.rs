@@ -90,6 +90,11 @@ impl Streams {
         self.subject(format_args!("here.{node}"))
     }
 
+    /// That of no socket: of what marks the end of the log.
+    pub(super) fn end_subject(&self) -> String {
+        self.subject(format_args!("socket.{}.0", NodeId::from_bytes([0; 8])))
+    }
+
     pub(super) fn clock_subject(&self) -> String {
         self.subject("clock")
     }

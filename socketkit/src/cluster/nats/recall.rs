@@ -5,7 +5,7 @@ use crate::{
     NodeId, SocketId,
     cluster::{
         channel::{Channel, Interest},
-        engine::{Boxed, EngineError, Read, Recall},
+        engine::{Boxed, EngineError, Logged, Read, Recall},
     },
 };
 use async_nats::{
@@ -92,8 +92,20 @@ impl Recall for Streams {
     }
 }
 
-/// A message of the log, and its number there.
-type Kept = (u64, Bytes);
+/// The time on this machine, and on that of the server.
+#[derive(Clone, Copy)]
+struct Now {
+    here: Instant,
+    there: DateTime,
+}
+
+impl Now {
+    /// When a message was kept.
+    fn at(self, kept: DateTime) -> Instant {
+        let age = (self.there - kept).try_into().unwrap_or_default();
+        self.here.checked_sub(age).unwrap_or(self.here)
+    }
+}
 
 impl Streams {
     async fn read_channels(
@@ -102,22 +114,25 @@ impl Streams {
         within: Duration,
     ) -> Result<Read, EngineError> {
         let subjects: HashSet<_> = channels.iter().map(|channel| self.subject(channel)).collect();
+        let here = Instant::now();
+        // A message is kept a little later than it is sent to those who listen. When this one is, so are all before.
+        let end = self.say(self.end_subject(), Bytes::new()).await?.await.map_err(error)?;
         let info = self.messages.get_info().await.map_err(error)?;
         let (log, most) = (info.state, info.config.max_bytes);
-        if log.messages == 0 || subjects.is_empty() {
-            return Ok(Read { messages: Vec::new(), is_whole: true });
-        }
-        // By the clock of the server.
+        let now = Now { here, there: log.last_timestamp };
+        // By the clock of the server, when it has answered.
+        let within = within + here.elapsed();
         let since = log.last_timestamp.checked_sub(within.try_into().map_err(error)?);
         let filters = self.filters(&channels);
         let is_asked = |subject: &str| subjects.contains(subject);
-        let mut read: Vec<Kept> = if filters.len() <= CHANNELS {
-            let reads = filters.into_iter().map(|filter| self.read_some(filter, since, is_asked));
+        let mut read: Vec<Logged> = if filters.len() <= CHANNELS {
+            let reads =
+                filters.into_iter().map(|filter| self.read_some(filter, since, now, is_asked));
             try_join_all(reads).await?.into_iter().flatten().collect()
         } else {
-            self.read_to(log.last_sequence, String::new(), since, is_asked).await?
+            self.read_to(end.sequence, (String::new(), since), now, is_asked).await?
         };
-        read.sort_unstable_by_key(|(number, _)| *number);
+        read.sort_unstable_by_key(|message| message.number);
         let is_full = most > 0 && log.bytes > u64::try_from(most).unwrap_or_default() / 10 * 9;
         let reaches = since.is_none_or(|since| log.first_timestamp < since);
         let is_whole = reaches || log.first_sequence == 1 || !is_full;
@@ -146,11 +161,12 @@ impl Streams {
         &self,
         filter: String,
         since: Option<DateTime>,
+        now: Now,
         is_asked: impl Fn(&str) -> bool,
-    ) -> Result<Vec<Kept>, EngineError> {
+    ) -> Result<Vec<Logged>, EngineError> {
         match last(&self.messages, &filter).await? {
             Some(last) if since.is_some_and(|since| last.time < since) => Ok(Vec::new()),
-            Some(last) => self.read_to(last.sequence, filter, since, is_asked).await,
+            Some(last) => self.read_to(last.sequence, (filter, since), now, is_asked).await,
             None => Ok(Vec::new()),
         }
     }
@@ -159,10 +175,10 @@ impl Streams {
     async fn read_to(
         &self,
         last: u64,
-        filter_subject: String,
-        since: Option<DateTime>,
+        (filter_subject, since): (String, Option<DateTime>),
+        now: Now,
         is_asked: impl Fn(&str) -> bool,
-    ) -> Result<Vec<Kept>, EngineError> {
+    ) -> Result<Vec<Logged>, EngineError> {
         let all = DeliverPolicy::All;
         let deliver_policy =
             since.map_or(all, |start_time| DeliverPolicy::ByStartTime { start_time });
@@ -179,7 +195,7 @@ impl Streams {
             })
             .await
             .map_err(error)?;
-        let read = self.pull_to(last, &consumer, is_asked).await;
+        let read = self.pull_to(last, &consumer, now, is_asked).await;
         // It would go by itself, later.
         drop(self.messages.delete_consumer(&consumer.cached_info().name).await);
         read
@@ -189,8 +205,9 @@ impl Streams {
         &self,
         last: u64,
         consumer: &PullConsumer,
+        now: Now,
         is_asked: impl Fn(&str) -> bool,
-    ) -> Result<Vec<Kept>, EngineError> {
+    ) -> Result<Vec<Logged>, EngineError> {
         let (mut read, mut count, mut since) = (Vec::new(), 0, Instant::now());
         loop {
             let batch = consumer.fetch().max_messages(BATCH).expires(FORGOTTEN);
@@ -211,7 +228,8 @@ impl Streams {
                 }
                 let is_last = info.stream_sequence >= last;
                 if is_asked(&message.subject) {
-                    read.push((info.stream_sequence, message.message.payload));
+                    let (number, at) = (info.stream_sequence, now.at(info.published));
+                    read.push(Logged { number, at, payload: message.message.payload });
                 }
                 if is_last {
                     return Ok(read);

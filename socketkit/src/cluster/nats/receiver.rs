@@ -15,8 +15,8 @@ use std::{
 };
 use tokio::task::unconstrained;
 
-/// Messages that are received at once.
-const BATCH: usize = 4_096;
+/// Messages that are received at once at most, however fast more come.
+const BATCH: usize = 262_144;
 
 /// See the module. Each subscription has a queue of its own.
 #[derive(Debug)]

@@ -9,12 +9,16 @@ use crate::{
     cluster::{
         channel::Channel,
         durable,
-        engine::{Boxed, EngineError, Read, Recall},
+        engine::{Boxed, EngineError, Logged, Read, Recall},
     },
 };
 use bytes::Bytes;
 use redis::{FromRedisValue, Pipeline, aio::MultiplexedConnection, cmd};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Channels that are read at once.
 const CHANNELS: usize = 64;
@@ -25,6 +29,22 @@ const MESSAGES: usize = 1_024;
 /// A message of a stream: its id, and two fields, whose names are always the same. The second is its number among
 /// those of all streams.
 type Kept = (String, (String, Bytes, String, u64));
+
+/// The time on this machine, and in milliseconds on that of Redis.
+#[derive(Clone, Copy)]
+struct Now {
+    here: Instant,
+    there: u64,
+}
+
+impl Now {
+    /// When a message was kept, by its id.
+    fn at(self, id: &str) -> Instant {
+        let time = id.split('-').next().and_then(|time| time.parse().ok());
+        let age = time.map_or(0, |time: u64| self.there.saturating_sub(time));
+        self.here.checked_sub(Duration::from_millis(age)).unwrap_or(self.here)
+    }
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -51,7 +71,8 @@ impl Reader {
         &self,
         channels: &[Channel],
         since: &str,
-    ) -> Result<(Vec<(u64, Bytes)>, bool), EngineError> {
+        now: Now,
+    ) -> Result<(Vec<Logged>, bool), EngineError> {
         let keys: Vec<_> = channels.iter().map(|channel| self.keys.log(*channel)).collect();
         let mut ends = Pipeline::new();
         for key in &keys {
@@ -79,7 +100,11 @@ impl Reader {
                 if let Some((id, _)) = page.get(count - 1) {
                     rest.push((key, format!("({id}"), end, length));
                 }
-                read.extend(page.into_iter().map(|(_, (_, message, _, number))| (number, message)));
+                read.extend(page.into_iter().map(|(id, (_, payload, _, number))| Logged {
+                    number,
+                    at: now.at(&id),
+                    payload,
+                }));
             }
             unread = rest;
         }
@@ -122,18 +147,22 @@ impl Recall for Reader {
         within: Duration,
     ) -> Boxed<'_, Result<Read, EngineError>> {
         Box::pin(async move {
-            let (seconds, _): (u64, u64) = self.ask(cmd("TIME")).await?;
-            // Of the second that has begun, all.
+            let here = Instant::now();
+            let (seconds, micros): (u64, u64) = self.ask(cmd("TIME")).await?;
+            let now = Now { here, there: seconds * 1_000 + micros / 1_000 };
+            // Of the second that has begun, all; and what was said until it answered.
+            let within = within + here.elapsed();
             let since = seconds.saturating_sub(within.as_secs() + 1) * 1_000;
             let channels: HashSet<_> = channels.into_iter().collect();
             let channels: Vec<_> = channels.into_iter().collect();
             let (mut read, mut is_whole) = (Vec::new(), true);
             for some in channels.chunks(CHANNELS) {
-                let (messages, are_whole) = self.read_channels(some, &since.to_string()).await?;
+                let (messages, are_whole) =
+                    self.read_channels(some, &since.to_string(), now).await?;
                 read.extend(messages);
                 is_whole &= are_whole;
             }
-            read.sort_unstable_by_key(|(number, _)| *number);
+            read.sort_unstable_by_key(|message| message.number);
             Ok(Read { messages: read, is_whole })
         })
     }

@@ -1,56 +1,74 @@
-//! After a connection to an engine with a log was lost: what was said meanwhile is read from that, in the order in which
-//! it was kept, before anything else goes on that came since.
+//! Where the engine keeps a log, what was missed is read from that, in the order in which it was kept, before anything
+//! else goes on that came since: after a connection was lost, and when a message of anybody is found missing.
 
-use super::{LATELY, Talk, listened};
+use super::{MOMENT, Talk, listened};
 use crate::{
-    Protocol,
+    NodeId, Protocol,
     cluster::{
         channel::Channel,
-        engine::{Boxed, EngineError, Read},
-        heard::Moment,
-        message::{Message, Record},
+        engine::{Boxed, Logged, Read},
+        heard::{Act, Moment},
+        message::{Head, Message, Record},
         said::Room,
     },
 };
 use std::{
+    collections::HashSet,
     future::pending,
     mem,
     time::{Duration, Instant},
 };
-use tokio::time::timeout;
+use tokio::time::sleep;
 
-/// How long that may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Before the log is asked again that could not be read.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// What may come meanwhile. Beyond it whoever may have missed something is asked for it, and those who are gone do not
-/// answer.
+/// How long what was missed is asked of its sender alone, when the log was just read: it was not there.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What may come meanwhile. With more, whoever is here comes back by the log.
 const HELD: Room = Room { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
 /// What is read.
-pub(super) type Reading = Boxed<'static, Result<Read, EngineError>>;
+pub(super) type Reading = Boxed<'static, Read>;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Healing {
-    /// Since when something may be missed; it is being read.
+    /// Since when something may be missed, which is being read or to be read.
     since: Option<Instant>,
-    is_reading: bool,
-    /// What comes meanwhile.
-    held: Vec<Message>,
+    is_wanted: bool,
+    /// What comes meanwhile, and when.
+    held: Vec<(Message, Instant)>,
     bytes: usize,
+    /// Nodes that have gone, and had not said again what may have been missed.
+    owing: Vec<NodeId>,
+    /// When it was last read, and since when.
+    read: Option<(Instant, Instant)>,
 }
 
 impl Healing {
+    /// What was said since a time is to be read.
+    pub(super) fn begin(&mut self, since: Instant) {
+        self.is_wanted = true;
+        self.since = self.since.into_iter().chain([since]).min();
+    }
+
     /// Holds a message until everything before it has been read; gives it back where there is nothing to wait for.
-    pub(super) fn hold(&mut self, message: Message) -> Option<Message> {
-        let is_mark = |record: &Record| matches!(record, Record::Marks(_));
-        let has_turn = message.head.counts || message.head.records.iter().any(is_mark);
-        if !self.is_reading || !has_turn {
+    pub(super) fn hold(&mut self, message: Message, now: Instant) -> Option<Message> {
+        // A session that comes goes on behind what was said before it came.
+        let waits = |record: &Record| matches!(record, Record::Marks(_) | Record::Moved { .. });
+        let has_turn = message.head.counts || message.head.records.iter().any(waits);
+        if !self.is_wanted || !has_turn {
             return Some(message);
         }
-        self.bytes += message.bytes.len();
-        self.held.push(message);
+        self.push(message, now);
         None
+    }
+
+    fn push(&mut self, message: Message, now: Instant) {
+        self.bytes += message.bytes.len();
+        self.held.push((message, now));
     }
 
     /// Whether more is held than there is room for.
@@ -59,78 +77,136 @@ impl Healing {
     }
 
     pub(super) fn is_reading(&self) -> bool {
-        self.is_reading
+        self.is_wanted
+    }
+
+    /// A node has gone that may have said something which did not come. Whether the log is going to tell.
+    pub(super) fn tells_of(&mut self, node: NodeId) -> bool {
+        self.owing.extend(self.is_wanted.then_some(node));
+        self.is_wanted
     }
 
     /// The connection was lost: what is held comes again.
     pub(super) fn stop(&mut self) {
-        (self.is_reading, self.bytes) = (false, 0);
+        (self.is_wanted, self.bytes) = (false, 0);
         self.held.clear();
+    }
+
+    /// Whether what was said at a time is not in the log, as far as is known.
+    fn lacks(&self, said: Instant, now: Instant) -> bool {
+        let lacks = |(read, since): (Instant, Instant)| {
+            since <= said && now.saturating_duration_since(read) < LATE
+        };
+        self.read.is_some_and(lacks)
     }
 }
 
 impl<P: Protocol> Talk<P> {
-    /// Begins to read what was said since a time, if there is a log.
-    pub(super) fn heal(&mut self, lost: Option<Instant>, now: Instant) -> Option<Reading> {
-        let recall = self.shared.durable.as_ref()?.recall()?;
-        let hub = self.hub.upgrade()?;
-        // A time that was not read to its end is read again.
-        let since = self.healing.since.into_iter().chain(lost).min()?;
-        self.healing = Healing { since: Some(since), is_reading: true, ..Healing::default() };
+    /// Begins to read what may have been missed, if something may, and there is a log.
+    pub(super) fn heal(&mut self) -> Option<Reading> {
+        let durable = self.shared.durable.as_ref();
+        let recall = durable.filter(|_| self.healing.is_wanted)?.recall();
+        let (Some(recall), Some(hub), Some(since)) =
+            (recall, self.hub.upgrade(), self.healing.since)
+        else {
+            self.healing.stop();
+            return None;
+        };
         let rooms = hub.all_rooms();
         let rooms = rooms.iter().filter_map(|room| hub.channel(room));
         let sockets = hub.everybody();
         let sockets = sockets.iter().map(|peer| Channel::Socket(peer.id));
-        let channels = [Channel::All].into_iter().chain(rooms).chain(sockets).collect();
-        let within = now.saturating_duration_since(since) + LATELY;
+        let coming = self.shared.arrivals.channels();
+        let channels = [Channel::All].into_iter().chain(rooms).chain(sockets).chain(coming);
+        let channels: Vec<_> = channels.collect();
         Some(Box::pin(async move {
-            timeout(PATIENCE, recall.read(channels, within))
-                .await
-                .unwrap_or_else(|_| Err("reading takes too long".into()))
+            loop {
+                match recall.read(channels.clone(), since.elapsed()).await {
+                    Ok(read) => return read,
+                    Err(error) => tracing::warn!(%error, "the log of the cluster cannot be read"),
+                }
+                sleep(PAUSE).await;
+            }
         }))
     }
 
-    /// It was read, or cannot be: then others are asked what they have said.
-    pub(super) fn healed(&mut self, log: Result<Read, EngineError>, now: Instant) {
-        let Healing { held, .. } = mem::take(&mut self.healing);
-        let (node, mut acts) = (self.shared.node, Vec::new());
-        let shared = &self.shared;
+    /// It was read: what it does not tell is asked of others.
+    pub(super) fn healed(&mut self, Read { messages, is_whole }: Read, now: Instant) {
+        let Healing { held, owing, since, .. } = mem::take(&mut self.healing);
+        self.healing.read = since.map(|since| (now, since));
+        let (shared, mut acts) = (&self.shared, Vec::new());
         let of = (&**shared, &self.hub, self.begun);
-        let since = |channel| listened(of, channel);
-        let moment = Moment { now, since: &since };
-        match log {
-            Ok(Read { messages, is_whole }) => {
-                let read = messages.into_iter().flat_map(|(_, message)| Message::read(message));
-                let of_others = |message: &Message| {
-                    message.head.from != node
-                        && message.head.counts
-                        && shared.hears(message.head.on)
-                };
-                for message in read.filter(of_others) {
-                    self.heard.recall(message, moment, &mut acts);
-                }
-                if is_whole {
-                    self.nodes.healed();
-                }
+        let listened = |channel| listened(of, channel);
+        let moment = Moment { now, since: &listened };
+        let known: HashSet<_> =
+            held.iter().map(|(message, _)| (message.head.from, message.head.first)).collect();
+        for Logged { at, payload, .. } in messages {
+            let Ok(message) = Message::read(payload) else { continue };
+            let Head { from, on, first, counts, .. } = message.head;
+            // What was said before this node listened there is for nobody here. That is known a little late.
+            let is_lately = || listened(on).is_some_and(|since| at >= since);
+            let is_meant = counts && from != shared.node && shared.hears(on);
+            if is_meant && (known.contains(&(from, first)) || is_lately()) {
+                self.heard.recall(message, moment, &mut acts);
             }
-            Err(error) => tracing::warn!(%error, "the log of the cluster cannot be read"),
         }
-        for message in held {
-            self.heard.hear(message, moment, &mut acts);
+        match is_whole {
+            true => self.nodes.healed(),
+            false => acts.extend(owing.into_iter().map(|node| Act::Gap(node, Channel::All))),
+        }
+        for (message, came) in held {
+            // For as long as when it came.
+            let held = now.saturating_duration_since(came);
+            let since = |channel| Some(listened(channel)? + held);
+            let moment = Moment { now, since: &since };
+            let is_logged = message.head.counts && message.head.on.is_kept();
+            match is_logged && is_whole {
+                true => self.heard.recall(message, moment, &mut acts),
+                false => self.heard.hear(message, moment, &mut acts),
+            }
         }
         self.perform(acts, now);
     }
 
-    /// Does not wait for what is read when too much comes meanwhile.
-    pub(super) fn heal_no_more(&mut self, now: Instant) {
-        if self.healing.is_full() {
-            self.healed(Err("more came meanwhile than there is room for".into()), now);
+    /// What is missed is read from the log instead of asking for it, unless that was just read: nothing else goes on before.
+    /// `acts` are from what was just heard.
+    pub(super) fn heal_missed(&mut self, acts: &mut Vec<Act>, now: Instant) {
+        if self.shared.durable.is_none() {
+            return;
         }
+        let said = |act: &Act| match act {
+            Act::Ask(_, missed) if missed.channel.is_kept() => now.checked_sub(missed.age),
+            _ => None,
+        };
+        let is_read = |act: &Act| said(act).is_some_and(|said| !self.healing.lacks(said, now));
+        let Some(oldest) = acts.iter().filter(|act| is_read(act)).filter_map(said).min() else {
+            return;
+        };
+        acts.retain(|act| said(act).is_none());
+        self.healing.begin(oldest.checked_sub(MOMENT).unwrap_or(oldest));
+        let of = (&*self.shared, &self.hub, self.begun);
+        let since = |channel| listened(of, channel);
+        for message in self.heard.give_back(Moment { now, since: &since }, acts) {
+            self.healing.push(message, now);
+        }
+    }
+
+    /// Does not wait for what is read when too much comes meanwhile: nobody knows what those who are here have missed.
+    pub(super) fn heal_no_more(&mut self, now: Instant) {
+        if !self.healing.is_full() {
+            return;
+        }
+        tracing::warn!("more is said than there is room for until the log is read");
+        if let Some(hub) = self.hub.upgrade() {
+            hub.gap(Channel::All, &self.spread);
+            self.shared.arrivals.gap(Channel::All);
+        }
+        self.healed(Read { messages: Vec::new(), is_whole: true }, now);
     }
 }
 
 /// What is read, if something is.
-pub(super) async fn read(reading: &mut Option<Reading>) -> Result<Read, EngineError> {
+pub(super) async fn read(reading: &mut Option<Reading>) -> Read {
     match reading {
         Some(log) => {
             let log = log.await;

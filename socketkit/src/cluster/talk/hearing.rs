@@ -29,7 +29,6 @@ const AGAIN: usize = 512 * 1024;
 impl<P: Protocol> Talk<P> {
     pub(super) fn hear(&mut self, messages: Vec<Bytes>) {
         let now = Instant::now();
-        self.heard_at = now;
         let read = messages.into_iter().filter_map(|bytes| match Message::read(bytes) {
             Ok(message) => Some(message),
             Err(malformed) => {
@@ -45,11 +44,18 @@ impl<P: Protocol> Talk<P> {
             if message.head.from == self.shared.node {
                 self.hear_self(&message, now);
             } else if self.shared.hears(message.head.on)
-                && let Some(message) = self.healing.hold(message)
+                && let Some(message) = self.healing.hold(message, now)
             {
                 let of = (&*self.shared, &self.hub, self.begun);
                 let since = |channel| listened(of, channel);
+                let known = acts.len();
                 self.heard.hear(message, Moment { now, since: &since }, &mut acts);
+                if acts[known..].iter().any(|act| matches!(act, Act::Ask(..))) {
+                    // What came with it waits as well for what was missed.
+                    let mut more = acts.split_off(known);
+                    self.heal_missed(&mut more, now);
+                    acts.extend(more);
+                }
             }
         }
         self.perform(acts, now);
@@ -58,10 +64,15 @@ impl<P: Protocol> Talk<P> {
 
     fn hear_self(&mut self, message: &Message, now: Instant) {
         for record in &message.head.records {
-            if let Record::Echo(ticket) = record {
-                lock(&self.shared.interests).confirm(*ticket, now);
-                self.listen(Vec::new(), now);
-                self.shared.waiting.release(*ticket);
+            match record {
+                Record::Echo(ticket) => {
+                    lock(&self.shared.interests).confirm(*ticket, now);
+                    self.listen(Vec::new(), now);
+                    self.shared.waiting.release(*ticket);
+                }
+                // Whatever was said before that has come by now.
+                Record::Here(_) => self.heard_until = self.beats.pop_front().or(self.heard_until),
+                _ => {}
             }
         }
     }
@@ -72,7 +83,7 @@ impl<P: Protocol> Talk<P> {
             let mut more = Vec::new();
             match act {
                 Act::Deliver(message) => self.deliver(&message, now, &mut more),
-                Act::Ask(node, Missed { ask, channel, after, within, until }) => {
+                Act::Ask(node, Missed { ask, channel, after, within, until, .. }) => {
                     let within = millis(within);
                     self.counters.cluster.asked.add(1);
                     let resend = Record::Resend { ask, on: channel, after, within, until };
@@ -88,6 +99,7 @@ impl<P: Protocol> Talk<P> {
                     }
                 }
             }
+            self.heal_missed(&mut more, now);
             // What follows from it comes before what came after it.
             more.into_iter().rev().for_each(|act| acts.push_front(act));
         }
@@ -185,7 +197,8 @@ impl<P: Protocol> Talk<P> {
     fn forget(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
         tracing::info!(%node, "a node of the cluster has gone");
         // What it said while nobody listened here, it says no more.
-        acts.extend(self.nodes.leave(node).then_some(Act::Gap(node, Channel::All)));
+        let is_missed = self.nodes.leave(node) && !self.healing.tells_of(node);
+        acts.extend(is_missed.then_some(Act::Gap(node, Channel::All)));
         let of = (&*self.shared, &self.hub, self.begun);
         let since = |channel| listened(of, channel);
         self.heard.forget(node, Moment { now, since: &since }, acts);

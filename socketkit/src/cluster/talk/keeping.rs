@@ -117,8 +117,13 @@ impl<P: Protocol> Talk<P> {
             }
             believe(&self.shared, &durable, (id, waits));
         }
-        for returning in durable.returning() {
-            self.bring_back(returning, now);
+        // Its client may have said something where it was that has not come to others who are here.
+        let is_behind = self.healing.is_reading() || self.heard.is_waiting();
+        durable.falls_behind(is_behind);
+        if !is_behind {
+            for returning in durable.returning() {
+                self.bring_back(returning, now);
+            }
         }
     }
 

@@ -1,0 +1,129 @@
+//! What a node has missed, where the engine keeps a log.
+
+use super::{
+    super::{channel::Channel, memory::Memory},
+    Chat, Join, Say, ServerEvent,
+    durable::{flushed, nodes, recovered},
+    moving::Roaming,
+    said, soon, until,
+};
+use crate::{Client, Service};
+use std::{mem, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// Three nodes, of which the third has not heard what the first has said last; it is about to read that, and the first
+/// is lost.
+struct Behind {
+    engine: Memory,
+    nodes: [Service<Chat>; 3],
+    lines: [Memory; 3],
+    /// She came to the first, and he to the third; both are in the lobby.
+    roaming: Arc<Roaming<Chat>>,
+    ada: Client<Chat>,
+    bob: Client<Chat>,
+    /// She has just come into the hall, on the third.
+    eve: Client<Chat>,
+}
+
+impl Behind {
+    async fn begin() -> Self {
+        let engine = Memory::default();
+        let (nodes, lines) = nodes::<3>(&engine).await;
+        let (roaming, bobs) = (Roaming::new(&nodes), Roaming::new(&nodes));
+        bobs.go_to(2);
+        let mut ada = soon(roaming.client().connect()).await.unwrap();
+        let mut bob = soon(bobs.client().connect()).await.unwrap();
+        for client in [&mut ada, &mut bob] {
+            soon(client.call(Join("lobby".into()))).await.unwrap();
+        }
+        say(&nodes[0], "heard").await;
+        for client in [&mut ada, &mut bob] {
+            assert_eq!(said(client).await, "heard");
+        }
+        let eve = soon(nodes[2].local()).await;
+        soon(eve.call(Join("hall".into()))).await.unwrap();
+        let mut lost = false;
+        engine.lose(move |line, channel, _| {
+            let is_it = line == 3 && matches!(channel, Channel::Room(_));
+            is_it && !mem::replace(&mut lost, true)
+        });
+        engine.read_later();
+        say(&nodes[0], "one").await;
+        say(&nodes[0], "two").await;
+        until(|| engine.is_waited_for()).await;
+        Self { engine, nodes, lines, roaming, ada, bob, eve }
+    }
+
+    fn lose_first(&self) {
+        self.roaming.go_to(usize::MAX);
+        self.lines[0].cut_off();
+    }
+}
+
+async fn say(node: &Service<Chat>, text: &str) {
+    say_to("lobby", node, text).await;
+}
+
+/// It is with the engine.
+async fn say_to(room: &str, node: &Service<Chat>, text: &str) {
+    node.io().to(room).emit(ServerEvent::Said(text.into()));
+    flushed(node).await;
+}
+
+async fn hears(client: &mut Client<Chat>, texts: &[&str]) {
+    for text in texts {
+        assert_eq!(said(client).await, *text);
+    }
+}
+
+#[tokio::test]
+async fn what_was_missed_of_one_comes_before_what_others_say_then() {
+    let mut behind = Behind::begin().await;
+    behind.lose_first();
+    say(&behind.nodes[1], "three").await;
+    behind.engine.read_now();
+    hears(&mut behind.bob, &["one", "two", "three"]).await;
+    assert_eq!(behind.nodes[2].io().stats().cluster.asked, 0);
+}
+
+#[tokio::test]
+async fn a_session_goes_on_where_all_that_was_said_before_has_come() {
+    let mut behind = Behind::begin().await;
+    behind.lose_first();
+    behind.roaming.go_to(2);
+    // What is kept of it could be read by now.
+    assert!(timeout(Duration::from_millis(300), recovered(&behind.ada)).await.is_err());
+    behind.engine.read_now();
+    recovered(&behind.ada).await;
+    let room = Some("lobby".into());
+    soon(behind.ada.call(Say { room, text: "three".into() })).await.unwrap();
+    hears(&mut behind.bob, &["one", "two", "three"]).await;
+    hears(&mut behind.ada, &["one", "two", "three"]).await;
+}
+
+#[tokio::test]
+async fn whoever_is_where_too_much_comes_meanwhile_comes_back_by_the_log() {
+    let mut behind = Behind::begin().await;
+    let text = "x".repeat(1024 * 1024);
+    for _ in 0..65 {
+        behind.nodes[1].io().to("hall").emit(ServerEvent::Said(text.clone()));
+        flushed(&behind.nodes[1]).await;
+    }
+    recovered(&behind.bob).await;
+    hears(&mut behind.bob, &["one", "two"]).await;
+    say(&behind.nodes[1], "three").await;
+    hears(&mut behind.bob, &["three"]).await;
+}
+
+#[tokio::test]
+async fn what_came_until_the_log_was_read_comes_whenever_that_says_it_was_kept() {
+    let mut behind = Behind::begin().await;
+    say_to("hall", &behind.nodes[1], "first").await;
+    // By the log she was not there yet when the first was said.
+    let lag = Duration::from_millis(500);
+    behind.engine.lag(lag);
+    sleep(lag).await;
+    say_to("hall", &behind.nodes[1], "second").await;
+    behind.engine.read_now();
+    hears(&mut behind.eve, &["first", "second"]).await;
+}
