@@ -103,7 +103,7 @@ pub(crate) trait Recall: Send + Sync {
 pub(crate) struct Logged {
     /// Its place there.
     pub(crate) number: u64,
-    /// When it was kept, by the clock of this machine.
+    /// When it was kept, by the clock of this machine, or a little later.
     pub(crate) at: Instant,
     pub(crate) payload: Bytes,
 }

@@ -174,9 +174,9 @@ impl Heard {
         self.senders.retain(|_, sender| now.saturating_duration_since(sender.at) < AWAY);
     }
 
-    /// A node is gone: nothing more comes of it.
+    /// A node is gone: nothing more comes of it. How far it was heard is known for a while, as a log may tell of it.
     pub(crate) fn forget(&mut self, node: NodeId, moment: Moment<'_>, acts: &mut Vec<Act>) {
-        let Some(mut sender) = self.senders.remove(&node) else { return };
+        let Some(sender) = self.senders.get_mut(&node) else { return };
         while sender.until.is_some() {
             sender.give_up(node, moment, acts);
         }

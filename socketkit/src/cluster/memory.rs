@@ -256,14 +256,21 @@ impl Recall for Memory {
         Box::pin(async move { Ok(lock(&self.state).kept.here.get(&node).map(Instant::elapsed)) })
     }
 
-    fn read(&self, channels: Vec<Channel>, _: Duration) -> Boxed<'_, Result<Read, EngineError>> {
+    fn read(
+        &self,
+        channels: Vec<Channel>,
+        within: Duration,
+    ) -> Boxed<'_, Result<Read, EngineError>> {
         Box::pin(async move {
             if self.reads_later.swap(false, Ordering::Relaxed) {
                 let mut waits = self.waits.subscribe();
                 waits.wait_for(|waits| !waits).await.map_err(|_| "nobody says so")?;
             }
             let kept = &lock(&self.state).kept.messages;
-            let asked = (1..).zip(kept).filter(|(_, (channel, ..))| channels.contains(channel));
+            let is_asked = |(channel, at, _): &(Channel, Instant, Bytes)| {
+                channels.contains(channel) && at.elapsed() <= within
+            };
+            let asked = (1..).zip(kept).filter(|(_, message)| is_asked(message));
             let lag = *lock(&self.lag);
             let message = |(number, (_, at, payload)): (u64, &(Channel, Instant, Bytes))| Logged {
                 number,

@@ -43,9 +43,9 @@ pub(crate) struct Behind {
 }
 
 impl Node {
-    /// It is not asked any more. Whether it owes an answer.
-    fn give_up(&mut self) -> bool {
-        self.behind.take().is_some_and(|behind| behind.is_owed)
+    /// It is not asked any more. Since when it owes an answer.
+    fn give_up(&mut self) -> Option<Instant> {
+        self.behind.take().filter(|behind| behind.is_owed).map(|behind| behind.since)
     }
 }
 
@@ -95,9 +95,11 @@ impl Nodes {
         behind
     }
 
-    /// Nothing is missed of anybody.
-    pub(crate) fn healed(&mut self) {
-        self.here.values_mut().chain(self.away.values_mut()).for_each(|node| node.behind = None);
+    /// Nothing is missed of anybody that was said since a time.
+    pub(crate) fn healed(&mut self, since: Instant) {
+        for node in self.here.values_mut().chain(self.away.values_mut()) {
+            node.behind = node.behind.filter(|behind| behind.since < since);
+        }
     }
 
     /// A node has answered.
@@ -107,14 +109,14 @@ impl Nodes {
         }
     }
 
-    /// It says that it goes. Whether it did not answer before.
-    pub(crate) fn leave(&mut self, node: NodeId) -> bool {
+    /// It says that it goes. Since when it owes an answer, if it does.
+    pub(crate) fn leave(&mut self, node: NodeId) -> Option<Instant> {
         let here = self.here.remove(&node);
-        here.or_else(|| self.away.remove(&node)).is_some_and(|mut node| node.give_up())
+        here.or_else(|| self.away.remove(&node))?.give_up()
     }
 
-    /// Those that are gone by now, and whether they did not answer before.
-    pub(crate) fn expire(&mut self, now: Instant) -> Vec<(NodeId, bool)> {
+    /// Those that are gone by now, and since when they owe an answer.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<(NodeId, Option<Instant>)> {
         let silence = |heard: Instant| now.saturating_duration_since(heard);
         self.away.retain(|_, node| silence(node.heard) < AWAY);
         let gone = self.here.extract_if(.., |_, node| silence(node.heard) >= GONE);
@@ -173,10 +175,11 @@ mod tests {
         assert!(!nodes.hear(one, here(5), start, start + SILENCE));
         let ask = nodes.behind(one).unwrap().ask;
         nodes.sync(one, ask);
-        assert_eq!(nodes.expire(start + GONE), [(two, false)]);
+        assert_eq!(nodes.expire(start + GONE), [(two, None)]);
         assert!(nodes.hear(two, here(4), start, start + GONE), "it was cut off");
-        assert!(nodes.leave(two), "it has not said what it said meanwhile");
-        assert!(nodes.ids().eq([one]) && !nodes.leave(one) && nodes.ids().next().is_none());
+        assert!(nodes.leave(two).is_some(), "it has not said what it said meanwhile");
+        assert!(nodes.ids().eq([one]));
+        assert!(nodes.leave(one).is_none() && nodes.ids().next().is_none());
     }
 
     #[test]

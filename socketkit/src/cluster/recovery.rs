@@ -26,6 +26,10 @@ const LAG: Duration = Duration::from_secs(20);
 /// How long before what is kept is asked for again, where it could not be read.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How often it is asked whether all that was said has come: for some 10 s, as a node may be late. Each time anew, as
+/// the connection may have been lost.
+const ECHOES: usize = 40;
+
 /// A session that is this node's by what is written down, and that its task is to take in.
 struct Claimed {
     record: SessionRecord,
@@ -81,7 +85,12 @@ impl<P: Protocol> Service<P> {
             return Err(NoSession::Coming);
         }
         // Before it goes on here, what was said before has come to all who are here.
-        while !arriving.listens().await || !durable.is_up_to_date() {
+        for _ in 0..ECHOES {
+            if arriving.listens().await {
+                break;
+            }
+        }
+        while !durable.is_up_to_date() {
             sleep(PAUSE).await;
         }
         let channels = arriving.channels();

@@ -142,7 +142,7 @@ impl<P: Protocol> Talk<P> {
             durable.reads(recall);
         }
         let lost = self.begin(now);
-        if let Some(since) = lost.filter(|_| self.shared.durable.is_some()) {
+        if let Some(since) = lost.filter(|_| self.reads_log()) {
             self.healing.begin(since);
         }
         let mut reading = self.heal();
@@ -196,18 +196,27 @@ impl<P: Protocol> Talk<P> {
         self.begun.get_or_insert(now);
         self.nodes.excuse(now);
         self.shared.waiting.resume();
-        let until = self.heard_until.or(self.begun).unwrap_or(now);
+        // Whoever emits only hears nothing, and says nothing of itself.
+        let until = self.heard_until.or(self.begun).filter(|_| self.shared.role == Role::Server);
         // Clocks do not go alike.
-        let lost = self.lost.take().and_then(|lost| lost.min(until).checked_sub(MOMENT));
+        let lost = self.lost.take().and_then(|lost| {
+            let heard = until.map_or(lost, |until| lost.min(until));
+            heard.checked_sub(MOMENT)
+        });
         if let Some(since) = lost {
             // Nobody knows which of the last words arrived, here and elsewhere.
-            let since = since.checked_sub(LATELY).unwrap_or(since);
-            self.mark(Channel::Control, &self.said.marks(since, now));
-            let behind = self.nodes.fall_behind(since);
+            let lately = since.checked_sub(LATELY).unwrap_or(since);
+            self.mark(Channel::Control, &self.said.marks(lately, now));
+            let behind = self.nodes.fall_behind(if self.reads_log() { since } else { lately });
             self.ask(Channel::Control, behind, now);
             self.repeats = self.shared.durable.is_some();
         }
         lost
+    }
+
+    /// Whether there is a log of what it may miss.
+    fn reads_log(&self) -> bool {
+        self.shared.durable.is_some() && self.shared.role == Role::Server
     }
 
     /// While there is no connection: has those who wait for one go on when that takes too long.
@@ -263,9 +272,9 @@ impl<P: Protocol> Talk<P> {
         let since = |channel| listened(of, channel);
         self.heard.expire(Moment { now, since: &since }, &mut acts);
         self.heal_missed(&mut acts, now);
-        for (node, is_owing) in self.nodes.expire(now) {
+        for (node, owes) in self.nodes.expire(now) {
             tracing::warn!(%node, "a node of the cluster is silent");
-            let is_missed = is_owing && !self.healing.tells_of(node);
+            let is_missed = owes.is_some_and(|since| !self.healing.tells_of(node, since));
             acts.extend(is_missed.then_some(Act::Gap(node, Channel::All)));
             self.without(node);
         }

@@ -1,23 +1,32 @@
 //! What a log tells of what was missed.
 
 use super::{Act, Heard, Message, Missed, Moment, Sender};
-use std::mem;
+use crate::{NodeId, cluster::channel::Channel};
+use std::{mem, time::Duration};
 
 impl Heard {
-    /// A message that is read from a log, or comes behind that, and may have come before. If it is the first on a channel,
-    /// nothing was missed there that is not in the log.
-    pub(crate) fn recall(&mut self, message: Message, moment: Moment<'_>, acts: &mut Vec<Act>) {
+    /// A message that is read from a log, and may have come before. If nothing is known of its channel, it may not be
+    /// meant: then it was said before that was listened to.
+    pub(crate) fn recall(
+        &mut self,
+        message: Message,
+        is_meant: bool,
+        moment: Moment<'_>,
+        acts: &mut Vec<Act>,
+    ) {
         let (on, last) = (message.head.on, message.head.last());
         let sender = self.senders.entry(message.head.from);
         let sender = sender.or_insert_with(|| Sender::new(moment.now));
-        // Not by how far it was heard of: that may be ahead of what is held until the log is read.
-        if sender.channels.get(&on).is_some_and(|known| *known >= last) {
-            return;
+        match sender.channels.get(&on) {
+            Some(known) if *known >= last => {}
+            None if !is_meant => drop(sender.channels.insert(on, last)),
+            _ => self.hear(message, moment, acts),
         }
-        if let Some(before) = message.head.before {
-            sender.channels.entry(on).or_insert(before);
-        }
-        self.hear(message, moment, acts);
+    }
+
+    /// What a node had said when a channel was begun to be listened to, on which nothing was heard since.
+    pub(crate) fn floor(&self, node: NodeId, on: Channel) -> Option<u64> {
+        self.senders.get(&node)?.floors.get(&on).copied()
     }
 
     /// A log is to tell what was missed of it: what waits for that is to come again behind it, and nobody is asked.
@@ -39,5 +48,12 @@ impl Heard {
             }
         }
         waiting
+    }
+}
+
+impl Missed {
+    /// The same as seen after a while.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        Self { within: self.within + by, age: self.age + by, ..self }
     }
 }

@@ -261,7 +261,7 @@ impl Node {
             match record {
                 Record::Here(here) => self.meet(from, here.clone(), now),
                 Record::Gone => {
-                    acts.extend(self.nodes.leave(from).then_some(Act::Gap(from, Channel::All)));
+                    acts.extend(self.nodes.leave(from).map(|_| Act::Gap(from, Channel::All)));
                     let since = since(&self.interests, self.begun);
                     self.heard.forget(from, Moment { now, since: &since }, acts);
                 }
@@ -327,8 +327,8 @@ impl Node {
             let since = since(&self.interests, self.begun);
             self.heard.expire(Moment { now, since: &since }, &mut acts);
         }
-        for (node, is_owing) in self.nodes.expire(now) {
-            acts.extend(is_owing.then_some(Act::Gap(node, Channel::All)));
+        for (node, owes) in self.nodes.expire(now) {
+            acts.extend(owes.map(|_| Act::Gap(node, Channel::All)));
         }
         self.perform(acts, now);
         if self.told.is_none_or(|at| now.duration_since(at) >= BEAT) {

@@ -114,14 +114,15 @@ impl Streams {
         within: Duration,
     ) -> Result<Read, EngineError> {
         let subjects: HashSet<_> = channels.iter().map(|channel| self.subject(channel)).collect();
-        let here = Instant::now();
+        let begun = Instant::now();
         // A message is kept a little later than it is sent to those who listen. When this one is, so are all before.
         let end = self.say(self.end_subject(), Bytes::new()).await?.await.map_err(error)?;
         let info = self.messages.get_info().await.map_err(error)?;
         let (log, most) = (info.state, info.config.max_bytes);
-        let now = Now { here, there: log.last_timestamp };
+        // Rather later than it was.
+        let now = Now { here: Instant::now(), there: log.last_timestamp };
         // By the clock of the server, when it has answered.
-        let within = within + here.elapsed();
+        let within = within + begun.elapsed();
         let since = log.last_timestamp.checked_sub(within.try_into().map_err(error)?);
         let filters = self.filters(&channels);
         let is_asked = |subject: &str| subjects.contains(subject);

@@ -147,11 +147,12 @@ impl Recall for Reader {
         within: Duration,
     ) -> Boxed<'_, Result<Read, EngineError>> {
         Box::pin(async move {
-            let here = Instant::now();
+            let begun = Instant::now();
             let (seconds, micros): (u64, u64) = self.ask(cmd("TIME")).await?;
-            let now = Now { here, there: seconds * 1_000 + micros / 1_000 };
+            // Rather later than it was.
+            let now = Now { here: Instant::now(), there: seconds * 1_000 + micros / 1_000 };
             // Of the second that has begun, all; and what was said until it answered.
-            let within = within + here.elapsed();
+            let within = within + begun.elapsed();
             let since = seconds.saturating_sub(within.as_secs() + 1) * 1_000;
             let channels: HashSet<_> = channels.into_iter().collect();
             let channels: Vec<_> = channels.into_iter().collect();

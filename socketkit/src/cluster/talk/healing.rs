@@ -7,7 +7,7 @@ use crate::{
     cluster::{
         channel::Channel,
         engine::{Boxed, Logged, Read},
-        heard::{Act, Moment},
+        heard::{Act, Heard, Moment},
         message::{Head, Message, Record},
         said::Room,
     },
@@ -20,8 +20,9 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// Before the log is asked again that could not be read.
+/// Before the log is asked again that could not be read, and for how long it is.
 const PAUSE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long what was missed is asked of its sender alone, when the log was just read: it was not there.
 const LATE: Duration = Duration::from_secs(1);
@@ -41,8 +42,8 @@ pub(super) struct Healing {
     /// What comes meanwhile, and when.
     held: Vec<(Message, Instant)>,
     bytes: usize,
-    /// Nodes that have gone, and had not said again what may have been missed.
-    owing: Vec<NodeId>,
+    /// Nodes that have gone, and had not said again what may have been missed since a time.
+    owing: Vec<(NodeId, Instant)>,
     /// When it was last read, and since when.
     read: Option<(Instant, Instant)>,
 }
@@ -80,9 +81,9 @@ impl Healing {
         self.is_wanted
     }
 
-    /// A node has gone that may have said something which did not come. Whether the log is going to tell.
-    pub(super) fn tells_of(&mut self, node: NodeId) -> bool {
-        self.owing.extend(self.is_wanted.then_some(node));
+    /// A node has gone that may have said something since a time which did not come. Whether the log is going to tell.
+    pub(super) fn tells_of(&mut self, node: NodeId, since: Instant) -> bool {
+        self.owing.extend(self.is_wanted.then_some((node, since)));
         self.is_wanted
     }
 
@@ -119,11 +120,16 @@ impl<P: Protocol> Talk<P> {
         let coming = self.shared.arrivals.channels();
         let channels = [Channel::All].into_iter().chain(rooms).chain(sockets).chain(coming);
         let channels: Vec<_> = channels.collect();
+        let begun = Instant::now();
         Some(Box::pin(async move {
             loop {
                 match recall.read(channels.clone(), since.elapsed()).await {
                     Ok(read) => return read,
                     Err(error) => tracing::warn!(%error, "the log of the cluster cannot be read"),
+                }
+                if begun.elapsed() > PATIENCE {
+                    // Others are asked for all of it.
+                    return Read::default();
                 }
                 sleep(PAUSE).await;
             }
@@ -133,45 +139,75 @@ impl<P: Protocol> Talk<P> {
     /// It was read: what it does not tell is asked of others.
     pub(super) fn healed(&mut self, Read { messages, is_whole }: Read, now: Instant) {
         let Healing { held, owing, since, .. } = mem::take(&mut self.healing);
-        self.healing.read = since.map(|since| (now, since));
-        let (shared, mut acts) = (&self.shared, Vec::new());
-        let of = (&**shared, &self.hub, self.begun);
-        let listened = |channel| listened(of, channel);
-        let moment = Moment { now, since: &listened };
+        let since = since.unwrap_or(now);
+        // Farther back there is nothing.
+        let reached = if is_whole { since } else { self.begun.unwrap_or(since) };
+        self.healing.read = Some((now, reached));
+        let mut acts = Vec::new();
         let known: HashSet<_> =
             held.iter().map(|(message, _)| (message.head.from, message.head.first)).collect();
         for Logged { at, payload, .. } in messages {
             let Ok(message) = Message::read(payload) else { continue };
             let Head { from, on, first, counts, .. } = message.head;
-            // What was said before this node listened there is for nobody here. That is known a little late.
-            let is_lately = || listened(on).is_some_and(|since| at >= since);
-            let is_meant = counts && from != shared.node && shared.hears(on);
-            if is_meant && (known.contains(&(from, first)) || is_lately()) {
-                self.heard.recall(message, moment, &mut acts);
+            if !counts || from == self.shared.node || !self.shared.hears(on) {
+                continue;
+            }
+            let floor = self.heard.floor(from, on).unwrap_or(0);
+            let (is_held, is_new) = (known.contains(&(from, first)), message.head.last() > floor);
+            let is_meant = |since: Option<Instant>| {
+                is_held || is_new && since.is_some_and(|since| at >= since)
+            };
+            let is_meant = is_meant(listened((&*self.shared, &self.hub, self.begun), on));
+            let mut more = Vec::new();
+            self.hear_late(message, (at, now), &mut more, |heard, message, moment, acts| {
+                heard.recall(message, is_meant, moment, acts);
+            });
+            self.heal_missed(&mut more, now);
+            acts.extend(more);
+            if self.healing.is_wanted {
+                // More is missed, from before.
+                self.healing.owing = owing;
+                for (message, came) in held {
+                    self.healing.push(message, came);
+                }
+                return self.perform(acts, now);
             }
         }
-        match is_whole {
-            true => self.nodes.healed(),
-            false => acts.extend(owing.into_iter().map(|node| Act::Gap(node, Channel::All))),
+        if is_whole {
+            self.nodes.healed(since);
         }
+        let are_told = |missed: Instant| is_whole && missed >= since;
+        let owing = owing.into_iter().filter(|(_, missed)| !are_told(*missed));
+        acts.extend(owing.map(|(node, _)| Act::Gap(node, Channel::All)));
         for (message, came) in held {
-            // For as long as when it came.
-            let held = now.saturating_duration_since(came);
-            let since = |channel| Some(listened(channel)? + held);
-            let moment = Moment { now, since: &since };
-            let is_logged = message.head.counts && message.head.on.is_kept();
-            match is_logged && is_whole {
-                true => self.heard.recall(message, moment, &mut acts),
-                false => self.heard.hear(message, moment, &mut acts),
-            }
+            self.hear_late(message, (came, now), &mut acts, Heard::hear);
         }
         self.perform(acts, now);
+    }
+
+    /// Hears what came, or was kept, a while ago: what is missed with it is as long ago.
+    fn hear_late(
+        &mut self,
+        message: Message,
+        (came, now): (Instant, Instant),
+        acts: &mut Vec<Act>,
+        hear: impl FnOnce(&mut Heard, Message, Moment<'_>, &mut Vec<Act>),
+    ) {
+        let late = now.saturating_duration_since(came);
+        let of = (&*self.shared, &self.hub, self.begun);
+        let since = |channel| Some(listened(of, channel)? + late);
+        let mut more = Vec::new();
+        hear(&mut self.heard, message, Moment { now, since: &since }, &mut more);
+        acts.extend(more.into_iter().map(|act| match act {
+            Act::Ask(node, missed) => Act::Ask(node, missed.later(late)),
+            act => act,
+        }));
     }
 
     /// What is missed is read from the log instead of asking for it, unless that was just read: nothing else goes on before.
     /// `acts` are from what was just heard.
     pub(super) fn heal_missed(&mut self, acts: &mut Vec<Act>, now: Instant) {
-        if self.shared.durable.is_none() {
+        if !self.reads_log() {
             return;
         }
         let said = |act: &Act| match act {
@@ -188,6 +224,14 @@ impl<P: Protocol> Talk<P> {
         let since = |channel| listened(of, channel);
         for message in self.heard.give_back(Moment { now, since: &since }, acts) {
             self.healing.push(message, now);
+        }
+        // What they say is to be looked at again when the log was read.
+        for act in acts {
+            if let Act::Deliver(message) = act
+                && message.head.records.iter().any(|record| matches!(record, Record::Marks(_)))
+            {
+                self.healing.push(message.clone(), now);
+            }
         }
     }
 

@@ -197,7 +197,8 @@ impl<P: Protocol> Talk<P> {
     fn forget(&mut self, node: NodeId, now: Instant, acts: &mut Vec<Act>) {
         tracing::info!(%node, "a node of the cluster has gone");
         // What it said while nobody listened here, it says no more.
-        let is_missed = self.nodes.leave(node) && !self.healing.tells_of(node);
+        let owes = self.nodes.leave(node);
+        let is_missed = owes.is_some_and(|since| !self.healing.tells_of(node, since));
         acts.extend(is_missed.then_some(Act::Gap(node, Channel::All)));
         let of = (&*self.shared, &self.hub, self.begun);
         let since = |channel| listened(of, channel);

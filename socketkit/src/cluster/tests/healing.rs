@@ -7,7 +7,7 @@ use super::{
     moving::Roaming,
     said, soon, until,
 };
-use crate::{Client, Service};
+use crate::{Client, ClusterStatus, Service};
 use std::{mem, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -126,4 +126,48 @@ async fn what_came_until_the_log_was_read_comes_whenever_that_says_it_was_kept()
     say_to("hall", &behind.nodes[1], "second").await;
     behind.engine.read_now();
     hears(&mut behind.eve, &["first", "second"]).await;
+}
+
+#[tokio::test]
+async fn what_was_missed_long_before_is_read_as_well() {
+    let engine = Memory::default();
+    let (nodes, _) = nodes::<3>(&engine).await;
+    let mut bob = soon(nodes[2].local()).await;
+    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    say(&nodes[0], "heard").await;
+    assert_eq!(said(&mut bob).await, "heard");
+    let mut lost = 0;
+    engine.lose(move |line, channel, _| {
+        lost += usize::from(line == 3 && matches!(channel, Channel::Room(_)));
+        lost > 0 && lost < 3 && line == 3 && matches!(channel, Channel::Room(_))
+    });
+    say(&nodes[0], "one").await;
+    // Farther back than is read for what is missed last.
+    sleep(Duration::from_millis(2_500)).await;
+    say(&nodes[0], "two").await;
+    say(&nodes[0], "three").await;
+    hears(&mut bob, &["one", "two", "three"]).await;
+    assert_eq!(nodes[2].io().stats().cluster.asked, 0);
+}
+
+#[tokio::test]
+async fn what_was_heard_of_a_node_that_has_left_is_not_said_again() {
+    let engine = Memory::default();
+    let (nodes, lines) = nodes::<3>(&engine).await;
+    let mut bob = soon(nodes[2].local()).await;
+    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    for text in ["one", "two"] {
+        say(&nodes[0], text).await;
+    }
+    hears(&mut bob, &["one", "two"]).await;
+    let [first, second, third] = nodes;
+    soon(first.shutdown()).await;
+    until(|| third.io().nodes().len() == 1).await;
+    let heard = third.io().stats().cluster.lost;
+    lines[2].cut_off();
+    lines[2].back();
+    until(|| third.io().stats().cluster.lost > heard).await;
+    until(|| *third.io().cluster().borrow() == ClusterStatus::Connected).await;
+    say(&second, "three").await;
+    hears(&mut bob, &["three"]).await;
 }
