@@ -90,6 +90,7 @@ async fn what_was_missed_of_one_comes_before_what_others_say_then() {
 async fn a_session_goes_on_where_all_that_was_said_before_has_come() {
     let mut behind = Behind::begin().await;
     behind.lose_first();
+    until(|| behind.nodes[2].io().nodes().len() == 1).await;
     behind.roaming.go_to(2);
     // What is kept of it could be read by now.
     assert!(timeout(Duration::from_millis(300), recovered(&behind.ada)).await.is_err());
