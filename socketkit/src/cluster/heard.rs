@@ -113,8 +113,7 @@ impl Heard {
         sender.at = moment.now;
         sender.latest = sender.latest.max(message.head.last());
         // What does not count needs no turn, but where it says how far the sender came.
-        let is_mark = |record: &Record| matches!(record, Record::Marks(_));
-        let passes = !message.head.counts && !message.head.records.iter().any(is_mark);
+        let passes = !message.head.counts && !has_marks(&message);
         if sender.until.is_none() || passes {
             sender.take(node, message, moment, acts);
             return;
@@ -351,6 +350,11 @@ impl Sender {
             self.until = Some(now);
         }
     }
+}
+
+/// Whether a message says how far its sender came.
+pub(crate) fn has_marks(message: &Message) -> bool {
+    message.head.records.iter().any(|record| matches!(record, Record::Marks(_)))
 }
 
 /// Sorts messages that came at once so that those of one sender are in its order. Each channel is in order, but

@@ -7,7 +7,7 @@ use crate::{
     cluster::{
         channel::Channel,
         engine::{Boxed, Logged, Read},
-        heard::{Act, Heard, Moment},
+        heard::{Act, Heard, Moment, has_marks},
         message::{Head, Message, Record},
         said::Room,
     },
@@ -58,8 +58,9 @@ impl Healing {
     /// Holds a message until everything before it has been read; gives it back where there is nothing to wait for.
     pub(super) fn hold(&mut self, message: Message, now: Instant) -> Option<Message> {
         // A session that comes goes on behind what was said before it came.
-        let waits = |record: &Record| matches!(record, Record::Marks(_) | Record::Moved { .. });
-        let has_turn = message.head.counts || message.head.records.iter().any(waits);
+        let comes = |record: &Record| matches!(record, Record::Moved { .. });
+        let has_turn =
+            message.head.counts || has_marks(&message) || message.head.records.iter().any(comes);
         if !self.is_wanted || !has_turn {
             return Some(message);
         }
@@ -152,12 +153,10 @@ impl<P: Protocol> Talk<P> {
             if !counts || from == self.shared.node || !self.shared.hears(on) {
                 continue;
             }
-            let floor = self.heard.floor(from, on).unwrap_or(0);
-            let (is_held, is_new) = (known.contains(&(from, first)), message.head.last() > floor);
-            let is_meant = |since: Option<Instant>| {
-                is_held || is_new && since.is_some_and(|since| at >= since)
-            };
-            let is_meant = is_meant(listened((&*self.shared, &self.hub, self.begun), on));
+            let since = listened((&*self.shared, &self.hub, self.begun), on);
+            let is_new = self.heard.floor(from, on).is_none_or(|floor| message.head.last() > floor);
+            let is_lately = is_new && since.is_some_and(|since| at >= since);
+            let is_meant = is_lately || known.contains(&(from, first));
             let mut more = Vec::new();
             self.hear_late(message, (at, now), &mut more, |heard, message, moment, acts| {
                 heard.recall(message, is_meant, moment, acts);
@@ -228,7 +227,7 @@ impl<P: Protocol> Talk<P> {
         // What they say is to be looked at again when the log was read.
         for act in acts {
             if let Act::Deliver(message) = act
-                && message.head.records.iter().any(|record| matches!(record, Record::Marks(_)))
+                && has_marks(message)
             {
                 self.healing.push(message.clone(), now);
             }

@@ -40,8 +40,7 @@ impl Behind {
         for client in [&mut ada, &mut bob] {
             assert_eq!(said(client).await, "heard");
         }
-        let eve = soon(nodes[2].local()).await;
-        soon(eve.call(Join("hall".into()))).await.unwrap();
+        let eve = in_room(&nodes[2], "hall").await;
         let mut lost = false;
         engine.lose(move |line, channel, _| {
             let is_it = line == 3 && matches!(channel, Channel::Room(_));
@@ -58,6 +57,12 @@ impl Behind {
         self.roaming.go_to(usize::MAX);
         self.lines[0].cut_off();
     }
+}
+
+async fn in_room(node: &Service<Chat>, room: &str) -> Client<Chat> {
+    let client = soon(node.local()).await;
+    soon(client.call(Join(room.into()))).await.unwrap();
+    client
 }
 
 async fn say(node: &Service<Chat>, text: &str) {
@@ -133,8 +138,7 @@ async fn what_came_until_the_log_was_read_comes_whenever_that_says_it_was_kept()
 async fn what_was_missed_long_before_is_read_as_well() {
     let engine = Memory::default();
     let (nodes, _) = nodes::<3>(&engine).await;
-    let mut bob = soon(nodes[2].local()).await;
-    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    let mut bob = in_room(&nodes[2], "lobby").await;
     say(&nodes[0], "heard").await;
     assert_eq!(said(&mut bob).await, "heard");
     let mut lost = 0;
@@ -155,8 +159,7 @@ async fn what_was_missed_long_before_is_read_as_well() {
 async fn what_was_heard_of_a_node_that_has_left_is_not_said_again() {
     let engine = Memory::default();
     let (nodes, lines) = nodes::<3>(&engine).await;
-    let mut bob = soon(nodes[2].local()).await;
-    soon(bob.call(Join("lobby".into()))).await.unwrap();
+    let mut bob = in_room(&nodes[2], "lobby").await;
     for text in ["one", "two"] {
         say(&nodes[0], text).await;
     }
