@@ -31,7 +31,7 @@ use tokio::{
 /// Sessions of which it is known where they went; beyond, whoever looks for one here is told that there is none.
 const KNOWN: usize = 65_536;
 
-/// How long a session waits to be let go: whoever asked for it waits no longer.
+/// How long a session waits to be let go, unless it is written down: whoever asked for it waits no longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// For how long a session that was let go may be on its way.
@@ -85,7 +85,7 @@ impl Mover {
         let went = tokio::select! {
             biased;
             went = &mut is_gone => went,
-            () = sleep(PATIENCE) => {
+            () = shared.gives_up() => {
                 // The engine is away, or the task of the node has ended with the server.
                 shared.departures.give_up(id);
                 is_gone.await
@@ -104,6 +104,20 @@ impl Mover {
 /// A session that has left and has not arrived.
 #[derive(Debug)]
 pub(crate) struct Lost;
+
+impl Shared {
+    /// Waits as long as whoever has asked for a session: as long as a node may only be late, if it is written down.
+    async fn gives_up(&self) {
+        let begun = Instant::now();
+        sleep(PATIENCE).await;
+        while self.durable.is_some()
+            && self.is_connected()
+            && begun.elapsed() < self.limits.handshake
+        {
+            sleep(PATIENCE / 10).await;
+        }
+    }
+}
 
 impl Departures {
     pub(crate) fn leaving(&self) -> Vec<Departure> {

@@ -23,7 +23,7 @@ use super::{
 use crate::{Limits, NodeId, SocketId, peer::lock};
 use bytes::Bytes;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
     sync::{
         Arc, Mutex,
@@ -48,7 +48,7 @@ pub(crate) struct Durable {
     heard: Mutex<Heard>,
     recall: Mutex<Option<Arc<dyn Recall>>>,
     pub(crate) reading: Reading,
-    returning: Mutex<Vec<Returning>>,
+    returning: Mutex<VecDeque<Returning>>,
     taken: Mutex<HashMap<NodeId, Vec<SocketId>>>,
     doubted: Mutex<Vec<Doubted>>,
     /// Something that others said has not come, and is to be read.
@@ -265,11 +265,12 @@ impl Durable {
 
     /// A session is ready to go on here.
     pub(crate) fn returns(&self, returning: Returning) {
-        lock(&self.returning).push(returning);
+        lock(&self.returning).push_back(returning);
     }
 
-    pub(crate) fn returning(&self) -> Vec<Returning> {
-        mem::take(&mut lock(&self.returning))
+    /// The next of those.
+    pub(crate) fn returning(&self) -> Option<Returning> {
+        lock(&self.returning).pop_front()
     }
 
     /// Whether all that others said has come, as far as is known.

@@ -238,7 +238,7 @@ impl Inquiry {
 
 impl Elsewhere {
     fn ask(shared: Arc<Shared>, asking: Asking, items: Vec<Item>, deadline: Deadline) -> Self {
-        let ids = lock(&shared.others).ids.clone();
+        let ids = lock(&shared.others).ids();
         let is_asked = shared.is_connected() && shared.forward(items);
         let (asked, missing) = if is_asked { (ids, Vec::new()) } else { (Vec::new(), ids) };
         let nodes = asked.into_iter().map(|node| (node, Progress::default())).collect();

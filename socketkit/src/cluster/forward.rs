@@ -107,7 +107,7 @@ impl<P: Protocol> Hub<P> {
 
     pub(crate) fn others(&self) -> Vec<NodeId> {
         let shared = self.cluster.get().map(|joined| &joined.shared);
-        shared.map(|shared| lock(&shared.others).ids.clone()).unwrap_or_default()
+        shared.map(|shared| lock(&shared.others).ids()).unwrap_or_default()
     }
 
     /// Whether there are other nodes to which sessions could go, if the engine is there.

@@ -139,6 +139,11 @@ impl Nodes {
         self.here.keys().copied()
     }
 
+    /// When each has said last that it is there.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = (NodeId, Instant)> {
+        self.here.iter().map(|(id, node)| (*id, node.heard))
+    }
+
     /// What they have together.
     pub(crate) fn total(&self) -> Here {
         self.here.values().fold(Here::default(), |sum, node| Here {

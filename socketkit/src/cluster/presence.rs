@@ -93,7 +93,7 @@ impl Replication<'_> {
         let (rooms, begins) = (vec![room.to_owned()], Some(told));
         let ask = Record::PresenceAsk { rooms, always: false, begins, back: false };
         shared.say(channel, ask, None);
-        shared.is_connected() && !lock(&shared.others).ids.is_empty()
+        shared.is_connected() && !lock(&shared.others).nodes.is_empty()
     }
 
     /// Nobody is there any more.

@@ -181,7 +181,7 @@ async fn claim(
     }
     let owner = record.owner;
     if owner != shared.node {
-        let is_there = lock(&shared.others).ids.contains(&owner);
+        let is_there = lock(&shared.others).nodes.contains_key(&owner);
         let silent = recall.silent(owner).await?;
         if Some(owner) != asked && (is_there || silent.is_some_and(|silent| silent < GONE)) {
             return Ok(Err(NoSession::Moved(owner)));

@@ -27,7 +27,7 @@ use crate::{
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -96,10 +96,17 @@ pub(crate) enum Role {
 /// What is known of other nodes.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Others {
-    pub(crate) ids: Vec<NodeId>,
+    /// When each has said last that it is there.
+    pub(crate) nodes: BTreeMap<NodeId, Instant>,
     pub(crate) total: Here,
     /// Some take sessions.
     pub(crate) are_open: bool,
+}
+
+impl Others {
+    pub(crate) fn ids(&self) -> Vec<NodeId> {
+        self.nodes.keys().copied().collect()
+    }
 }
 
 impl Shared {

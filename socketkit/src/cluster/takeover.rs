@@ -24,15 +24,15 @@ use crate::{
 };
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long a client waits for each answer of the node that has its session; for all of them, for as long as a
 /// handshake may take. Then it is given another.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long before it is looked for again where it is about to be.
-const MOMENT: Duration = Duration::from_millis(5);
+/// How long before it is looked for again where it is about to be: twice as long each time, up to the last.
+const MOMENTS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl<P: Protocol> Service<P> {
     /// Has the session of a ticket come if another node has it, and goes on with it over a connection; or begins
@@ -104,34 +104,32 @@ impl<P: Protocol> Service<P> {
         &self,
         successor: &mut Successor,
         ticket: &Ticket,
-        mut owner: NodeId,
+        owner: NodeId,
         identity: Option<Box<RawValue>>,
     ) -> Result<Found, NoSession> {
         let pass = Pass::new(ticket, identity).ok_or(NoSession::Unknown)?;
-        let (mut is_written, mut asked) = (false, None);
+        let mut way = Way { owner, is_written: false, asked: None, moment: MOMENTS.0 };
         loop {
-            let way = Way { owner: &mut owner, is_written, asked: &mut asked };
-            let missed = match self.find_with(successor, ticket, way, &pass).await {
+            let missed = match self.find_with(successor, ticket, &mut way, &pass).await {
                 // What its node does not keep may be in the log.
                 Err(missed @ (NoSession::Unknown | NoSession::Overflow)) => missed,
                 found => return found,
             };
-            match self.recover(successor, ticket, &pass, asked).await {
+            match self.recover(successor, ticket, &pass, way.asked).await {
                 Err(NoSession::Unknown) => return Err(missed),
-                Err(NoSession::Moved(to)) => (owner, is_written) = (to, true),
-                Err(NoSession::Coming) => sleep(MOMENT).await,
+                Err(NoSession::Moved(to)) => (way.owner, way.is_written) = (to, true),
+                Err(NoSession::Coming) => way.wait().await,
                 recovered => return recovered,
             }
         }
     }
 
-    /// Finds a session, wherever it goes meanwhile: others may ask for it as well. The node that was asked last is its
-    /// `owner`, maybe because that `is_written` down: then it may not be known here yet.
+    /// Finds a session, wherever it goes meanwhile: others may ask for it as well.
     async fn find_with(
         &self,
         successor: &mut Successor,
         ticket: &Ticket,
-        Way { owner, is_written, asked }: Way<'_>,
+        way: &mut Way,
         pass: &Pass,
     ) -> Result<Found, NoSession> {
         let hub = self.hub();
@@ -142,33 +140,33 @@ impl<P: Protocol> Service<P> {
                 let is_ours = of.is_named(pass.identity.as_deref()) && peer.seat().is_of(ticket);
                 if is_ours {
                     return Ok(Found::Here(peer));
-                } else if *owner == shared.node || !self.is_stale(ticket) {
+                } else if way.owner == shared.node || !self.is_stale(ticket) {
                     return Err(NoSession::Unknown);
                 }
             }
             let is_expected = shared.arrivals.expects(pass.id);
-            if *owner == shared.node || is_expected {
-                sleep(MOMENT).await;
-                *owner = match shared.departures.find(pass.id) {
+            if way.owner == shared.node || is_expected {
+                way.wait().await;
+                way.owner = match shared.departures.find(pass.id) {
                     Some(to) => to,
                     // It came, and has ended.
                     None if !is_expected && hub.peer(pass.id).is_none() => {
                         return Err(NoSession::Unknown);
                     }
-                    None => *owner,
+                    None => way.owner,
                 };
                 continue;
             }
-            if !is_written && !lock(&shared.others).ids.contains(owner) {
+            if !way.is_written && !lock(&shared.others).nodes.contains_key(&way.owner) {
                 return Err(NoSession::Unknown);
             }
             let handshake = successor.entry.handshake.clone();
             self.take_place(successor)?;
-            *asked = Some(*owner);
-            match self.come(shared, *owner, pass, handshake).await {
+            way.asked = Some(way.owner);
+            match self.come(shared, way.owner, pass, handshake).await {
                 Ok((peer, received)) => return Ok(self.come_to(successor, peer, received)),
-                Err(NoSession::Moved(to)) => *owner = to,
-                Err(NoSession::Coming) => sleep(MOMENT).await,
+                Err(NoSession::Moved(to)) => way.owner = to,
+                Err(NoSession::Coming) => way.wait().await,
                 Err(why) => return Err(why),
             }
         }
@@ -215,7 +213,7 @@ impl<P: Protocol> Service<P> {
                 }
             }
         };
-        let rooms = timeout(PATIENCE, offer).await.unwrap_or(Err(NoSession::Unknown))?;
+        let rooms = in_time(shared, owner, offer).await?;
         let terms = self.terms().clone();
         let rooms = rooms.iter().map(|room| Channel::of_room(room.get())).collect();
         let make =
@@ -240,18 +238,49 @@ impl<P: Protocol> Service<P> {
                 }
             }
         };
-        timeout(PATIENCE, moved).await.unwrap_or(Err(NoSession::Unknown))
+        in_time(shared, owner, moved).await
     }
 }
 
 /// The way to a session.
-struct Way<'a> {
+struct Way {
     /// Who may have it.
-    owner: &'a mut NodeId,
+    owner: NodeId,
     /// That is written down: it may not be known here yet.
     is_written: bool,
     /// Who was asked last.
-    asked: &'a mut Option<NodeId>,
+    asked: Option<NodeId>,
+    /// How long before it is looked for again.
+    moment: Duration,
+}
+
+impl Way {
+    async fn wait(&mut self) {
+        sleep(self.moment).await;
+        self.moment = (self.moment * 2).min(MOMENTS.1);
+    }
+}
+
+/// What a node answers, if it does in time. What is written down is worth waiting for, as long as a client does: the
+/// node may only be late, when it has just said that it is there, and nobody is to take its session from it.
+async fn in_time<T>(
+    shared: &Shared,
+    node: NodeId,
+    answer: impl Future<Output = Result<T, NoSession>>,
+) -> Result<T, NoSession> {
+    let (mut answer, begun) = (pin!(answer), Instant::now());
+    loop {
+        let since = Instant::now();
+        if let Ok(answer) = timeout(PATIENCE, &mut answer).await {
+            return answer;
+        }
+        let heard = lock(&shared.others).nodes.get(&node).copied();
+        let is_there = heard.is_some_and(|heard| Instant::from(heard) > since);
+        let is_late = shared.durable.is_some() && begun.elapsed() < shared.limits.handshake;
+        if !is_there || !is_late {
+            return Err(NoSession::Unknown);
+        }
+    }
 }
 
 /// Where a session is.

@@ -225,9 +225,10 @@ impl<P: Protocol> Talk<P> {
     }
 
     fn view(&self) {
-        let (ids, total) = (self.nodes.ids().collect(), self.nodes.total());
+        let (nodes, total) = (self.nodes.heard().collect(), self.nodes.total());
         let are_open = self.nodes.are_open();
-        let before = mem::replace(&mut *lock(&self.shared.others), Others { ids, total, are_open });
+        let before =
+            mem::replace(&mut *lock(&self.shared.others), Others { nodes, total, are_open });
         if before.are_open && !are_open {
             // Whoever waits for another node waits in vain.
             self.hub.upgrade().into_iter().for_each(|hub| hub.wake_all());

@@ -16,7 +16,13 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::{mem, time::Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
+
+/// For how long sessions are brought back before something else is done.
+const SLICE: Duration = Duration::from_millis(20);
 
 impl<P: Protocol> Talk<P> {
     /// After a connection was lost: what the engine is not known to have is said again, before all else.
@@ -120,9 +126,11 @@ impl<P: Protocol> Talk<P> {
         // Its client may have said something where it was that has not come to others who are here.
         let is_behind = self.healing.is_reading() || self.heard.is_waiting();
         durable.falls_behind(is_behind);
-        if !is_behind {
-            for returning in durable.returning() {
-                self.bring_back(returning, now);
+        while !is_behind && let Some(returning) = durable.returning() {
+            self.bring_back(returning, now);
+            if now.elapsed() > SLICE {
+                // Others wait for an answer.
+                return self.shared.outbound.wake.notify_one();
             }
         }
     }

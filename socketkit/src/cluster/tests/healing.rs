@@ -8,7 +8,14 @@ use super::{
     said, soon, until,
 };
 use crate::{Client, ClusterStatus, Service};
-use std::{mem, sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::{sleep, timeout};
 
 /// Three nodes, of which the third has not heard what the first has said last; it is about to read that, and the first
@@ -19,6 +26,7 @@ struct Behind {
     lines: [Memory; 3],
     /// She came to the first, and he to the third; both are in the lobby.
     roaming: Arc<Roaming<Chat>>,
+    bobs: Arc<Roaming<Chat>>,
     ada: Client<Chat>,
     bob: Client<Chat>,
     /// She has just come into the hall, on the third.
@@ -50,7 +58,7 @@ impl Behind {
         say(&nodes[0], "one").await;
         say(&nodes[0], "two").await;
         until(|| engine.is_waited_for()).await;
-        Self { engine, nodes, lines, roaming, ada, bob, eve }
+        Self { engine, nodes, lines, roaming, bobs, ada, bob, eve }
     }
 
     fn lose_first(&self) {
@@ -132,6 +140,26 @@ async fn what_came_until_the_log_was_read_comes_whenever_that_says_it_was_kept()
     say_to("hall", &behind.nodes[1], "second").await;
     behind.engine.read_now();
     hears(&mut behind.eve, &["first", "second"]).await;
+}
+
+#[tokio::test]
+async fn a_session_is_waited_for_as_long_as_its_node_cannot_let_it_go() {
+    let mut behind = Behind::begin().await;
+    let beats = Arc::new(AtomicUsize::new(0));
+    let (counted, mut is_asked) = (beats.clone(), false);
+    behind.engine.lose(move |_, _, payload| {
+        let says = |word: &[u8]| payload.windows(word.len()).any(|bytes| bytes == word);
+        is_asked |= says(b"\"go\"");
+        counted.fetch_add(usize::from(is_asked && says(b"\"here\"")), Ordering::Relaxed);
+        false
+    });
+    behind.bobs.go_to(1);
+    // Each of three nodes has heard each of them three times since, which takes longer than an answer may.
+    until(|| beats.load(Ordering::Relaxed) > 27).await;
+    behind.engine.read_now();
+    hears(&mut behind.bob, &["one", "two"]).await;
+    let stats = |node: usize| behind.nodes[node].io().stats().cluster;
+    assert_eq!((stats(1).came, stats(1).recovered, stats(2).left), (1, 0, 1));
 }
 
 #[tokio::test]
