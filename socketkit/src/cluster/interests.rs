@@ -25,13 +25,22 @@ pub(crate) struct Interests {
     /// Those that were asked for, and until which echo that may not hold yet.
     unsure: HashMap<Channel, u64>,
     /// Those that hold since lately.
-    begun: Vec<Channel>,
+    begun: HashSet<Channel>,
     /// All rooms were begun, in place of each.
     all_rooms: bool,
     most: usize,
-    /// There is no connection, and what was left since.
-    is_cut: bool,
+    link: Link,
+    /// What was left since the last connection was lost.
     left: Vec<Channel>,
+}
+
+/// The connection to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// There was none yet.
+    New,
+    Up,
+    Cut,
 }
 
 impl Interests {
@@ -42,22 +51,26 @@ impl Interests {
             changed: HashSet::new(),
             held: HashMap::new(),
             unsure: HashMap::new(),
-            begun: Vec::new(),
+            begun: HashSet::new(),
             all_rooms: false,
             most,
-            is_cut: true,
+            link: Link::New,
             left: Vec::new(),
         }
     }
 
-    /// A channel is wanted, once more perhaps.
-    pub(crate) fn begin(&mut self, channel: Channel) {
+    /// A channel is wanted, once more perhaps. Where the connection is lost, what is said from now on is missed, as on
+    /// those that were begun before.
+    pub(crate) fn begin(&mut self, channel: Channel, now: Instant) {
         *self.wanted.entry(channel).or_default() += 1;
-        if self.held.contains_key(&channel) {
+        match self.held.entry(channel) {
             // It was not left yet.
-            self.changed.remove(&channel);
-        } else {
-            self.changed.insert(channel);
+            Entry::Occupied(_) => drop(self.changed.remove(&channel)),
+            Entry::Vacant(new) if self.link == Link::Cut => {
+                new.insert(now);
+                self.begun.insert(channel);
+            }
+            Entry::Vacant(_) => drop(self.changed.insert(channel)),
         }
     }
 
@@ -70,12 +83,12 @@ impl Interests {
     pub(crate) fn confirm(&mut self, echo: u64, now: Instant) {
         for (channel, _) in self.unsure.extract_if(|_, until| *until <= echo) {
             self.held.entry(channel).and_modify(|since| *since = now);
-            self.begun.push(channel);
+            self.begun.insert(channel);
         }
     }
 
     /// Those that hold, each once.
-    pub(crate) fn begun(&mut self) -> Vec<Channel> {
+    pub(crate) fn begun(&mut self) -> HashSet<Channel> {
         mem::take(&mut self.begun)
     }
 
@@ -90,20 +103,29 @@ impl Interests {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.wanted.remove(&channel);
-                if !self.is_cut {
+                if self.link == Link::Up {
                     self.changed.insert(channel);
-                } else if self.held.remove(&channel).is_some() {
+                } else if self.held.remove(&channel).is_some() && !self.begun.remove(&channel) {
                     self.left.push(channel);
                 }
             }
         }
     }
 
-    /// The connection was lost: whatever is not wanted any more is left.
-    pub(crate) fn lose(&mut self) {
-        self.is_cut = true;
-        for channel in self.changed.drain().filter(|channel| !self.wanted.contains_key(channel)) {
-            self.left.extend(self.held.remove(&channel).map(|_| channel));
+    /// The connection was lost, or none was made: whatever is not wanted any more is left.
+    pub(crate) fn lose(&mut self, now: Instant) {
+        if self.link == Link::New {
+            return;
+        }
+        self.link = Link::Cut;
+        self.unsure.clear();
+        for channel in self.changed.drain() {
+            if !self.wanted.contains_key(&channel) {
+                self.left.extend(self.held.remove(&channel).map(|_| channel));
+            } else if let Entry::Vacant(new) = self.held.entry(channel) {
+                new.insert(now);
+                self.begun.insert(channel);
+            }
         }
     }
 
@@ -138,7 +160,7 @@ impl Interests {
                     // The pattern may have been asked for just now.
                     match echo {
                         Some(echo) => drop(self.unsure.insert(channel, echo)),
-                        None => self.begun.push(channel),
+                        None => drop(self.begun.insert(channel)),
                     }
                     if is_apart {
                         changes.push(Change::Begin(Interest::In(channel)));
@@ -172,13 +194,12 @@ impl Interests {
 
     /// All that is wanted, for a new connection, and channels that were left since the last.
     pub(crate) fn all(&mut self, now: Instant) -> (Vec<Change>, Vec<Channel>) {
-        self.unsure.clear();
         self.changed.clear();
-        self.is_cut = false;
+        self.link = Link::Up;
         for channel in self.wanted.keys() {
             if let Entry::Vacant(new) = self.held.entry(*channel) {
                 new.insert(now);
-                self.begun.push(*channel);
+                self.begun.insert(*channel);
             }
         }
         let is_room = |channel: &&Channel| matches!(channel, Channel::Room(_));

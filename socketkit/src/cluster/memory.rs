@@ -261,6 +261,7 @@ impl Recall for Memory {
         channels: Vec<Channel>,
         within: Duration,
     ) -> Boxed<'_, Result<Read, EngineError>> {
+        let begun = Instant::now();
         Box::pin(async move {
             if self.reads_later.swap(false, Ordering::Relaxed) {
                 let mut waits = self.waits.subscribe();
@@ -268,7 +269,7 @@ impl Recall for Memory {
             }
             let kept = &lock(&self.state).kept.messages;
             let is_asked = |(channel, at, _): &(Channel, Instant, Bytes)| {
-                channels.contains(channel) && at.elapsed() <= within
+                channels.contains(channel) && *at + within >= begun
             };
             let asked = (1..).zip(kept).filter(|(_, message)| is_asked(message));
             let lag = *lock(&self.lag);

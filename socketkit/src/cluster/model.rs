@@ -331,7 +331,7 @@ impl Model {
         if !node.interests.hears(channel) {
             joined.insert(channel, self.now);
         }
-        node.interests.begin(channel);
+        node.interests.begin(channel, self.now);
         if !node.interests.is_sure(channel) && node.is_connected {
             node.is_awaited = true;
         }

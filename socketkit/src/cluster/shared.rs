@@ -168,7 +168,7 @@ impl Shared {
     pub(crate) fn join(&self, channel: Channel, is_first: bool, peer: &Arc<Peer>) {
         let mut interests = lock(&self.interests);
         if is_first {
-            interests.begin(channel);
+            interests.begin(channel, Instant::now());
         }
         if interests.is_sure(channel) {
             return;
@@ -187,8 +187,8 @@ impl Shared {
 
     /// Listens to channels, for one more reason each.
     pub(crate) fn listen_to(&self, channels: &[Channel]) {
-        let mut interests = lock(&self.interests);
-        channels.iter().for_each(|channel| interests.begin(*channel));
+        let (mut interests, now) = (lock(&self.interests), Instant::now());
+        channels.iter().for_each(|channel| interests.begin(*channel, now));
         drop(interests);
         self.outbound.wake.notify_one();
     }

@@ -64,7 +64,7 @@ impl Both {
         match *act {
             Act::Begin(number) => {
                 *self.wanted.entry(channel(number)).or_default() += 1;
-                self.interests.begin(channel(number));
+                self.interests.begin(channel(number), self.now);
             }
             Act::End(number) => {
                 if let Some(count) = self.wanted.get_mut(&channel(number)) {
@@ -83,7 +83,7 @@ impl Both {
             }
             Act::Lose => {
                 self.asked = None;
-                self.interests.lose();
+                self.interests.lose(self.now);
             }
             Act::Connect if self.asked.is_none() => {
                 let (changes, left) = self.interests.all(self.now);
@@ -91,6 +91,10 @@ impl Both {
                 self.follow(changes, left);
             }
             Act::Connect => {}
+        }
+        if self.asked.is_some() {
+            // Whoever listens is told at once.
+            self.interests.begun();
         }
         for number in 0..8 {
             let (channel, interests) = (channel(number), &self.interests);
@@ -184,8 +188,14 @@ fn a_channel_that_is_left_and_wanted_again_without_a_connection_was_left() {
     let mut both = Both::new(4);
     let acts = [Act::Connect, Act::Begin(1), Act::Change(true), Act::Echo, Act::Lose, Act::End(1)];
     acts.iter().for_each(|act| both.act(act));
-    both.act(&Act::Begin(1));
     assert!(!both.interests.is_sure(channel(1)));
+    both.act(&Act::Begin(1));
+    let since = Some(both.now);
+    both.act(&Act::Begin(2));
+    both.act(&Act::End(2));
+    both.act(&Act::Begin(3));
     let (_, left) = both.interests.all(both.now);
-    assert_eq!((left, both.interests.since(channel(1))), (vec![channel(1)], Some(both.now)));
+    assert_eq!(left, [channel(1)]);
+    assert_eq!(both.interests.since(channel(1)), since, "what is said meanwhile is missed");
+    assert_eq!(both.interests.begun(), HashSet::from([1, 3].map(channel)));
 }

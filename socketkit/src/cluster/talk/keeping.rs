@@ -140,7 +140,7 @@ impl<P: Protocol> Talk<P> {
         let Returning { id, ask, record, number, former, places, kept: log } = returning;
         let (Some(hub), Some(durable)) = (self.hub.upgrade(), &self.shared.durable) else { return };
         let Some(expected) = self.shared.arrivals.take(id, ask) else { return };
-        let Expected { channels, kept, make, come, .. } = expected;
+        let Expected { channels, kept, has_gap, make, come, .. } = expected;
         let Some(peer) = make(&record.state(id), Bytes::new()) else {
             return self.shared.arrivals.settled(id);
         };
@@ -182,7 +182,7 @@ impl<P: Protocol> Talk<P> {
         durable.keep(id, record.session(number));
         // More than it may ever be sent at once.
         let overflows = peer.queue().is_ending();
-        if overflows || !replay.is_whole() || !log.is_whole(&channels) {
+        if overflows || has_gap || !replay.is_whole() || !log.is_whole(&channels) {
             durable.ended(id);
             return give_up(&hub, &peer);
         }

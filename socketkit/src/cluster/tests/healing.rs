@@ -1,13 +1,13 @@
-//! What a node has missed, where the engine keeps a log.
+//! What a node has missed, most of it where the engine keeps a log.
 
 use super::{
     super::{channel::Channel, memory::Memory},
     Chat, Join, Say, ServerEvent,
     durable::{flushed, nodes, recovered},
     moving::Roaming,
-    said, soon, until,
+    node_of, said, soon, until,
 };
-use crate::{Client, ClusterStatus, Service};
+use crate::{Client, ClusterOptions, ClusterStatus, Limits, Service};
 use std::{
     mem,
     sync::{
@@ -202,4 +202,26 @@ async fn what_was_heard_of_a_node_that_has_left_is_not_said_again() {
     until(|| *third.io().cluster().borrow() == ClusterStatus::Connected).await;
     say(&second, "three").await;
     hears(&mut bob, &["three"]).await;
+}
+
+#[tokio::test]
+async fn what_is_said_in_a_room_that_was_joined_without_a_connection_comes_when_there_is_one() {
+    for is_durable in [false, true] {
+        let engine = Memory::default();
+        let lines = [engine.for_one(), engine.for_one()];
+        let options = |line: &Memory| ClusterOptions { is_durable, ..line.clone().into() };
+        let [one, two] = lines.each_ref().map(|line| node_of(options(line), Limits::default()));
+        until(|| [&one, &two].iter().all(|node| node.io().nodes().len() == 1)).await;
+        let mut bob = soon(two.local()).await;
+        lines[1].cut_off();
+        until(|| *two.io().cluster().borrow() == ClusterStatus::Degraded).await;
+        let joins = tokio::spawn(bob.call(Join("lobby".into())));
+        until(|| two.io().to("lobby").len() == 1).await;
+        say(&one, "one").await;
+        lines[1].back();
+        hears(&mut bob, &["one"]).await;
+        soon(joins).await.unwrap().unwrap();
+        say(&one, "two").await;
+        hears(&mut bob, &["two"]).await;
+    }
 }
