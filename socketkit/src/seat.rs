@@ -234,6 +234,12 @@ impl Seat {
         self.rare.as_mut().and_then(|rare| rare.newcomer.take())
     }
 
+    /// Whether somebody is about to take over.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.newcomer.is_some())
+    }
+
     /// Whoever takes over, if it is of this kind.
     #[cfg(feature = "cluster")]
     pub(crate) fn take_if<T: 'static>(&mut self) -> Option<T> {

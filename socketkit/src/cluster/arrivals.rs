@@ -54,7 +54,7 @@ pub(crate) struct Expected {
     /// Something on one of the channels did not come, and will not.
     pub(crate) has_gap: bool,
     pub(crate) make: MakePeer,
-    pub(crate) come: oneshot::Sender<Arrived>,
+    pub(crate) come: oneshot::Sender<Result<Arrived, NoSession>>,
 }
 
 /// A session that has come, for whoever waits for it. Dropped, it is given up: its client was given another.
@@ -83,7 +83,7 @@ pub(crate) struct Arriving {
     channels: Vec<Channel>,
     /// Those of them that are listened to for it.
     listened: Vec<Channel>,
-    pub(crate) come: oneshot::Receiver<Arrived>,
+    pub(crate) come: oneshot::Receiver<Result<Arrived, NoSession>>,
 }
 
 impl Shared {
@@ -293,11 +293,12 @@ impl fmt::Debug for Expected {
     }
 }
 
-/// Says to the node of a session that its client has come here.
-pub(crate) fn ask_for(shared: &Shared, owner: NodeId, ask: u64, pass: &Pass, goes: bool) {
+/// Says to the node of a session that its client has come here. Whether that is on its way.
+pub(crate) fn ask_for(shared: &Shared, owner: NodeId, ask: u64, pass: &Pass, goes: bool) -> bool {
     let pass = pass.clone();
     let record = if goes { Record::Go { ask, pass } } else { Record::Take { ask, pass } };
-    shared.say(Channel::Node(owner), record, None);
+    let channel = Channel::Node(owner);
+    shared.forward(vec![Item { channel, counts: false, record, bytes: None }])
 }
 
 impl NoSession {

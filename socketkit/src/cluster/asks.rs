@@ -93,7 +93,7 @@ impl Shared {
 impl Asks {
     /// A number that no question has.
     pub(crate) fn number(&self) -> u64 {
-        self.last.fetch_add(1, Ordering::Relaxed) + 1
+        self.last.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A node has answered something.

@@ -34,7 +34,7 @@ const KNOWN: usize = 65_536;
 /// How long a session waits to be let go, unless it is written down: whoever asked for it waits no longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// For how long a session that was let go may be on its way.
+/// For how long a session that was let go may be on its way, at least: with a log for longer than it is waited for.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
 /// Sessions that leave this node, and that have left it.
@@ -74,26 +74,25 @@ impl Mover {
         peer: Arc<Peer>,
         received: u64,
     ) -> Result<Result<(), Lost>, NoSession> {
-        let shared = self.shared.clone();
-        let id = peer.id;
+        let (shared, to, id) = (self.shared.clone(), self.to, peer.id);
         let (arrived, has_arrived) = oneshot::channel();
         lock(&shared.departures.on_their_way).insert(id, arrived);
         let (gone, mut is_gone) = oneshot::channel();
-        let departure = Departure { mover: self, peer, received, gone };
+        let departure = Departure { mover: self, peer: peer.clone(), received, gone };
         lock(&shared.departures.leaving).push(departure);
         shared.outbound.wake.notify_one();
-        let went = tokio::select! {
-            biased;
-            went = &mut is_gone => went,
-            () = shared.gives_up() => {
-                // The engine is away, or the task of the node has ended with the server.
-                shared.departures.give_up(id);
-                is_gone.await
+        let went = loop {
+            tokio::select! {
+                biased;
+                went = &mut is_gone => break went,
+                // Once more if it was just being looked at.
+                () = shared.gives_up(&peer, to) => shared.departures.give_up(id),
             }
         };
         let went = went.unwrap_or(Err(NoSession::Unknown));
+        let longest = shared.on_its_way();
         let arrived = match went {
-            Ok(()) => timeout(ON_ITS_WAY, has_arrived).await.is_ok_and(|arrived| arrived.is_ok()),
+            Ok(()) => timeout(longest, has_arrived).await.is_ok_and(|arrived| arrived.is_ok()),
             Err(_) => false,
         };
         shared.departures.settle(id);
@@ -106,16 +105,26 @@ impl Mover {
 pub(crate) struct Lost;
 
 impl Shared {
-    /// Waits as long as whoever has asked for a session: as long as a node may only be late, if it is written down.
-    async fn gives_up(&self) {
+    /// Waits until a session does not go any more to the node that has asked for it: the engine is away, the task of this
+    /// node has ended with the server, that node is gone or its client has come back. With a log, this node may only be
+    /// late, and that node waits.
+    async fn gives_up(&self, peer: &Peer, to: NodeId) {
         let begun = Instant::now();
+        let is_waited_for = || {
+            self.is_connected()
+                && begun.elapsed() < self.limits.handshake
+                && !peer.seat().is_claimed()
+                && lock(&self.others).nodes.contains_key(&to)
+        };
         sleep(PATIENCE).await;
-        while self.durable.is_some()
-            && self.is_connected()
-            && begun.elapsed() < self.limits.handshake
-        {
+        while self.durable.is_some() && is_waited_for() {
             sleep(PATIENCE / 10).await;
         }
+    }
+
+    fn on_its_way(&self) -> Duration {
+        let waits = self.durable.as_ref().map(|_| self.limits.handshake + PATIENCE * 2);
+        waits.map_or(ON_ITS_WAY, |waits| waits.max(ON_ITS_WAY))
     }
 }
 
@@ -351,8 +360,9 @@ impl<P: Protocol> Hub<P> {
 impl Mover {
     /// Says to the other node why the session does not come.
     pub(crate) fn refuse(&self, why: NoSession) {
-        let ask = self.ask;
-        self.shared.say(Channel::Node(self.to), Record::NoSession { ask, why }, None);
+        let (channel, record) = (Channel::Node(self.to), Record::NoSession { ask: self.ask, why });
+        // Once the engine is back, if it is away.
+        self.shared.outbound.push_always(Item { channel, counts: false, record, bytes: None });
     }
 }
 

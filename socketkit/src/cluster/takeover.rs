@@ -10,7 +10,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    Disconnect, Handshake, NodeId, Protocol, Service,
+    ClusterStatus, Disconnect, Handshake, NodeId, Protocol, Service,
     calls::Calls,
     conversation::Conversation,
     counters::Terms,
@@ -25,11 +25,17 @@ use crate::{
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 
-/// How long a client waits for each answer of the node that has its session; for all of them, for as long as a
-/// handshake may take. Then it is given another.
+/// How long a client waits for each answer of the node that has its session; with a log, for as long as a handshake
+/// may take where that node may only be late. Then its session is looked for in the log, or it is given another.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How late a node may say that it is there.
+const LATE: Duration = Duration::from_millis(250);
 
 /// How long before it is looked for again where it is about to be: twice as long each time, up to the last.
 const MOMENTS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
@@ -52,7 +58,11 @@ impl<P: Protocol> Service<P> {
             let limits = service.limits();
             // What is kept may be much. It comes, and waits for its client, whatever becomes of this connection.
             let patience = if is_durable { limits.resume } else { limits.handshake };
-            match timeout(patience, found).await.unwrap_or(Err(NoSession::Unknown)) {
+            let found = tokio::select! {
+                found = timeout(patience, found) => found.unwrap_or(Err(NoSession::Unknown)),
+                () = service.is_over() => Err(NoSession::Unknown),
+            };
+            match found {
                 Ok(Found::Here(peer)) => service.follow(&peer, successor, &ticket),
                 Ok(Found::Come(life)) => {
                     service.follow(&life.peer().clone(), successor, &ticket);
@@ -64,6 +74,15 @@ impl<P: Protocol> Service<P> {
                 Err(why) => successor.begin(why.gap()),
             }
         });
+    }
+
+    /// Waits until nothing comes of other nodes any more.
+    async fn is_over(&self) {
+        let over = self.hub().cluster.get().and_then(|joined| joined.shared.over.get().cloned());
+        match over {
+            Some(mut over) => drop(over.changed().await),
+            None => std::future::pending().await,
+        }
     }
 
     /// Which node to ask first for the session of a ticket, if another may have it.
@@ -108,7 +127,7 @@ impl<P: Protocol> Service<P> {
         identity: Option<Box<RawValue>>,
     ) -> Result<Found, NoSession> {
         let pass = Pass::new(ticket, identity).ok_or(NoSession::Unknown)?;
-        let mut way = Way { owner, is_written: false, asked: None, moment: MOMENTS.0 };
+        let mut way = Way { owner, is_written: false, asked: None, went: None, moment: MOMENTS.0 };
         loop {
             let missed = match self.find_with(successor, ticket, &mut way, &pass).await {
                 // What its node does not keep may be in the log.
@@ -163,10 +182,12 @@ impl<P: Protocol> Service<P> {
             let handshake = successor.entry.handshake.clone();
             self.take_place(successor)?;
             way.asked = Some(way.owner);
-            match self.come(shared, way.owner, pass, handshake).await {
+            match self.come(shared, way, pass, handshake).await {
                 Ok((peer, received)) => return Ok(self.come_to(successor, peer, received)),
                 Err(NoSession::Moved(to)) => way.owner = to,
                 Err(NoSession::Coming) => way.wait().await,
+                // By this very attempt, of which its node is not done yet.
+                Err(NoSession::Superseded) if way.is_under_way(shared) => way.wait().await,
                 Err(why) => return Err(why),
             }
         }
@@ -196,12 +217,16 @@ impl<P: Protocol> Service<P> {
     async fn come(
         &self,
         shared: &Arc<Shared>,
-        owner: NodeId,
+        way: &mut Way,
         pass: &Pass,
         handshake: Handshake,
     ) -> Result<(Arc<Peer>, u64), NoSession> {
-        let mut asking = shared.ask(None);
-        ask_for(shared, owner, asking.id, pass, false);
+        let owner = way.owner;
+        let (mut asking, mut status) = (shared.ask(None), shared.status.subscribe());
+        let unsaid = if shared.durable.is_some() { NoSession::Coming } else { NoSession::Unknown };
+        if !ask_for(shared, owner, asking.id, pass, false) {
+            return Err(unsaid);
+        }
         let offer = async {
             loop {
                 match asking.answers.recv().await.map(|said| (said.node, said.what)) {
@@ -213,20 +238,23 @@ impl<P: Protocol> Service<P> {
                 }
             }
         };
-        let rooms = in_time(shared, owner, offer).await?;
+        let rooms = in_time(shared, (owner, &mut status), offer).await?;
         let terms = self.terms().clone();
         let rooms = rooms.iter().map(|room| Channel::of_room(room.get())).collect();
         let make =
             Box::new(move |state: &SessionState, bytes| peer(state, bytes, terms, handshake));
         let mut arriving = shared.expect((pass.id, asking.id), rooms, make)?;
         let _ = timeout(PATIENCE, arriving.listens()).await;
-        ask_for(shared, owner, asking.id, pass, true);
+        if !ask_for(shared, owner, asking.id, pass, true) {
+            return Err(unsaid);
+        }
+        way.went = Some((owner, Instant::now()));
         let moved = async {
             loop {
                 tokio::select! {
                     biased;
                     come = &mut arriving.come => {
-                        let arrived = come.map_err(|_| NoSession::Unknown)?;
+                        let arrived = come.map_err(|_| NoSession::Unknown)??;
                         return Ok(arrived.keep(shared));
                     }
                     said = asking.answers.recv() => match said.map(|said| (said.node, said.what)) {
@@ -238,7 +266,7 @@ impl<P: Protocol> Service<P> {
                 }
             }
         };
-        in_time(shared, owner, moved).await
+        in_time(shared, (owner, &mut status), moved).await
     }
 }
 
@@ -250,34 +278,46 @@ struct Way {
     is_written: bool,
     /// Who was asked last.
     asked: Option<NodeId>,
+    /// Who was to let it go last, and when.
+    went: Option<(NodeId, Instant)>,
     /// How long before it is looked for again.
     moment: Duration,
 }
 
 impl Way {
+    /// Whether its owner may not have let it go yet, and was told to.
+    fn is_under_way(&self, shared: &Shared) -> bool {
+        let longest = shared.limits.handshake * 2;
+        self.went.is_some_and(|(node, at)| node == self.owner && at.elapsed() < longest)
+    }
+
     async fn wait(&mut self) {
         sleep(self.moment).await;
         self.moment = (self.moment * 2).min(MOMENTS.1);
     }
 }
 
-/// What a node answers, if it does in time. What is written down is worth waiting for, as long as a client does: the
-/// node may only be late, when it has just said that it is there, and nobody is to take its session from it.
+/// What a node answers, if it does in time. With a log, that is for as long as a handshake may take where it has just said
+/// that it is there: it may only be late, and nobody is to take its session from it. What is under way when the
+/// connection is lost does not come.
 async fn in_time<T>(
     shared: &Shared,
-    node: NodeId,
+    (node, status): (NodeId, &mut watch::Receiver<ClusterStatus>),
     answer: impl Future<Output = Result<T, NoSession>>,
 ) -> Result<T, NoSession> {
     let (mut answer, begun) = (pin!(answer), Instant::now());
+    let is_durable = shared.durable.is_some();
     loop {
         let since = Instant::now();
-        if let Ok(answer) = timeout(PATIENCE, &mut answer).await {
-            return answer;
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            _ = status.changed(), if is_durable => return Err(NoSession::Unknown),
+            () = sleep(PATIENCE) => {}
         }
         let heard = lock(&shared.others).nodes.get(&node).copied();
-        let is_there = heard.is_some_and(|heard| Instant::from(heard) > since);
-        let is_late = shared.durable.is_some() && begun.elapsed() < shared.limits.handshake;
-        if !is_there || !is_late {
+        let is_there = heard.is_some_and(|heard| Instant::from(heard) + LATE > since);
+        if !is_durable || !is_there || begun.elapsed() >= shared.limits.handshake {
             return Err(NoSession::Unknown);
         }
     }

@@ -10,6 +10,7 @@ use crate::{
         durable::{Doubted, Due, Durable, Replay, Returning, SessionRecord},
         engine::{Entry, Outgoing, Stored},
         message::{Message, Record},
+        moving::NoSession,
         outbound::Item,
         shared::Shared,
         waiting::Emitted,
@@ -150,9 +151,10 @@ impl<P: Protocol> Talk<P> {
         }
         let rooms: Vec<_> = record.rooms().filter_map(|name| hub.room(name)).collect();
         hub.presence_comes(id, &record.presences);
-        let (said, waiting) = hub.take_in(&peer, &rooms, || {
+        let (said, waiting, is_refused) = hub.take_in(&peer, &rooms, || {
             let said = self.said.after(&channels, |_| (Some(0), now));
-            (said, self.shared.outbound.look(&channels))
+            let is_refused = self.shared.outbound.has_refused(&channels);
+            (said, self.shared.outbound.look(&channels), is_refused)
         });
         self.shared.arrivals.settled(id);
         let said: Vec<_> = said.into_iter().flat_map(Message::read).collect();
@@ -182,9 +184,16 @@ impl<P: Protocol> Talk<P> {
         durable.keep(id, record.session(number));
         // More than it may ever be sent at once.
         let overflows = peer.queue().is_ending();
-        if overflows || has_gap || !replay.is_whole() || !log.is_whole(&channels) {
-            durable.ended(id);
-            return give_up(&hub, &peer);
+        if overflows || has_gap || is_refused || !replay.is_whole() || !log.is_whole(&channels) {
+            let mut logged = Replay::new(&record, &places, &channels);
+            logged.add(log.on(&channels));
+            if overflows || !logged.is_whole() || !log.is_whole(&channels) {
+                durable.ended(id);
+                return give_up(&hub, &peer);
+            }
+            // What was not kept here until now is in the log by now.
+            give_up(&hub, &peer);
+            return drop(come.send(Err(NoSession::Coming)));
         }
         self.counters.cluster.recovered.add(1);
         if former != self.shared.node {
@@ -194,7 +203,7 @@ impl<P: Protocol> Talk<P> {
         let (hub, given_up) = (hub.clone(), peer.clone());
         let give_up = Some(Box::new(move || give_up(&hub, &given_up)) as _);
         // Whoever has waited may be gone by now.
-        drop(come.send(Arrived { peer, received: 0, from: former, give_up }));
+        drop(come.send(Ok(Arrived { peer, received: 0, from: former, give_up })));
     }
 }
 

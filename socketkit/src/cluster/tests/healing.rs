@@ -154,8 +154,8 @@ async fn a_session_is_waited_for_as_long_as_its_node_cannot_let_it_go() {
         false
     });
     behind.bobs.go_to(1);
-    // Each of three nodes has heard each of them three times since, which takes longer than an answer may.
-    until(|| beats.load(Ordering::Relaxed) > 27).await;
+    // Each of three nodes has heard each of them twice since, which takes longer than an answer may.
+    until(|| beats.load(Ordering::Relaxed) > 18).await;
     behind.engine.read_now();
     hears(&mut behind.bob, &["one", "two"]).await;
     let stats = |node: usize| behind.nodes[node].io().stats().cluster;
