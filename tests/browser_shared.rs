@@ -284,7 +284,9 @@ async fn a_restart_of_the_server_is_told_to_all_tabs() -> Result {
     let scene = scene.restart().await;
     for page in [&one, &two] {
         page.wait_until("states.at(-1) == 'reset'").await?;
-        assert_eq!(page.eval("states.join()").await?, "connecting,open,waiting,connecting,reset");
+        // The next server may not be there yet when it tries first.
+        let states = page.eval("states.join().replace(/(,waiting,connecting)+/, '+')").await?;
+        assert_eq!(states, "connecting,open+,reset");
         got(page, r#"["welcome", "welcome"]"#).await?;
         assert_eq!(
             page.eval("[room.state.reason, room.state.ended.code]").await?.to_string(),

@@ -54,7 +54,7 @@ pub(crate) struct Expected {
     /// Something on one of the channels did not come, and will not.
     pub(crate) has_gap: bool,
     pub(crate) make: MakePeer,
-    pub(crate) come: oneshot::Sender<Result<Arrived, NoSession>>,
+    pub(crate) come: oneshot::Sender<Arrived>,
 }
 
 /// A session that has come, for whoever waits for it. Dropped, it is given up: its client was given another.
@@ -83,7 +83,7 @@ pub(crate) struct Arriving {
     channels: Vec<Channel>,
     /// Those of them that are listened to for it.
     listened: Vec<Channel>,
-    pub(crate) come: oneshot::Receiver<Result<Arrived, NoSession>>,
+    pub(crate) come: oneshot::Receiver<Arrived>,
 }
 
 impl Shared {
@@ -147,6 +147,15 @@ impl Arriving {
         self.shared.waiting.probe(sender);
         self.shared.outbound.wake.notify_one();
         listens.await.unwrap_or(false)
+    }
+}
+
+impl Arriving {
+    /// What did not come until now is read.
+    pub(crate) fn reads(&self) {
+        lock(&self.shared.arrivals.0).expected.entry(self.id).and_modify(|expected| {
+            expected.has_gap = false;
+        });
     }
 }
 

@@ -114,6 +114,7 @@ impl Shared {
             self.is_connected()
                 && begun.elapsed() < self.limits.handshake
                 && !peer.seat().is_claimed()
+                && !peer.queue().is_ending()
                 && lock(&self.others).nodes.contains_key(&to)
         };
         sleep(PATIENCE).await;
@@ -142,7 +143,10 @@ impl Departures {
     fn give_up(&self, id: SocketId) {
         let is_it = |departure: &mut Departure| departure.peer.id == id;
         let stays: Vec<_> = lock(&self.leaving).extract_if(.., is_it).collect();
-        stays.into_iter().for_each(|departure| departure.refuse(NoSession::Unknown));
+        for departure in stays {
+            let is_claimed = departure.peer.seat().is_claimed();
+            departure.refuse(if is_claimed { NoSession::Superseded } else { NoSession::Unknown });
+        }
     }
 
     /// A session is not on its way any more.

@@ -16,8 +16,8 @@ use std::{
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Interests {
-    /// How often each is wanted: two rooms may share one.
-    wanted: HashMap<Channel, u32>,
+    /// How often each is wanted, as two rooms may share one, and since when.
+    wanted: HashMap<Channel, (u32, Instant)>,
     /// Those that may have to be begun or ended.
     changed: HashSet<Channel>,
     /// Those that were begun, and when.
@@ -62,7 +62,7 @@ impl Interests {
     /// A channel is wanted, once more perhaps. Where the connection is lost, what is said from now on is missed, as on
     /// those that were begun before.
     pub(crate) fn begin(&mut self, channel: Channel, now: Instant) {
-        *self.wanted.entry(channel).or_default() += 1;
+        self.wanted.entry(channel).or_insert((0, now)).0 += 1;
         match self.held.entry(channel) {
             // It was not left yet.
             Entry::Occupied(_) => drop(self.changed.remove(&channel)),
@@ -99,7 +99,7 @@ impl Interests {
 
     /// It is wanted once less.
     pub(crate) fn end(&mut self, channel: Channel) {
-        if let Some(count) = self.wanted.get_mut(&channel) {
+        if let Some((count, _)) = self.wanted.get_mut(&channel) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.wanted.remove(&channel);
@@ -113,18 +113,23 @@ impl Interests {
     }
 
     /// The connection was lost, or none was made: whatever is not wanted any more is left.
-    pub(crate) fn lose(&mut self, now: Instant) {
+    pub(crate) fn lose(&mut self) {
         if self.link == Link::New {
             return;
         }
         self.link = Link::Cut;
         self.unsure.clear();
         for channel in self.changed.drain() {
-            if !self.wanted.contains_key(&channel) {
-                self.left.extend(self.held.remove(&channel).map(|_| channel));
-            } else if let Entry::Vacant(new) = self.held.entry(channel) {
-                new.insert(now);
-                self.begun.insert(channel);
+            match (self.wanted.get(&channel), self.held.entry(channel)) {
+                (Some((_, since)), Entry::Vacant(new)) => {
+                    new.insert(*since);
+                    self.begun.insert(channel);
+                }
+                (None, Entry::Occupied(held)) => {
+                    held.remove();
+                    self.left.push(channel);
+                }
+                _ => {}
             }
         }
     }
@@ -154,13 +159,18 @@ impl Interests {
         let (mut changes, mut left) = (Vec::new(), Vec::new());
         for channel in mem::take(&mut self.changed) {
             let is_apart = !matches!(channel, Channel::Room(_)) || !self.all_rooms;
-            if self.wanted.contains_key(&channel) {
+            if let Some((_, since)) = self.wanted.get(&channel) {
                 if let Entry::Vacant(new) = self.held.entry(channel) {
-                    new.insert(now);
-                    // The pattern may have been asked for just now.
+                    // The pattern may have been asked for just now. Where nobody waits, it counts from the beginning.
                     match echo {
-                        Some(echo) => drop(self.unsure.insert(channel, echo)),
-                        None => drop(self.begun.insert(channel)),
+                        Some(echo) => {
+                            new.insert(now);
+                            self.unsure.insert(channel, echo);
+                        }
+                        None => {
+                            new.insert(*since);
+                            self.begun.insert(channel);
+                        }
                     }
                     if is_apart {
                         changes.push(Change::Begin(Interest::In(channel)));

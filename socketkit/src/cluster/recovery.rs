@@ -101,6 +101,7 @@ impl<P: Protocol> Service<P> {
         let mut is_anew = false;
         let kept = loop {
             let recall = durable.recall();
+            arriving.reads();
             let read = match &recall {
                 Some(recall) => durable.reading.read(recall, &channels, within).await,
                 None => None,
@@ -129,7 +130,7 @@ impl<P: Protocol> Service<P> {
         durable.returns(Returning { id, ask, record, number, former, places, kept });
         shared.outbound.wake.notify_one();
         let come = (&mut arriving.come).await;
-        let (peer, received) = come.map_err(|_| NoSession::Overflow)??.keep(shared);
+        let (peer, received) = come.map_err(|_| NoSession::Overflow)?.keep(shared);
         Ok(self.come_to(successor, peer, received))
     }
 }

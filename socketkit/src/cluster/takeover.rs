@@ -181,7 +181,6 @@ impl<P: Protocol> Service<P> {
             }
             let handshake = successor.entry.handshake.clone();
             self.take_place(successor)?;
-            way.asked = Some(way.owner);
             match self.come(shared, way, pass, handshake).await {
                 Ok((peer, received)) => return Ok(self.come_to(successor, peer, received)),
                 Err(NoSession::Moved(to)) => way.owner = to,
@@ -227,6 +226,12 @@ impl<P: Protocol> Service<P> {
         if !ask_for(shared, owner, asking.id, pass, false) {
             return Err(unsaid);
         }
+        way.asked = Some(owner);
+        // What was asked may be lost.
+        let ask = asking.id;
+        let again = || {
+            ask_for(shared, owner, ask, pass, false);
+        };
         let offer = async {
             loop {
                 match asking.answers.recv().await.map(|said| (said.node, said.what)) {
@@ -238,7 +243,7 @@ impl<P: Protocol> Service<P> {
                 }
             }
         };
-        let rooms = in_time(shared, (owner, &mut status), offer).await?;
+        let rooms = in_time(shared, (owner, &mut status), again, offer).await?;
         let terms = self.terms().clone();
         let rooms = rooms.iter().map(|room| Channel::of_room(room.get())).collect();
         let make =
@@ -249,16 +254,20 @@ impl<P: Protocol> Service<P> {
             return Err(unsaid);
         }
         way.went = Some((owner, Instant::now()));
+        let mut is_refused = false;
         let moved = async {
             loop {
                 tokio::select! {
                     biased;
                     come = &mut arriving.come => {
-                        let arrived = come.map_err(|_| NoSession::Unknown)??;
+                        let arrived = come.map_err(|_| NoSession::Unknown)?;
                         return Ok(arrived.keep(shared));
                     }
                     said = asking.answers.recv() => match said.map(|said| (said.node, said.what)) {
-                        Some((_, What::NoSession(why))) => return Err(why),
+                        Some((_, What::NoSession(why))) => {
+                            is_refused = true;
+                            return Err(why);
+                        }
                         Some((node, What::Gone)) if node == owner => return Err(NoSession::Unknown),
                         Some(_) => {}
                         None => return Err(NoSession::Unknown),
@@ -266,7 +275,12 @@ impl<P: Protocol> Service<P> {
                 }
             }
         };
-        in_time(shared, (owner, &mut status), moved).await
+        let moved = in_time(shared, (owner, &mut status), || {}, moved).await;
+        if is_refused {
+            // As somebody else came later, or it is not there.
+            way.went = None;
+        }
+        moved
     }
 }
 
@@ -285,10 +299,11 @@ struct Way {
 }
 
 impl Way {
-    /// Whether its owner may not have let it go yet, and was told to.
+    /// Whether its owner may not have let it go yet, was told to, and has not refused.
     fn is_under_way(&self, shared: &Shared) -> bool {
         let longest = shared.limits.handshake * 2;
-        self.went.is_some_and(|(node, at)| node == self.owner && at.elapsed() < longest)
+        let is_it = |(node, at): (NodeId, Instant)| node == self.owner && at.elapsed() < longest;
+        shared.durable.is_some() && self.went.is_some_and(is_it)
     }
 
     async fn wait(&mut self) {
@@ -303,6 +318,7 @@ impl Way {
 async fn in_time<T>(
     shared: &Shared,
     (node, status): (NodeId, &mut watch::Receiver<ClusterStatus>),
+    again: impl Fn(),
     answer: impl Future<Output = Result<T, NoSession>>,
 ) -> Result<T, NoSession> {
     let (mut answer, begun) = (pin!(answer), Instant::now());
@@ -312,7 +328,7 @@ async fn in_time<T>(
         tokio::select! {
             biased;
             answer = &mut answer => return answer,
-            _ = status.changed(), if is_durable => return Err(NoSession::Unknown),
+            _ = status.changed(), if is_durable => return Err(NoSession::Coming),
             () = sleep(PATIENCE) => {}
         }
         let heard = lock(&shared.others).nodes.get(&node).copied();
@@ -320,6 +336,7 @@ async fn in_time<T>(
         if !is_durable || !is_there || begun.elapsed() >= shared.limits.handshake {
             return Err(NoSession::Unknown);
         }
+        again();
     }
 }
 

@@ -235,7 +235,7 @@ impl<P: Protocol> Talk<P> {
             self.lost = Some(Instant::now());
             self.counters.cluster.lost.add(1);
         }
-        lock(&self.shared.interests).lose(Instant::now());
+        lock(&self.shared.interests).lose();
         self.doubt_no_more();
         self.asides.clear();
         self.beats.clear();

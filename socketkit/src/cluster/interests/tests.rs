@@ -83,7 +83,7 @@ impl Both {
             }
             Act::Lose => {
                 self.asked = None;
-                self.interests.lose(self.now);
+                self.interests.lose();
             }
             Act::Connect if self.asked.is_none() => {
                 let (changes, left) = self.interests.all(self.now);
@@ -198,4 +198,19 @@ fn a_channel_that_is_left_and_wanted_again_without_a_connection_was_left() {
     assert_eq!(left, [channel(1)]);
     assert_eq!(both.interests.since(channel(1)), since, "what is said meanwhile is missed");
     assert_eq!(both.interests.begun(), HashSet::from([1, 3].map(channel)));
+}
+
+#[test]
+fn a_room_that_is_wanted_while_a_connection_is_made_is_listened_to_since_then() {
+    for is_lost in [false, true] {
+        let mut both = Both::new(4);
+        for act in [Act::Connect, Act::Lose, Act::Connect, Act::Begin(1)] {
+            both.act(&act);
+        }
+        let since = both.now;
+        both.act(&if is_lost { Act::Lose } else { Act::Change(false) });
+        both.now += Duration::from_secs(1);
+        both.act(&Act::Connect);
+        assert_eq!(both.interests.since(channel(1)), Some(since));
+    }
 }

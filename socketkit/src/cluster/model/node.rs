@@ -122,7 +122,7 @@ impl Node {
         self.is_connected = false;
         self.lost.get_or_insert(now);
         self.is_awaited = false;
-        self.interests.lose(now);
+        self.interests.lose();
         self.asides.clear();
         self.pipe.clear();
         self.asks.clear();

@@ -10,7 +10,6 @@ use crate::{
         durable::{Doubted, Due, Durable, Replay, Returning, SessionRecord},
         engine::{Entry, Outgoing, Stored},
         message::{Message, Record},
-        moving::NoSession,
         outbound::Item,
         shared::Shared,
         waiting::Emitted,
@@ -184,16 +183,10 @@ impl<P: Protocol> Talk<P> {
         durable.keep(id, record.session(number));
         // More than it may ever be sent at once.
         let overflows = peer.queue().is_ending();
-        if overflows || has_gap || is_refused || !replay.is_whole() || !log.is_whole(&channels) {
-            let mut logged = Replay::new(&record, &places, &channels);
-            logged.add(log.on(&channels));
-            if overflows || !logged.is_whole() || !log.is_whole(&channels) {
-                durable.ended(id);
-                return give_up(&hub, &peer);
-            }
-            // What was not kept here until now is in the log by now.
-            give_up(&hub, &peer);
-            return drop(come.send(Err(NoSession::Coming)));
+        let is_whole = replay.is_whole() && log.is_whole(&channels);
+        if overflows || has_gap || is_refused || !is_whole {
+            durable.ended(id);
+            return give_up(&hub, &peer);
         }
         self.counters.cluster.recovered.add(1);
         if former != self.shared.node {
@@ -203,7 +196,7 @@ impl<P: Protocol> Talk<P> {
         let (hub, given_up) = (hub.clone(), peer.clone());
         let give_up = Some(Box::new(move || give_up(&hub, &given_up)) as _);
         // Whoever has waited may be gone by now.
-        drop(come.send(Ok(Arrived { peer, received: 0, from: former, give_up })));
+        drop(come.send(Arrived { peer, received: 0, from: former, give_up }));
     }
 }
 

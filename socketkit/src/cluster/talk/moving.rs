@@ -122,7 +122,7 @@ impl<P: Protocol> Talk<P> {
         let (hub, given_up) = (hub.clone(), peer.clone());
         let give_up = Some(Box::new(move || give_up(&hub, &given_up)) as _);
         // Whoever has waited may be gone by now.
-        drop(come.send(Ok(Arrived { peer, received: state.received, from, give_up })));
+        drop(come.send(Arrived { peer, received: state.received, from, give_up }));
     }
 }
 
