@@ -21,6 +21,9 @@ use std::{
 /// How long what was missed is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long the next of what was missed is waited for: its sender may have missed much as well, and be busy with that.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// How long the numbers of a node that is silent are known: it may only be cut off.
 pub(crate) const AWAY: Duration = Duration::from_secs(3_600);
 
@@ -144,6 +147,10 @@ impl Heard {
         sender.healed.extend(messages.filter(|message| message.head.on == channel));
         // Where a part was lost, so is the whole.
         let ends = if is_next { answer.ends } else { Some(true) };
+        if sender.until.is_some() {
+            // The rest is on its way.
+            sender.until = Some(moment.now + ANSWER);
+        }
         if let Some(gone) = ends {
             sender.missed.swap_remove(place);
             sender.pass(channel, until, gone);
@@ -289,7 +296,7 @@ impl Sender {
         let within = within + PATIENCE;
         let missed = Missed { ask: self.asks, channel, after, within, until: last + 1, age };
         self.missed.push((missed, 0));
-        self.until.get_or_insert(moment.now + PATIENCE);
+        self.until.get_or_insert(moment.now + ANSWER);
         acts.push(Act::Ask(node, missed));
         true
     }

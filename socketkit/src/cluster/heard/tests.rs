@@ -106,7 +106,7 @@ fn a_mark_is_looked_at_before_what_came_after_it() {
     assert_eq!(listener.hear(marks(2, vec![Mark { on: ROOM, last: 2, age: 100 }])), [ask]);
     // The sender does not know the number before any more.
     assert_eq!(listener.hear(message(ROOM, 3, None)), []);
-    assert_eq!(listener.expire(PATIENCE), [Did::Gap(ROOM), Did::Deliver(3)]);
+    assert_eq!(listener.expire(ANSWER), [Did::Gap(ROOM), Did::Deliver(3)]);
 }
 
 #[test]
@@ -263,4 +263,18 @@ fn what_no_log_keeps_is_asked_of_its_sender_still() {
     assert!(waiting.is_empty() && listener.heard.is_waiting());
     let again = listener.heal(1, 0, vec![message(own, 4, Some((2, 10)))], Some(false));
     assert!(matches!(again[..], [Did::Deliver(4), Did::Deliver(5), Did::Ask(_)]), "{again:?}");
+}
+
+#[test]
+fn what_was_missed_is_waited_for_as_long_as_parts_of_it_come() {
+    let mut listener = Listener::new();
+    assert_eq!(listener.hear(message(ROOM, 1, None)), [Did::Deliver(1)]);
+    let ask = listener.missed(1, ROOM, Some(1), 4);
+    assert_eq!(listener.hear(marks(5, vec![Mark { on: ROOM, last: 3, age: 100 }])), [ask]);
+    let most = ANSWER - Duration::from_millis(1);
+    assert_eq!(listener.expire(most), []);
+    assert_eq!(listener.heal(1, 0, vec![message(ROOM, 2, Some((1, 0)))], None), []);
+    assert_eq!(listener.expire(most), []);
+    let healed = listener.heal(1, 1, vec![message(ROOM, 3, Some((2, 0)))], Some(false));
+    assert_eq!(healed, [Did::Deliver(2), Did::Deliver(3)]);
 }
