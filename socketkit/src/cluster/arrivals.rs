@@ -121,9 +121,7 @@ impl Arrived {
     /// Goes on with it: its last node is told.
     pub(crate) fn keep(mut self, shared: &Shared) -> (Arc<Peer>, u64) {
         self.give_up = None;
-        let (channel, record) = (Channel::Node(self.from), Record::Kept { id: self.peer.id });
-        // Once the engine is back, if it is away.
-        shared.outbound.push_always(Item { channel, counts: false, record, bytes: None });
+        shared.insist(Channel::Node(self.from), Record::Kept { id: self.peer.id });
         (self.peer.clone(), self.received)
     }
 }
@@ -148,9 +146,7 @@ impl Arriving {
         self.shared.outbound.wake.notify_one();
         listens.await.unwrap_or(false)
     }
-}
 
-impl Arriving {
     /// What did not come until now is read.
     pub(crate) fn reads(&self) {
         lock(&self.shared.arrivals.0).expected.entry(self.id).and_modify(|expected| {

@@ -364,9 +364,8 @@ impl<P: Protocol> Hub<P> {
 impl Mover {
     /// Says to the other node why the session does not come.
     pub(crate) fn refuse(&self, why: NoSession) {
-        let (channel, record) = (Channel::Node(self.to), Record::NoSession { ask: self.ask, why });
-        // Once the engine is back, if it is away.
-        self.shared.outbound.push_always(Item { channel, counts: false, record, bytes: None });
+        let record = Record::NoSession { ask: self.ask, why };
+        self.shared.insist(Channel::Node(self.to), record);
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long what was missed is waited for.
+/// How long a question may be under way, and how little is known of what was said long ago.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the next of what was missed is waited for: its sender may have missed much as well, and be busy with that.
@@ -147,10 +147,8 @@ impl Heard {
         sender.healed.extend(messages.filter(|message| message.head.on == channel));
         // Where a part was lost, so is the whole.
         let ends = if is_next { answer.ends } else { Some(true) };
-        if sender.until.is_some() {
-            // The rest is on its way.
-            sender.until = Some(moment.now + ANSWER);
-        }
+        // The rest is on its way.
+        sender.until = Some(moment.now + ANSWER);
         if let Some(gone) = ends {
             sender.missed.swap_remove(place);
             sender.pass(channel, until, gone);

@@ -331,6 +331,11 @@ impl Shared {
         self.forward(vec![Item { channel, counts: false, record, bytes }]);
     }
 
+    /// Says something that does not count, once the engine is back if it is away.
+    pub(crate) fn insist(&self, channel: Channel, record: Record) {
+        self.outbound.push_always(Item { channel, counts: false, record, bytes: None });
+    }
+
     /// Answers a node that has asked: this one perhaps, on behalf of a session that has come since.
     pub(crate) fn reply(&self, to: NodeId, record: Record, bytes: &[u8]) {
         if to == self.node {
