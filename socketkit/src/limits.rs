@@ -234,8 +234,8 @@ limits! {
     /// Bytes of the log that the engine of a durable cluster keeps, of all nodes together: 256 MiB. NATS alone
     /// minds it; Redis keeps the last 65,536 messages of each room, and has a `maxmemory` of its own.
     ///
-    /// The oldest go first, and all that is older than twice [`resume`](Self::resume) and a minute. A session whose
-    /// node was lost, and that would need what is gone, is a gap.
+    /// The oldest go first, and all that is older than [`resume`](Self::resume) and [`heartbeat`](Self::heartbeat) twice,
+    /// and a minute: 230 s. A session whose node was lost, and that would need what is gone, is a gap.
     logged_bytes: usize = 256 * 1024 * 1024,
     /// Rooms that a node of a cluster listens to one by one: 16,384.
     ///

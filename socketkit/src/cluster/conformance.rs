@@ -166,6 +166,7 @@ conformance! {
     messages_are_read_while_there_come_more
     nodes_that_want_different_logs_agree
     what_was_kept_before_a_time_is_not_read
+    what_is_kept_next_has_a_number_behind_the_end
     without_a_log_nothing_is_kept;
     messages:
     messages_of_one_channel_come_in_order

@@ -351,7 +351,7 @@ impl<P: Protocol> Hub<P> {
             return departure.refuse(why);
         }
         self.counters.cluster.left.add(1);
-        durable.into_iter().for_each(|durable| durable.abandon(id));
+        durable.into_iter().for_each(|durable| durable.has_left(id));
         // Whoever came for it meanwhile goes after it.
         let newcomer = peer.seat().close();
         newcomer.into_iter().for_each(|newcomer| redirect(newcomer, to));

@@ -3,6 +3,7 @@
 
 mod floor;
 mod kept;
+mod log;
 pub(crate) mod places;
 mod reading;
 mod record;
@@ -15,6 +16,7 @@ pub(crate) use reading::Reading;
 pub(crate) use record::{SessionRecord, Whose};
 pub(crate) use replay::Replay;
 
+use self::log::LogPlace;
 use super::{
     channel::Channel,
     engine::{Log, Recall},
@@ -35,10 +37,20 @@ use std::{
 /// How often one that does not change is written down again: sooner than an engine forgets it.
 const AGAIN: Duration = Duration::from_secs(20 * 60);
 
+/// How far behind its node a client may be that hears it still.
+pub(crate) const LAG: Duration = Duration::from_secs(20);
+
+/// How much longer a log is kept than may be asked of it: that takes its time.
+const MORE: Duration = Duration::from_secs(40);
+
+/// How much longer the last number of a node is known than a log may have what it said.
+const LATE: Duration = Duration::from_secs(60);
+
 /// For how long an engine knows a session that nobody writes down any more.
 pub(crate) const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
 
-/// Sessions of other nodes that were taken over, of which these are to be told.
+/// Sessions of other nodes that were taken over, of which these are to be told, and own ones that were abandoned: more
+/// of these stay written down until the engine forgets them.
 const TAKEN: usize = 65_536;
 
 /// See the module.
@@ -59,6 +71,8 @@ pub(crate) struct Durable {
 struct State {
     sessions: HashMap<SocketId, Session>,
     due: Due,
+    /// Sessions that go on elsewhere, or end then, with the number of what is written down.
+    abandoned: HashMap<SocketId, (u64, Instant)>,
 }
 
 /// What is to be written down.
@@ -75,8 +89,11 @@ pub(crate) struct Due {
 #[derive(Debug, Default)]
 struct Heard {
     heads: Heads,
-    /// The same, as long as it is.
+    /// When each was heard last.
+    at: HashMap<NodeId, Instant>,
+    /// The heads, as long as they are.
     shared: Option<Arc<Heads>>,
+    log: LogPlace,
 }
 
 /// What of a session is known here alone.
@@ -104,6 +121,10 @@ pub(crate) struct Returning {
     pub(crate) places: Places,
     /// What was kept, for other sessions as well.
     pub(crate) kept: Arc<Kept>,
+    /// Since when that was read.
+    pub(crate) since: Instant,
+    /// What was said before has come to its client, if that is known.
+    pub(crate) done: Option<Instant>,
 }
 
 /// A session that another node has written down, or nobody knows who.
@@ -121,33 +142,51 @@ impl Session {
         Self { ready, since, rooms, number: 0, written: Instant::now() }
     }
 
+    pub(super) fn floors(&mut self) -> impl Iterator<Item = &mut Floor> {
+        self.rooms.values_mut().chain([&mut self.since])
+    }
+
     /// From where on something that is said on a channel is for it.
     pub(crate) fn floor(&self, channel: Channel) -> &Floor {
         self.rooms.get(&channel).unwrap_or(&self.since)
     }
 }
 
+/// How far back at most goes what a client may not have seen: it was away, its node was lost, neither was noticed at once,
+/// and it was behind its node.
+pub(crate) fn longest(limits: &Limits) -> Duration {
+    (limits.resume + limits.heartbeat) * 2 + LAG
+}
+
 /// What an engine is to keep, by these limits.
 pub(crate) fn log(limits: &Limits) -> Log {
-    let time = limits.resume * 2 + Duration::from_secs(60);
-    Log { time, bytes: limits.logged_bytes }
+    Log { time: longest(limits) + MORE, bytes: limits.logged_bytes }
 }
 
 impl Durable {
     /// How far everybody was heard by now; `own` is how far this node has come.
     pub(crate) fn floor(&self, own: (NodeId, u64)) -> Floor {
-        let Heard { heads, shared } = &mut *lock(&self.heard);
+        let Heard { heads, shared, log, .. } = &mut *lock(&self.heard);
         let heard = shared.get_or_insert_with(|| Arc::new(heads.clone()));
-        Floor::new(own, heard.clone())
+        Floor::new(own, heard.clone(), log.passed)
     }
 
     /// Everything that a node has said up to a number has been delivered.
-    pub(crate) fn has_heard(&self, node: NodeId, number: u64) {
+    pub(crate) fn has_heard(&self, node: NodeId, number: u64, now: Instant) {
         let mut heard = lock(&self.heard);
         heard.shared = None;
+        heard.at.insert(node, now);
         let known = heard.heads.entry(node).or_default();
         // What was said again is older.
         *known = number.max(*known);
+    }
+
+    /// Forgets how far nodes were heard of which a log of this time has nothing any more.
+    pub(crate) fn forget(&self, time: Duration, now: Instant) {
+        let Heard { heads, at, shared, .. } = &mut *lock(&self.heard);
+        at.retain(|_, at| now.saturating_duration_since(*at) <= time + LATE);
+        heads.retain(|node, _| at.contains_key(node));
+        *shared = None;
     }
 
     /// A session is to outlive its node from now on.
@@ -169,7 +208,7 @@ impl Durable {
         floor: impl FnOnce() -> Floor,
     ) -> bool {
         let mut state = lock(&self.state);
-        let State { sessions, due } = &mut *state;
+        let State { sessions, due, .. } = &mut *state;
         let Some(session) = sessions.get_mut(&id) else { return false };
         session.rooms.entry(channel).or_insert_with(floor);
         due.changed.insert(id);
@@ -179,7 +218,7 @@ impl Durable {
     /// It left a room, or is present otherwise. Whether it is kept.
     pub(crate) fn changed(&self, id: SocketId, left: Option<Channel>) -> bool {
         let mut state = lock(&self.state);
-        let State { sessions, due } = &mut *state;
+        let State { sessions, due, .. } = &mut *state;
         let Some(session) = sessions.get_mut(&id) else { return false };
         left.map(|channel| session.rooms.remove(&channel));
         due.changed.insert(id);
@@ -199,19 +238,33 @@ impl Durable {
         }
     }
 
-    /// It is not this node's any more, and goes on elsewhere, or may.
-    pub(crate) fn abandon(&self, id: SocketId) {
+    /// It is not this node's any more, and goes on elsewhere.
+    pub(crate) fn has_left(&self, id: SocketId) {
         let mut state = lock(&self.state);
         state.due.changed.remove(&id);
         state.sessions.remove(&id);
+    }
+
+    /// It is not this node's any more, and goes on wherever its client comes, if that is before it would have ended.
+    pub(crate) fn abandon(&self, id: SocketId, until: Instant) {
+        let mut state = lock(&self.state);
+        state.due.changed.remove(&id);
+        let session = state.sessions.remove(&id);
+        if let Some(session) = session.filter(|_| state.abandoned.len() < TAKEN) {
+            state.abandoned.insert(id, (session.number, until));
+        }
     }
 
     /// This node is there; sessions that were not written down for long are again.
     pub(crate) fn is_here(&self, now: Instant) {
         self.reading.forget(now);
         let mut state = lock(&self.state);
-        let State { sessions, due } = &mut *state;
+        let State { sessions, due, abandoned } = &mut *state;
         due.is_here = true;
+        for (id, (number, _)) in abandoned.extract_if(|_, (_, until)| *until <= now) {
+            // Another number is that of somebody who goes on with it.
+            due.ended.entry(id).or_insert(number);
+        }
         for (id, session) in sessions {
             if now.saturating_duration_since(session.written) > AGAIN {
                 session.written = now;
@@ -223,9 +276,11 @@ impl Durable {
     /// What is written down of a session has this number.
     pub(crate) fn stored(&self, id: SocketId, number: u64) {
         let mut state = lock(&self.state);
-        let State { sessions, due } = &mut *state;
+        let State { sessions, due, abandoned } = &mut *state;
         let of_session = sessions.get_mut(&id).map(|session| &mut session.number);
         if let Some(known) = of_session.or_else(|| due.ended.get_mut(&id)) {
+            *known = number;
+        } else if let Some((known, _)) = abandoned.get_mut(&id) {
             *known = number;
         }
     }
@@ -247,9 +302,11 @@ impl Durable {
     /// It could not be.
     pub(crate) fn undo(&self, Due { changed, ended, is_here }: Due) {
         let mut state = lock(&self.state);
-        let State { sessions, due } = &mut *state;
+        let State { sessions, due, .. } = &mut *state;
         due.changed.extend(changed.into_iter().filter(|id| sessions.contains_key(id)));
-        due.ended.extend(ended);
+        for (id, number) in ended {
+            due.ended.entry(id).or_insert(number);
+        }
         due.is_here |= is_here;
     }
 

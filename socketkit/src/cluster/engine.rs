@@ -72,6 +72,10 @@ pub(crate) trait Publish: Send {
 /// What was kept, over the same connection. Whatever is asked fails when that is over, or after some seconds without an
 /// answer.
 pub(crate) trait Recall: Send + Sync {
+    /// The number of the last message that was kept, 0 if none was: what is published from now on has a higher one, as
+    /// long as nothing that was kept is lost.
+    fn end(&self) -> Boxed<'_, Result<u64, EngineError>>;
+
     /// What is kept of a session, with a number that is another when it has changed.
     fn session(&self, id: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>>;
 

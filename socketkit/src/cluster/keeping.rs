@@ -129,10 +129,14 @@ impl<P: Protocol> Hub<P> {
     /// A session is not this node's any more, and has not ended: another has it, or whichever its client comes to.
     pub(super) fn abandon(self: &Arc<Self>, peer: &Arc<Peer>, why: Disconnect) {
         let Some((shared, durable)) = self.durable() else { return };
+        // It would have ended then, but for one who comes at this moment.
+        let (now, limits) = (Instant::now(), &shared.limits);
+        let lost = peer.queue().lost_at().unwrap_or(now);
+        let until = (lost + limits.resume).max(now + limits.handshake * 2);
         let (_, present) = self.presence_leaves(peer.id);
         let is_gone = self.take_out(peer, || {
             peer.abandon();
-            durable.abandon(peer.id);
+            durable.abandon(peer.id, until.into());
         });
         self.presence_left(peer, present, is_gone);
         if is_gone {

@@ -121,6 +121,11 @@ impl Memory {
         self.waits.receiver_count() > 0
     }
 
+    /// Whether a session is written down.
+    pub(crate) fn has(&self, id: SocketId) -> bool {
+        lock(&self.state).kept.sessions.contains_key(&id)
+    }
+
     /// How many messages were published.
     pub(crate) fn published(&self) -> usize {
         lock(&self.state).published
@@ -239,6 +244,10 @@ impl Kept {
 }
 
 impl Recall for Memory {
+    fn end(&self) -> Boxed<'_, Result<u64, EngineError>> {
+        Box::pin(async move { Ok(lock(&self.state).kept.messages.len() as u64) })
+    }
+
     fn session(&self, id: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
         Box::pin(async move { Ok(lock(&self.state).kept.sessions.get(&id).cloned()) })
     }

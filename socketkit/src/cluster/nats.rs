@@ -140,7 +140,7 @@ impl Nats {
     /// `$JS.API.>` too. Two streams are made, if they are not there:
     ///
     /// - `SOCKETKIT_<name>_LOG` keeps what is emitted to rooms, to sockets and to all, for twice
-    ///   [`Limits::resume`](crate::Limits::resume) and a minute, and up to
+    ///   [`Limits::resume`](crate::Limits::resume), two heartbeats and a minute, and up to
     ///   [`Limits::logged_bytes`](crate::Limits::logged_bytes). Where nodes have different limits, the highest count:
     ///   they are never lowered but by hand.
     /// - `SOCKETKIT_<name>_SESSIONS` keeps the last state of each session; once it has ended, that alone, for an hour,

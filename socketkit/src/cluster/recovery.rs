@@ -3,7 +3,7 @@
 use super::{
     arrivals::MakePeer,
     channel::Channel,
-    durable::{Durable, Places, Replay, Returning, SessionRecord},
+    durable::{self, Durable, LAG, Places, Replay, Returning, SessionRecord},
     engine::EngineError,
     forward::Joined,
     moving::{Former, NoSession, Pass, SessionState},
@@ -17,11 +17,8 @@ use crate::{
     peer::lock,
     ticket::{Secret, Ticket},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::sleep;
-
-/// How far behind its node a client may be that hears it still.
-const LAG: Duration = Duration::from_secs(20);
 
 /// How long before what is kept is asked for again, where it could not be read.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -36,32 +33,38 @@ struct Claimed {
     number: u64,
     /// The node that had it.
     former: NodeId,
+    /// Its client does not know that this one was not the first to go on with it.
+    is_again: bool,
 }
 
 impl<P: Protocol> Service<P> {
-    /// Goes on with a session that no node has. `asked` does not have it, whatever is written down.
+    /// Goes on with a session that no node has, since its client came: `asked` does not have it, whatever is written
+    /// down.
     pub(super) async fn recover(
         &self,
         successor: &mut Successor,
         ticket: &Ticket,
         pass: &Pass,
-        asked: Option<NodeId>,
+        (asked, begun): (Option<NodeId>, Instant),
     ) -> Result<Found, NoSession> {
         let hub = self.hub();
         let Some(Joined { shared, .. }) = hub.cluster.get() else { return Err(NoSession::Unknown) };
         let Some(durable) = &shared.durable else { return Err(NoSession::Unknown) };
-        let id = pass.id;
+        let (id, places) = (pass.id, Places::of(&successor.entry.handshake));
+        let longest = durable::longest(&shared.limits);
+        // As far as its client knows, it has heard everything before that.
+        let away = places.away().map(|away| away.saturating_add(LAG));
         let is_here = || {
             hub.peer(id).is_some_and(|peer| {
                 let owner = peer.seat().owner();
                 owner.is_named(pass.identity.as_deref()) && peer.seat().is_of(ticket)
             })
         };
-        let Claimed { record, number, former } = loop {
+        let Claimed { record, number, former, is_again } = loop {
             if is_here() || shared.arrivals.expects(id) {
                 return Err(NoSession::Coming);
             }
-            match claim(shared, durable, ticket, pass, asked).await {
+            match claim(shared, durable, (ticket, away), pass, asked).await {
                 Ok(claimed) => break claimed?,
                 // The engine is away: there is nothing to do without it.
                 Err(error) => {
@@ -72,7 +75,6 @@ impl<P: Protocol> Service<P> {
         };
         let rooms = record.rooms().map(|room| Channel::of_room(room.get())).collect();
         let (terms, handshake) = (self.terms().clone(), successor.entry.handshake.clone());
-        let places = Places::of(&handshake);
         let make: MakePeer =
             Box::new(move |state: &SessionState, bytes| peer(state, bytes, terms, handshake));
         let ask = shared.asks.number();
@@ -94,27 +96,26 @@ impl<P: Protocol> Service<P> {
             sleep(PAUSE).await;
         }
         let channels = arriving.channels();
-        // For as long as its node may have been lost, and the client away before.
-        let longest = shared.limits.resume * 2;
-        let away = places.away().map(|away| away.saturating_add(LAG));
-        let mut within = away.map_or(longest, |away| away.min(longest));
-        let mut is_anew = false;
-        let kept = loop {
+        let (mut within, mut is_anew) = (away.unwrap_or(longest), false);
+        // Who has come twice, or does not say, may be away for longer than anybody else.
+        let done = begun.checked_sub(longest).filter(|_| !is_again && away.is_some());
+        let (kept, since) = loop {
             let recall = durable.recall();
             arriving.reads();
+            // And that took its time.
+            let time = within + begun.elapsed();
             let read = match &recall {
-                Some(recall) => durable.reading.read(recall, &channels, within).await,
+                Some(recall) => durable.reading.read(recall, &channels, time).await,
                 None => None,
             };
             let Some(kept) = read else {
                 sleep(PAUSE).await;
                 continue;
             };
-            let mut replay = Replay::new(&record, &places, &channels);
-            replay.add(kept.on(&channels));
+            let replay = Replay::new(&record, &places, &channels, (&kept, done));
             let is_whole = replay.is_whole() && kept.is_whole(&channels);
             if is_whole || (within == longest && is_anew) {
-                break kept;
+                break (kept, begun.checked_sub(within).unwrap_or(begun));
             }
             if within == longest {
                 // Perhaps something came to it late.
@@ -127,7 +128,7 @@ impl<P: Protocol> Service<P> {
         if !holds(durable, id, number).await {
             return Err(NoSession::Coming);
         }
-        durable.returns(Returning { id, ask, record, number, former, places, kept });
+        durable.returns(Returning { id, ask, record, number, former, places, kept, since, done });
         shared.outbound.wake.notify_one();
         let come = (&mut arriving.come).await;
         let (peer, received) = come.map_err(|_| NoSession::Overflow)?.keep(shared);
@@ -145,7 +146,7 @@ async fn holds(durable: &Durable, id: SocketId, number: u64) -> bool {
 async fn claim(
     shared: &Shared,
     durable: &Durable,
-    ticket: &Ticket,
+    (ticket, away): (&Ticket, Option<Duration>),
     pass: &Pass,
     asked: Option<NodeId>,
 ) -> Result<Result<Claimed, NoSession>, EngineError> {
@@ -192,10 +193,16 @@ async fn claim(
             return Ok(Err(NoSession::Unknown));
         }
     }
+    // So much is not kept.
+    if away.is_some_and(|away| away > durable::longest(&shared.limits)) {
+        return Ok(Err(NoSession::Overflow));
+    }
+    let is_again = proven.is_err();
     let former = Former::new((proven.unwrap_or_else(|former| former), ticket.attempt));
     let record = record.claimed(shared.node, Secret::new().write(), former);
+    let record = record.of_log(durable.log_end());
     let number = recall.claim(pass.id, number, record.write()).await?;
     // If there is none, somebody else was faster, or has just written it down.
-    let claimed = number.map(|number| Claimed { record, number, former: owner });
+    let claimed = number.map(|number| Claimed { record, number, former: owner, is_again });
     Ok(claimed.ok_or(NoSession::Coming))
 }

@@ -127,6 +127,7 @@ impl<P: Protocol> Service<P> {
         identity: Option<Box<RawValue>>,
     ) -> Result<Found, NoSession> {
         let pass = Pass::new(ticket, identity).ok_or(NoSession::Unknown)?;
+        let begun = Instant::now().into();
         let mut way = Way { owner, is_written: false, asked: None, went: None, moment: MOMENTS.0 };
         loop {
             let missed = match self.find_with(successor, ticket, &mut way, &pass).await {
@@ -134,7 +135,7 @@ impl<P: Protocol> Service<P> {
                 Err(missed @ (NoSession::Unknown | NoSession::Overflow)) => missed,
                 found => return found,
             };
-            match self.recover(successor, ticket, &pass, way.asked).await {
+            match self.recover(successor, ticket, &pass, (way.asked, begun)).await {
                 Err(NoSession::Unknown) => return Err(missed),
                 Err(NoSession::Moved(to)) => (way.owner, way.is_written) = (to, true),
                 Err(NoSession::Coming) => way.wait().await,

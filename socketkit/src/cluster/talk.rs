@@ -1,5 +1,6 @@
 //! What a node says and hears while it has a connection to its engine, and what it remembers from one to the next.
 
+mod beats;
 mod healing;
 mod hearing;
 mod keeping;
@@ -7,6 +8,7 @@ mod moving;
 mod speaking;
 
 use self::{
+    beats::Beats,
     healing::Healing,
     speaking::{Mouth, Underway, said},
 };
@@ -50,9 +52,6 @@ const LONG_PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked which sockets have gone.
 const TIDY: Duration = Duration::from_secs(60);
 
-/// How many times of these are known.
-const BEATS: usize = 64;
-
 /// Marks in one record.
 const MARKS: usize = 1_024;
 
@@ -78,9 +77,7 @@ pub(super) struct Talk<P: Protocol> {
     begun: Option<Instant>,
     lost: Option<Instant>,
     healing: Healing,
-    /// When it was said that this node is there, as far as that has not come back; and what of others has come, to when.
-    beats: VecDeque<Instant>,
-    heard_until: Option<Instant>,
+    beats: Beats,
     tidied: Instant,
 }
 
@@ -97,11 +94,11 @@ impl<P: Protocol> Talk<P> {
     pub(super) fn new(hub: &Arc<Hub<P>>, shared: Arc<Shared>) -> Self {
         let limits = &shared.limits;
         let room = Room { messages: limits.repeated, bytes: limits.repeated_bytes };
-        let known = shared.durable.as_ref().map(|_| durable::log(limits).time);
+        let kept = shared.durable.as_ref().map(|_| durable::log(limits).time).unwrap_or_default();
         Self {
             counters: hub.counters.clone(),
             hub: Arc::downgrade(hub),
-            said: Said::new(shared.node, room).knowing(known.unwrap_or_default()),
+            said: Said::new(shared.node, room).knowing(kept),
             spread: Stagger::new(limits),
             shared,
             heard: Heard::new(WAITING),
@@ -114,8 +111,7 @@ impl<P: Protocol> Talk<P> {
             begun: None,
             lost: None,
             healing: Healing::default(),
-            beats: VecDeque::new(),
-            heard_until: None,
+            beats: Beats::default(),
             tidied: Instant::now(),
         }
     }
@@ -123,6 +119,11 @@ impl<P: Protocol> Talk<P> {
     /// Goes on over a connection until it is lost or the server is over: why, and whether it was one.
     pub(super) async fn hold(&mut self, line: Line) -> (EngineError, bool) {
         let Line { mut publisher, mut receiver, recall } = line;
+        // Before anything is listened to.
+        let end = match keeping::log_end(recall.as_deref()).await {
+            Ok(end) => end,
+            Err(why) => return (why, false),
+        };
         let now = Instant::now();
         let node = self.shared.node;
         let own = [Interest::In(Channel::Control), Interest::In(Channel::Node(node))];
@@ -138,9 +139,7 @@ impl<P: Protocol> Talk<P> {
             Ok(Err(why)) => return (why, false),
             Err(_) => return (stalled(), false),
         }
-        if let Some(durable) = &self.shared.durable {
-            durable.reads(recall);
-        }
+        self.reads(recall, end);
         let lost = self.begin(now);
         if let Some(since) = lost.filter(|_| self.reads_log()) {
             self.healing.begin(since);
@@ -197,7 +196,7 @@ impl<P: Protocol> Talk<P> {
         self.nodes.excuse(now);
         self.shared.waiting.resume();
         // Whoever emits only hears nothing, and says nothing of itself.
-        let until = self.heard_until.or(self.begun).filter(|_| self.shared.role == Role::Server);
+        let until = self.beats.come().or(self.begun).filter(|_| self.shared.role == Role::Server);
         // Clocks do not go alike.
         let lost = self.lost.take().and_then(|lost| {
             let heard = until.map_or(lost, |until| lost.min(until));
@@ -238,7 +237,7 @@ impl<P: Protocol> Talk<P> {
         lock(&self.shared.interests).lose();
         self.doubt_no_more();
         self.asides.clear();
-        self.beats.clear();
+        self.beats.lose();
         self.healing.stop();
         if let Some(Underway { emitted, due, .. }) = self.underway.take() {
             self.shared.waiting.wait_on(emitted);
@@ -292,14 +291,17 @@ impl<P: Protocol> Talk<P> {
             let here = Here { sockets: hub.len(), connected: hub.connected_len(), stops };
             if self.shared.role == Role::Server {
                 self.aside(Channel::Control, Record::Here(here.clone()));
-                if self.beats.len() < BEATS {
-                    self.beats.push_back(now);
-                }
+                let log = self.shared.durable.as_ref().map_or(0, |durable| durable.log_end());
+                self.beats.say(log, now);
+                self.ask_log_end(now);
             }
             self.told = Some((here, now));
             if now.saturating_duration_since(self.tidied) >= TIDY {
                 self.tidied = now;
                 self.heard.forget_sockets(|id| is_here(&self.shared, &self.hub, id));
+                if let Some(durable) = &self.shared.durable {
+                    durable.forget(durable::log(&self.shared.limits).time, now);
+                }
             }
             if let Some(durable) = &self.shared.durable {
                 durable.is_here(now);

@@ -8,6 +8,7 @@ mod healing;
 mod journey;
 mod moving;
 mod presence;
+mod recovering;
 mod returning;
 
 use super::{memory::Memory, message::Message};

@@ -86,8 +86,15 @@ impl Queue {
         if self.role == Role::Client || self.gate == Gate::Open {
             self.gate = Gate::Away;
         }
-        self.blocked.get_or_insert(now.into());
+        // Who is away takes nothing since then, however slow they were before.
+        self.blocked = Some(now.into());
         if self.writing { Last { stream: None, is_whole: false } } else { self.detach() }
+    }
+
+    /// When the connection was lost, if there is none.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn lost_at(&self) -> Option<Instant> {
+        self.blocked.filter(|_| self.gate == Gate::Away).map(Instant::from)
     }
 
     /// Nothing goes out any more over the connection that there is.

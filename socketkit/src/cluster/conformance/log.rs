@@ -5,7 +5,7 @@ use crate::{
     NodeId, SocketId,
     cluster::{
         channel::Channel,
-        engine::{Change, Engine, EngineError, Entry, Line, Log, Outgoing, Recall, Stored},
+        engine::{Change, Engine, EngineError, Entry, Line, Log, Logged, Outgoing, Recall, Stored},
         server::Server,
     },
 };
@@ -148,6 +148,25 @@ pub(super) async fn what_is_kept_survives_the_end_of_the_server(kind: &Kind) {
     assert_eq!(node.session(id).await, Some(("session".into(), number)));
     assert!(node.1.silent(own).await.unwrap().unwrap() < SOON);
     assert_ne!(node.claim(id, number, "claimed").await, None);
+}
+
+pub(super) async fn what_is_kept_next_has_a_number_behind_the_end(kind: &Kind) {
+    let (mut server, engine) = kind.start_durable();
+    let mut node = Keeping::of(&*engine).await;
+    assert_eq!(node.1.end().await.unwrap(), 0);
+    node.keep(Channel::Room(1), numbered(0..10)).await;
+    server.kill();
+    node.0.fail().await;
+    server.again();
+    let mut node = Keeping::of(&*engine).await;
+    let end = node.1.end().await.unwrap();
+    node.keep(Channel::Room(2), numbered(10..20)).await;
+    let channels = vec![Channel::Room(1), Channel::Room(2)];
+    let read = node.1.read(channels, LOG.time).await.unwrap().messages;
+    let (before, behind): (Vec<_>, _) = read.into_iter().partition(|kept| kept.number <= end);
+    let payloads =
+        |read: Vec<Logged>| read.into_iter().map(|kept| kept.payload).collect::<Vec<_>>();
+    assert_eq!((payloads(before), payloads(behind)), (numbered(0..10), numbered(10..20)));
 }
 
 pub(super) async fn of_two_who_claim_a_session_one_gets_it(kind: &Kind) {

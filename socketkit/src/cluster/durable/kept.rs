@@ -28,7 +28,17 @@ struct Part {
     /// None of it had gone.
     is_whole: bool,
     /// By their numbers.
-    messages: BTreeMap<u64, Arc<Message>>,
+    messages: BTreeMap<u64, Arc<KeptMessage>>,
+}
+
+/// A message of the log.
+#[derive(Debug)]
+pub(crate) struct KeptMessage {
+    /// Its place there.
+    pub(super) number: u64,
+    /// When it was kept, or a little later.
+    pub(super) at: Instant,
+    pub(super) message: Message,
 }
 
 impl Part {
@@ -65,10 +75,11 @@ impl Kept {
             let Some(part) = self.part(*channel) else { continue };
             (part.until, part.is_whole) = (now, part.is_whole && read.is_whole);
         }
-        for Logged { number, payload, .. } in read.messages {
+        for Logged { number, at, payload } in read.messages {
             let Ok(message) = Message::read(payload) else { continue };
             let part = self.part(message.head.on).filter(|_| message.head.counts);
-            part.map(|part| part.messages.insert(number, Arc::new(message)));
+            let Some(part) = part else { continue };
+            part.messages.insert(number, Arc::new(KeptMessage { number, at, message }));
         }
     }
 
@@ -83,11 +94,11 @@ impl Kept {
     }
 
     /// What was said on some channels, in the order in which it was kept.
-    pub(crate) fn on(&self, channels: &[Channel]) -> impl Iterator<Item = &Message> {
+    pub(super) fn on(&self, channels: &[Channel]) -> impl Iterator<Item = &KeptMessage> {
         let parts = channels.iter().filter_map(|channel| self.0.get(channel));
-        let mut messages: Vec<_> = parts.flat_map(|part| &part.messages).collect();
-        messages.sort_unstable_by_key(|(number, _)| *number);
-        messages.into_iter().map(|(_, message)| &**message)
+        let mut messages: Vec<_> = parts.flat_map(|part| part.messages.values()).collect();
+        messages.sort_unstable_by_key(|kept| kept.number);
+        messages.into_iter().map(|kept| &**kept)
     }
 
     /// Whether that is all of it.

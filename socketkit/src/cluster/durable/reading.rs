@@ -138,7 +138,7 @@ mod tests {
         NodeId, SocketId,
         cluster::{
             engine::{Boxed, Logged, Read},
-            message::{Message, Record},
+            message::Record,
             said::{Room, Said},
         },
     };
@@ -168,6 +168,10 @@ mod tests {
     }
 
     impl Recall for Asked {
+        fn end(&self) -> Boxed<'_, Result<u64, EngineError>> {
+            unreachable!()
+        }
+
         fn session(&self, _: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
             unreachable!()
         }
@@ -201,7 +205,7 @@ mod tests {
     }
 
     fn numbers(kept: &Kept, channels: &[Channel]) -> Vec<u64> {
-        kept.on(channels).map(|message: &Message| message.head.first).collect()
+        kept.on(channels).map(|kept| kept.message.head.first).collect()
     }
 
     #[tokio::test]

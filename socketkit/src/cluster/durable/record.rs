@@ -40,6 +40,8 @@ pub(crate) struct SessionRecord {
 struct At {
     own: (NodeId, u64),
     heads: usize,
+    #[serde(default)]
+    log: u64,
 }
 
 /// Who a session is of.
@@ -66,7 +68,7 @@ impl SessionRecord {
                 heads.push(floor.heard.clone());
                 heads.len() - 1
             });
-            At { own: floor.own, heads }
+            At { own: floor.own, heads, log: floor.log }
         };
         let (since, as_of) = (at(&session.since), at(as_of));
         let place = |room: Box<RawValue>| {
@@ -95,7 +97,7 @@ impl SessionRecord {
     /// Up to where everything that was said of the session itself is done.
     pub(crate) fn as_of(&self) -> Floor {
         let heard = self.heads.get(self.as_of.heads).cloned().unwrap_or_default();
-        Floor::new(self.as_of.own, Arc::new(heard))
+        Floor::new(self.as_of.own, Arc::new(heard), self.as_of.log)
     }
 
     /// What is known of it here from now on, with the number of what is written down.
@@ -103,7 +105,7 @@ impl SessionRecord {
         let heads: Vec<_> = self.heads.iter().cloned().map(Arc::new).collect();
         let floor = |at: &At| {
             let heard = heads.get(at.heads).cloned().unwrap_or_default();
-            Floor::new(at.own, heard)
+            Floor::new(at.own, heard, at.log)
         };
         let rooms = self.rooms.iter();
         let rooms = rooms.map(|(room, at)| (Channel::of_room(room.get()), floor(at))).collect();
@@ -133,6 +135,14 @@ impl SessionRecord {
     /// The same session with another node, whose client has seen nothing of it yet.
     pub(crate) fn claimed(self, owner: NodeId, secret: String, former: Former) -> Self {
         Self { owner, secret, former: Some(former), ready: 0, ..self }
+    }
+
+    /// The same, for a log that ends there: what it says of another is not so.
+    pub(crate) fn of_log(mut self, end: u64) -> Self {
+        let of_rooms = self.rooms.iter_mut().map(|(_, at)| at);
+        let all = of_rooms.chain([&mut self.since, &mut self.as_of]);
+        all.filter(|at| at.log > end).for_each(|at| at.log = 0);
+        self
     }
 
     /// How many frames its client has to have seen to go on with it.

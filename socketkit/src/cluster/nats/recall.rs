@@ -46,6 +46,12 @@ const QUIET: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Recall for Streams {
+    fn end(&self) -> Boxed<'_, Result<u64, EngineError>> {
+        Box::pin(self.link.during(async move {
+            Ok(self.messages.get_info().await.map_err(error)?.state.last_sequence)
+        }))
+    }
+
     fn session(&self, id: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
         Box::pin(self.link.during(async move {
             let session = last(&self.entries, &self.session_subject(id)).await?;

@@ -11,10 +11,13 @@ use std::time::Duration;
 /// Messages of a channel that are kept, and some more.
 pub(super) const MESSAGES: usize = 65_536;
 
-/// Keeps a message and publishes it: both, or nothing.
+/// Keeps a message and publishes it: both, or nothing. Numbers are microseconds, so that none is given again where what
+/// was kept is lost, unless the clock goes back as well.
 const KEEP: &str = "
 local time = redis.call('TIME')
-local number = redis.call('INCR', KEYS[2])
+local last = tonumber(redis.call('GET', KEYS[2]) or 0)
+local number = string.format('%.0f', math.max(last + 1, time[1] * 1000000 + time[2]))
+redis.call('SET', KEYS[2], number)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'm', ARGV[4], 'n', number)
 redis.call('XTRIM', KEYS[1], 'MINID', '~', time[1] * 1000 - ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -63,6 +66,11 @@ impl Keys {
         format!("{}.log.{channel}", self.cluster)
     }
 
+    /// The number of the last message of all streams.
+    fn last(&self) -> String {
+        format!("{}.log", self.cluster)
+    }
+
     fn session(&self, id: SocketId) -> String {
         format!("{}.session.{id}", self.cluster)
     }
@@ -74,7 +82,7 @@ impl Keys {
     /// Publishes a message, once it is kept.
     pub(super) fn publish(&self, channel: Channel, payload: &[u8]) -> Cmd {
         let mut publish = cmd("EVALSHA");
-        publish.arg(&self.keep).arg(2).arg(self.log(channel)).arg(format!("{}.log", self.cluster));
+        publish.arg(&self.keep).arg(2).arg(self.log(channel)).arg(self.last());
         publish.arg(format!("{}.{channel}", self.cluster)).arg(millis(self.time));
         publish.arg(MESSAGES).arg(payload);
         publish
@@ -103,6 +111,12 @@ impl Keys {
         };
         replace.arg(millis(durable::FORGOTTEN));
         (replace, number)
+    }
+
+    pub(super) fn get_last(&self) -> Cmd {
+        let mut get = cmd("GET");
+        get.arg(self.last());
+        get
     }
 
     pub(super) fn get_session(&self, id: SocketId) -> Cmd {

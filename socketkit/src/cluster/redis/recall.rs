@@ -113,6 +113,13 @@ impl Reader {
 }
 
 impl Recall for Reader {
+    fn end(&self) -> Boxed<'_, Result<u64, EngineError>> {
+        Box::pin(async move {
+            let last: Option<u64> = self.ask(self.keys.get_last()).await?;
+            Ok(last.unwrap_or_default())
+        })
+    }
+
     fn session(&self, id: SocketId) -> Boxed<'_, Result<Option<(Bytes, u64)>, EngineError>> {
         Box::pin(async move {
             let kept: Option<Bytes> = self.ask(self.keys.get_session(id)).await?;

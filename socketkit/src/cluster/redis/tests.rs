@@ -178,3 +178,19 @@ async fn a_script_that_was_forgotten_is_known_to_the_next_connection() {
     keep(&mut line, 0..1, 1).await.unwrap();
     assert_eq!(read(&line).await, ["0"]);
 }
+
+#[tokio::test]
+async fn no_number_is_given_again_where_what_was_kept_is_lost() {
+    let mut server = Server::redis(&[]);
+    let engine = connect(format!("redis://127.0.0.1:{}", server.port)).durable();
+    let mut ends = Vec::new();
+    for count in [1_000, 1] {
+        let mut line = engine.connect("forum", Some(LOG)).await.unwrap();
+        keep(&mut line, 0..count, 1).await.unwrap();
+        assert_eq!(read(&line).await.len(), count);
+        ends.push(line.recall.as_ref().unwrap().end().await.unwrap());
+        server.kill();
+        server.again();
+    }
+    assert!(ends[0] < ends[1], "{ends:?}");
+}

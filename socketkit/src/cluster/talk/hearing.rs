@@ -39,10 +39,10 @@ impl<P: Protocol> Talk<P> {
         let mut read: Vec<_> = read.collect();
         self.counters.cluster.heard.add(read.len() as u64);
         heard::sort(&mut read);
-        let mut acts = Vec::new();
+        let (mut acts, mut beats) = (Vec::new(), 0);
         for message in read {
             if message.head.from == self.shared.node {
-                self.hear_self(&message, now);
+                beats += self.hear_self(&message, now);
             } else if self.shared.hears(message.head.on)
                 && let Some(message) = self.healing.hold(message, now)
             {
@@ -60,9 +60,12 @@ impl<P: Protocol> Talk<P> {
         }
         self.perform(acts, now);
         self.heal_no_more(now);
+        (0..beats).for_each(|_| self.hear_beat(now));
     }
 
-    fn hear_self(&mut self, message: &Message, now: Instant) {
+    /// Hears what this node has said, and how often that it is there.
+    fn hear_self(&mut self, message: &Message, now: Instant) -> usize {
+        let mut beats = 0;
         for record in &message.head.records {
             match record {
                 Record::Echo(ticket) => {
@@ -70,11 +73,11 @@ impl<P: Protocol> Talk<P> {
                     self.listen(Vec::new(), now);
                     self.shared.waiting.release(*ticket);
                 }
-                // Whatever was said before that has come by now.
-                Record::Here(_) => self.heard_until = self.beats.pop_front().or(self.heard_until),
+                Record::Here(_) => beats += 1,
                 _ => {}
             }
         }
+        beats
     }
 
     pub(super) fn perform(&mut self, acts: Vec<Act>, now: Instant) {
@@ -175,7 +178,7 @@ impl<P: Protocol> Talk<P> {
             }
         });
         if let Some(durable) = self.shared.durable.as_ref().filter(|_| message.head.counts) {
-            durable.has_heard(from, message.head.last());
+            durable.has_heard(from, message.head.last(), now);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Sessions that outlive their node, as the log is told of them, and those that come back from it.
 
-use super::{Talk, hearing::each_record, moving::give_up};
+use super::{STALLED, Talk, hearing::each_record, moving::give_up, stalled};
 use crate::{
     NodeId, Protocol, SocketId,
     cluster::{
@@ -8,7 +8,7 @@ use crate::{
         arrivals::{Arrived, Expected},
         channel::Channel,
         durable::{Doubted, Due, Durable, Replay, Returning, SessionRecord},
-        engine::{Entry, Outgoing, Stored},
+        engine::{EngineError, Entry, Outgoing, Recall, Stored},
         message::{Message, Record},
         outbound::Item,
         shared::Shared,
@@ -18,8 +18,10 @@ use crate::{
 use bytes::Bytes;
 use std::{
     mem,
+    sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::time::timeout;
 
 /// For how long sessions are brought back before something else is done.
 const SLICE: Duration = Duration::from_millis(20);
@@ -52,6 +54,38 @@ impl<P: Protocol> Talk<P> {
     pub(super) fn undo(&self, due: Due) {
         if let Some(durable) = &self.shared.durable {
             durable.undo(due);
+        }
+    }
+
+    /// There is a log, which ends there.
+    pub(super) fn reads(&self, recall: Option<Arc<dyn Recall>>, end: u64) {
+        if let Some(durable) = &self.shared.durable {
+            durable.reads(recall);
+            durable.log_begins(end, self.begun.is_none());
+        }
+    }
+
+    /// Asks how far the log has come, if it was not asked just now.
+    pub(super) fn ask_log_end(&self, now: Instant) {
+        let Some(durable) = self.shared.durable.as_ref().filter(|durable| durable.asks(now)) else {
+            return;
+        };
+        let (durable, Some(recall)) = (durable.clone(), durable.recall()) else { return };
+        tokio::spawn(async move {
+            // Else it is asked again.
+            if let Ok(end) = recall.end().await {
+                durable.log_ends(&recall, end);
+            }
+        });
+    }
+
+    /// What this node says of itself has come back.
+    pub(super) fn hear_beat(&mut self, now: Instant) {
+        let passed = self.beats.hear(now);
+        let is_behind =
+            self.healing.is_reading() || self.heard.is_waiting() || self.nodes.is_behind();
+        if let (Some(durable), Some(passed), false) = (&self.shared.durable, passed, is_behind) {
+            durable.has_come(passed);
         }
     }
 
@@ -137,7 +171,8 @@ impl<P: Protocol> Talk<P> {
 
     /// Takes in a session of which another node is lost, with all that its client has not seen.
     fn bring_back(&mut self, returning: Returning, now: Instant) {
-        let Returning { id, ask, record, number, former, places, kept: log } = returning;
+        let Returning { id, ask, record, number, former, places, kept: log, since, done } =
+            returning;
         let (Some(hub), Some(durable)) = (self.hub.upgrade(), &self.shared.durable) else { return };
         let Some(expected) = self.shared.arrivals.take(id, ask) else { return };
         let Expected { channels, kept, has_gap, make, come, .. } = expected;
@@ -151,16 +186,15 @@ impl<P: Protocol> Talk<P> {
         let rooms: Vec<_> = record.rooms().filter_map(|name| hub.room(name)).collect();
         hub.presence_comes(id, &record.presences);
         let (said, waiting, is_refused) = hub.take_in(&peer, &rooms, || {
-            let said = self.said.after(&channels, |_| (Some(0), now));
+            let said = self.said.after(&channels, |_| (None, since));
             let is_refused = self.shared.outbound.has_refused(&channels);
             (said, self.shared.outbound.look(&channels), is_refused)
         });
         self.shared.arrivals.settled(id);
         let said: Vec<_> = said.into_iter().flat_map(Message::read).collect();
-        let mut replay = Replay::new(&record, &places, &channels);
-        replay.add(log.on(&channels));
+        let mut replay = Replay::new(&record, &places, &channels, (&log, done));
         replay.add(&kept);
-        replay.add(&said);
+        replay.add_own(&said, since);
         let whom = Whom { only: Some(id), except: &[] };
         replay.each(|message, is_new| {
             each_record(message, |number, record, bytes| {
@@ -197,6 +231,14 @@ impl<P: Protocol> Talk<P> {
         let give_up = Some(Box::new(move || give_up(&hub, &given_up)) as _);
         // Whoever has waited may be gone by now.
         drop(come.send(Arrived { peer, received: 0, from: former, give_up }));
+    }
+}
+
+/// How far a log has come.
+pub(super) async fn log_end(recall: Option<&dyn Recall>) -> Result<u64, EngineError> {
+    match recall {
+        Some(recall) => timeout(STALLED, recall.end()).await.unwrap_or_else(|_| Err(stalled())),
+        None => Ok(0),
     }
 }
 

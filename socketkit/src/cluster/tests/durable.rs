@@ -44,11 +44,11 @@ pub(super) async fn nodes<const N: usize>(engine: &Memory) -> ([Service<Chat>; N
     (nodes, lines)
 }
 
-fn durable(line: &Memory) -> ClusterOptions {
+pub(super) fn durable(line: &Memory) -> ClusterOptions {
     ClusterOptions { is_durable: true, ..line.clone().into() }
 }
 
-fn node(line: &Memory) -> Service<Chat> {
+pub(super) fn node(line: &Memory) -> Service<Chat> {
     node_of(durable(line), Limits::default())
 }
 
