@@ -16,7 +16,7 @@ use super::{
     channel::{Channel, Interest},
     durable,
     engine::{Change, EngineError, Line, Publish, Read, Stored},
-    heard::{Act, Heard, Moment, WAITING},
+    heard::{Heard, Moment, WAITING},
     message::{Here, Mark, Record},
     nodes::{BEAT, Behind, Nodes},
     outbound::Item,
@@ -273,8 +273,7 @@ impl<P: Protocol> Talk<P> {
         self.heal_missed(&mut acts, now);
         for (node, owes) in self.nodes.expire(now) {
             tracing::warn!(%node, "a node of the cluster is silent");
-            let is_missed = owes.is_some_and(|since| !self.healing.tells_of(node, since));
-            acts.extend(is_missed.then_some(Act::Gap(node, Channel::All)));
+            self.miss_all(node, owes, &mut acts);
             self.without(node);
         }
         self.perform(acts, now);

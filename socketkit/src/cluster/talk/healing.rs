@@ -39,6 +39,8 @@ pub(super) struct Healing {
     /// Since when something may be missed, which is being read or to be read.
     since: Option<Instant>,
     is_wanted: bool,
+    /// Since when it is being read.
+    asked: Option<Instant>,
     /// What comes meanwhile, and when.
     held: Vec<(Message, Instant)>,
     bytes: usize,
@@ -82,12 +84,6 @@ impl Healing {
         self.is_wanted
     }
 
-    /// A node has gone that may have said something since a time which did not come. Whether the log is going to tell.
-    pub(super) fn tells_of(&mut self, node: NodeId, since: Instant) -> bool {
-        self.owing.extend(self.is_wanted.then_some((node, since)));
-        self.is_wanted
-    }
-
     /// The connection was lost: what is held comes again.
     pub(super) fn stop(&mut self) {
         (self.is_wanted, self.bytes) = (false, 0);
@@ -121,6 +117,7 @@ impl<P: Protocol> Talk<P> {
         let coming = self.shared.arrivals.channels();
         let channels = [Channel::All].into_iter().chain(rooms).chain(sockets).chain(coming);
         let channels: Vec<_> = channels.collect();
+        self.healing.asked = Some(since);
         let begun = Instant::now();
         Some(Box::pin(async move {
             loop {
@@ -137,8 +134,24 @@ impl<P: Protocol> Talk<P> {
         }))
     }
 
+    /// A node has gone that may have said something since a time which did not come: the log tells, if there is one.
+    pub(super) fn miss_all(&mut self, node: NodeId, since: Option<Instant>, acts: &mut Vec<Act>) {
+        let Some(since) = since else { return };
+        if self.reads_log() {
+            self.healing.begin(since.checked_sub(MOMENT).unwrap_or(since));
+            self.healing.owing.push((node, since));
+        } else {
+            acts.push(Act::Gap(node, Channel::All));
+        }
+    }
+
     /// It was read: what it does not tell is asked of others.
     pub(super) fn healed(&mut self, Read { messages, is_whole }: Read, now: Instant) {
+        let asked = self.healing.asked.take();
+        if self.healing.since.zip(asked).is_some_and(|(since, asked)| since < asked) {
+            // More was missed, from before: it is read again.
+            return;
+        }
         let Healing { held, owing, since, .. } = mem::take(&mut self.healing);
         let since = since.unwrap_or(now);
         // Farther back there is nothing.
@@ -244,6 +257,7 @@ impl<P: Protocol> Talk<P> {
             hub.gap(Channel::All, &self.spread);
             self.shared.arrivals.gap(Channel::All);
         }
+        self.healing.asked = None;
         self.healed(Read { messages: Vec::new(), is_whole: true }, now);
     }
 }

@@ -201,8 +201,7 @@ impl<P: Protocol> Talk<P> {
         tracing::info!(%node, "a node of the cluster has gone");
         // What it said while nobody listened here, it says no more.
         let owes = self.nodes.leave(node);
-        let is_missed = owes.is_some_and(|since| !self.healing.tells_of(node, since));
-        acts.extend(is_missed.then_some(Act::Gap(node, Channel::All)));
+        self.miss_all(node, owes, acts);
         let of = (&*self.shared, &self.hub, self.begun);
         let since = |channel| listened(of, channel);
         self.heard.forget(node, Moment { now, since: &since }, acts);

@@ -12,9 +12,9 @@ use std::{
     mem,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::{sleep, timeout};
 
@@ -181,6 +181,59 @@ async fn what_was_missed_long_before_is_read_as_well() {
     say(&nodes[0], "three").await;
     hears(&mut bob, &["one", "two", "three"]).await;
     assert_eq!(nodes[2].io().stats().cluster.asked, 0);
+}
+
+/// The first node says something, and is heard by the third only once before it is silent for good: the third does not
+/// know what it has missed. The log may be under way then, as far back as was missed of the second.
+async fn silent(is_reading: bool) {
+    let engine = Memory::default();
+    let (nodes, _) = nodes::<3>(&engine).await;
+    let mut bob = in_room(&nodes[2], "lobby").await;
+    let from = format!("\"from\":\"{}\"", nodes[0].io().node());
+    // One of its beats comes after it has begun to be silent.
+    let (is_silent, comes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (begins, came) = (is_silent.clone(), comes.clone());
+    let (mut last, mut has_lost) = (Instant::now(), false);
+    engine.lose(move |line, _, payload| {
+        let says = |word: &str| payload.windows(word.len()).any(|bytes| bytes == word.as_bytes());
+        if line != 3 {
+            return false;
+        } else if !says(&from) {
+            return says("lost") && !mem::replace(&mut has_lost, true);
+        }
+        let is_silent = begins.load(Ordering::Relaxed);
+        let is_late = last.elapsed() > Duration::from_millis(2_600);
+        let is_beat = says("\"here\"");
+        let is_heard = is_beat && (!is_silent || (is_late && !came.swap(true, Ordering::Relaxed)));
+        if is_heard {
+            last = Instant::now();
+        }
+        !is_heard
+    });
+    say(&nodes[0], "one").await;
+    is_silent.store(true, Ordering::Relaxed);
+    until(|| comes.load(Ordering::Relaxed)).await;
+    let texts = if is_reading { &["lost", "two"][..] } else { &[] };
+    if is_reading {
+        engine.read_later();
+    }
+    for text in texts {
+        say(&nodes[1], text).await;
+    }
+    until(|| nodes[2].io().nodes().len() == 1).await;
+    engine.read_now();
+    hears(&mut bob, &[&["one"], texts].concat()).await;
+    assert_eq!(nodes[2].io().stats().cluster.recovered, 0);
+}
+
+#[tokio::test]
+async fn what_a_silent_node_may_have_said_is_read() {
+    silent(false).await;
+}
+
+#[tokio::test]
+async fn what_a_silent_node_may_have_said_is_read_however_much_is_being_read() {
+    silent(true).await;
 }
 
 #[tokio::test]
