@@ -104,7 +104,8 @@ impl Redis {
     /// a `maxmemory`. Of Redis Cluster it knows nothing. All keys begin with the name of the cluster and a dot:
     ///
     /// - `<name>.log.…` keep what is emitted to each room, to each socket and to all, for twice
-    ///   [`Limits::resume`](crate::Limits::resume), two heartbeats and a minute: of each the last 65,536 messages, and some more.
+    ///   [`Limits::resume`](crate::Limits::resume), two heartbeats and a minute: of each the last 65,536 messages, and
+    ///   some more.
     /// - `<name>.session.…` keep the last state of each session until it ends, and `<name>.here.…` when a node was last
     ///   there, for up to an hour.
     ///

@@ -86,7 +86,7 @@ enum Turn {
     Heard(Vec<Bytes>),
     Said(Box<dyn Publish>, Vec<Stored>),
     /// What was said while there was no connection.
-    Read(Read),
+    Read((Instant, Read)),
     Asked,
 }
 
@@ -170,7 +170,7 @@ impl<P: Protocol> Talk<P> {
                     self.stored(stored);
                     self.committed();
                 }
-                Ok(Turn::Read(log)) => self.healed(log, Instant::now()),
+                Ok(Turn::Read(log)) => self.has_read(log, Instant::now()),
                 Ok(Turn::Asked) => {}
                 Err(why) => return (why, true),
             }

@@ -23,8 +23,6 @@ pub(crate) struct Replay<'a> {
     as_of: Floor,
     places: &'a Places,
     channels: &'a [Channel],
-    /// What was said before has come to the client, if that is known.
-    done: Option<Instant>,
     added: Vec<Added<'a>>,
     /// Whose they are, and their numbers.
     known: HashSet<(NodeId, u64)>,
@@ -61,31 +59,23 @@ impl<'a> Replay<'a> {
     ) -> Self {
         let (session, as_of) = (record.session(0), record.as_of());
         let (added, known) = (Vec::new(), HashSet::new());
-        let mut replay = Self { session, as_of, places, channels, done, added, known };
+        let mut replay = Self { session, as_of, places, channels, added, known };
         for KeptMessage { message, number, at } in log.on(channels) {
             replay.push(Added { message, log: Some(*number), at: *at, done });
         }
         replay
     }
 
-    /// Messages of others that came lately.
-    pub(crate) fn add(&mut self, messages: impl IntoIterator<Item = &'a Message>) {
-        let (at, done) = (Instant::now(), self.done);
-        messages.into_iter().for_each(|message| {
-            self.push(Added { message, log: None, at, done });
-        });
-    }
-
-    /// All that this node has said since.
-    pub(crate) fn add_own(
+    /// Messages that came, or were said here, lately; what was said before `done` does not matter.
+    pub(crate) fn add(
         &mut self,
         messages: impl IntoIterator<Item = &'a Message>,
-        since: Instant,
+        done: Option<Instant>,
     ) {
-        let (at, done) = (Instant::now(), Some(since));
-        messages.into_iter().for_each(|message| {
+        let at = Instant::now();
+        for message in messages {
             self.push(Added { message, log: None, at, done });
-        });
+        }
     }
 
     fn push(&mut self, added: Added<'a>) {

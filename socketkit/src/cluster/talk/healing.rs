@@ -30,8 +30,8 @@ const LATE: Duration = Duration::from_secs(1);
 /// What may come meanwhile. With more, whoever is here comes back by the log.
 const HELD: Room = Room { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
-/// What is read.
-pub(super) type Reading = Boxed<'static, Read>;
+/// What is read, and since when.
+pub(super) type Reading = Boxed<'static, (Instant, Read)>;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -39,8 +39,6 @@ pub(super) struct Healing {
     /// Since when something may be missed, which is being read or to be read.
     since: Option<Instant>,
     is_wanted: bool,
-    /// Since when it is being read.
-    asked: Option<Instant>,
     /// What comes meanwhile, and when.
     held: Vec<(Message, Instant)>,
     bytes: usize,
@@ -117,17 +115,16 @@ impl<P: Protocol> Talk<P> {
         let coming = self.shared.arrivals.channels();
         let channels = [Channel::All].into_iter().chain(rooms).chain(sockets).chain(coming);
         let channels: Vec<_> = channels.collect();
-        self.healing.asked = Some(since);
         let begun = Instant::now();
         Some(Box::pin(async move {
             loop {
                 match recall.read(channels.clone(), since.elapsed()).await {
-                    Ok(read) => return read,
+                    Ok(read) => return (since, read),
                     Err(error) => tracing::warn!(%error, "the log of the cluster cannot be read"),
                 }
                 if begun.elapsed() > PATIENCE {
                     // Others are asked for all of it.
-                    return Read::default();
+                    return (since, Read::default());
                 }
                 sleep(PAUSE).await;
             }
@@ -145,13 +142,15 @@ impl<P: Protocol> Talk<P> {
         }
     }
 
-    /// It was read: what it does not tell is asked of others.
-    pub(super) fn healed(&mut self, Read { messages, is_whole }: Read, now: Instant) {
-        let asked = self.healing.asked.take();
-        if self.healing.since.zip(asked).is_some_and(|(since, asked)| since < asked) {
-            // More was missed, from before: it is read again.
-            return;
+    /// It was read since a time, and is again if more is missed, from before.
+    pub(super) fn has_read(&mut self, (asked, read): (Instant, Read), now: Instant) {
+        if self.healing.since.is_none_or(|since| since >= asked) {
+            self.healed(read, now);
         }
+    }
+
+    /// It was read: what it does not tell is asked of others.
+    fn healed(&mut self, Read { messages, is_whole }: Read, now: Instant) {
         let Healing { held, owing, since, .. } = mem::take(&mut self.healing);
         let since = since.unwrap_or(now);
         // Farther back there is nothing.
@@ -257,13 +256,12 @@ impl<P: Protocol> Talk<P> {
             hub.gap(Channel::All, &self.spread);
             self.shared.arrivals.gap(Channel::All);
         }
-        self.healing.asked = None;
         self.healed(Read { messages: Vec::new(), is_whole: true }, now);
     }
 }
 
 /// What is read, if something is.
-pub(super) async fn read(reading: &mut Option<Reading>) -> Read {
+pub(super) async fn read(reading: &mut Option<Reading>) -> (Instant, Read) {
     match reading {
         Some(log) => {
             let log = log.await;

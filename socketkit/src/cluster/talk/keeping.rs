@@ -193,8 +193,9 @@ impl<P: Protocol> Talk<P> {
         self.shared.arrivals.settled(id);
         let said: Vec<_> = said.into_iter().flat_map(Message::read).collect();
         let mut replay = Replay::new(&record, &places, &channels, (&log, done));
-        replay.add(&kept);
-        replay.add_own(&said, since);
+        replay.add(&kept, done);
+        // All that this node has said since is among it.
+        replay.add(&said, Some(since));
         let whom = Whom { only: Some(id), except: &[] };
         replay.each(|message, is_new| {
             each_record(message, |number, record, bytes| {

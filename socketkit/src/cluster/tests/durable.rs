@@ -52,7 +52,7 @@ pub(super) fn node(line: &Memory) -> Service<Chat> {
     node_of(durable(line), Limits::default())
 }
 
-fn event(text: impl ToString) -> ServerEvent {
+pub(super) fn event(text: impl ToString) -> ServerEvent {
     ServerEvent::Said(text.to_string())
 }
 
@@ -63,6 +63,11 @@ pub(super) async fn recovered(client: &Client<Chat>) {
         Status::Reset { reason: Gap::Recovered, .. } => {}
         other => panic!("{other:?}"),
     };
+}
+
+/// Whether something was missed for good.
+pub(super) fn is_gap(status: &Status) -> bool {
+    matches!(status, Status::Reset { reason, .. } if *reason != Gap::Recovered)
 }
 
 #[tokio::test]
@@ -153,8 +158,7 @@ async fn listen(mut client: Client<Chat>, speakers: usize) -> Vec<Vec<usize>> {
         }
         let status = client.status();
         let status = status.borrow();
-        let is_gap = matches!(&*status, Status::Reset { reason, .. } if *reason != Gap::Recovered);
-        assert!(!is_gap, "{status:?}");
+        assert!(!is_gap(&status), "{status:?}");
     }
     heard
 }

@@ -67,6 +67,10 @@ impl Behind {
     }
 }
 
+fn says(payload: &[u8], word: &str) -> bool {
+    payload.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+}
+
 async fn in_room(node: &Service<Chat>, room: &str) -> Client<Chat> {
     let client = soon(node.local()).await;
     soon(client.call(Join(room.into()))).await.unwrap();
@@ -148,9 +152,9 @@ async fn a_session_is_waited_for_as_long_as_its_node_cannot_let_it_go() {
     let beats = Arc::new(AtomicUsize::new(0));
     let (counted, mut is_asked) = (beats.clone(), false);
     behind.engine.lose(move |_, _, payload| {
-        let says = |word: &[u8]| payload.windows(word.len()).any(|bytes| bytes == word);
-        is_asked |= says(b"\"go\"");
-        counted.fetch_add(usize::from(is_asked && says(b"\"here\"")), Ordering::Relaxed);
+        is_asked |= says(payload, "\"go\"");
+        let is_counted = is_asked && says(payload, "\"here\"");
+        counted.fetch_add(usize::from(is_counted), Ordering::Relaxed);
         false
     });
     behind.bobs.go_to(1);
@@ -195,15 +199,14 @@ async fn silent(is_reading: bool) {
     let (begins, came) = (is_silent.clone(), comes.clone());
     let (mut last, mut has_lost) = (Instant::now(), false);
     engine.lose(move |line, _, payload| {
-        let says = |word: &str| payload.windows(word.len()).any(|bytes| bytes == word.as_bytes());
         if line != 3 {
             return false;
-        } else if !says(&from) {
-            return says("lost") && !mem::replace(&mut has_lost, true);
+        } else if !says(payload, &from) {
+            return says(payload, "lost") && !mem::replace(&mut has_lost, true);
         }
         let is_silent = begins.load(Ordering::Relaxed);
         let is_late = last.elapsed() > Duration::from_millis(2_600);
-        let is_beat = says("\"here\"");
+        let is_beat = says(payload, "\"here\"");
         let is_heard = is_beat && (!is_silent || (is_late && !came.swap(true, Ordering::Relaxed)));
         if is_heard {
             last = Instant::now();

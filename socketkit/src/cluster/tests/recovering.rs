@@ -1,24 +1,15 @@
 //! What is for a session that goes on by the log, and what is not.
 
 use super::{
-    super::memory::Memory,
-    Chat, Join, ServerEvent,
-    durable::{durable, flushed, node, nodes, recovered},
+    super::{memory::Memory, message::Record},
+    Chat, Join,
+    departing::count,
+    durable::{durable, event, flushed, is_gap, node, nodes, recovered},
     moving::Roaming,
     node_of, said, soon, until,
 };
-use crate::{Emitter, Gap, Limits, Status};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-
-fn event(text: &str) -> ServerEvent {
-    ServerEvent::Said(text.to_owned())
-}
+use crate::{Emitter, Limits};
+use std::{sync::atomic::Ordering, time::Duration};
 
 #[tokio::test]
 async fn what_nodes_said_that_were_gone_before_a_session_began_is_not_for_it() {
@@ -57,15 +48,9 @@ async fn what_was_said_in_a_room_before_somebody_came_is_not_for_them() {
     soon(emitter.flush()).await.unwrap();
     stays.io().to("lobby").emit(event("old"));
     flushed(&stays).await;
-    let beats = Arc::new(AtomicUsize::new(0));
-    let counted = beats.clone();
-    engine.lose(move |_, _, payload| {
-        let is_beat = payload.windows(6).any(|bytes| bytes == b"\"here\"");
-        counted.fetch_add(usize::from(is_beat), Ordering::Relaxed);
-        false
-    });
+    let beats = count(&engine, |record| matches!(record, Record::Here(_)));
     // Both have heard each of them so often that it is known how far the log had come.
-    until(|| beats.load(Ordering::Relaxed) >= 4 * 5).await;
+    until(|| beats.load(Ordering::SeqCst) >= 4 * 5).await;
     let roaming = Roaming::new(&[dies.clone(), stays.clone()]);
     let mut ada = soon(roaming.client().connect()).await.unwrap();
     soon(ada.call(Join("lobby".into()))).await.unwrap();
@@ -106,6 +91,5 @@ async fn a_session_for_which_too_much_waited_ends_when_it_would_have_ended_anywa
     until(|| !engine.has(id)).await;
     roaming.go_to(0);
     let mut status = ada.status();
-    let is_gap = |status: &Status| matches!(status, Status::Reset { reason, .. } if *reason != Gap::Recovered);
     soon(status.wait_for(is_gap)).await.unwrap();
 }
